@@ -1,0 +1,32 @@
+# Two commands for a fresh clone: `make demo` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+RUN = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV)/bin/python
+WORKERS ?= 2
+PYTEST_ARGS ?=
+export VENV
+
+.PHONY: help setup demo test lint format check-env
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## local .venv with everything in it; the first time compiles mmcv (about ten minutes)
+	@$(PYTHON) tools/setup_env.py
+
+demo: setup  ## synthetic nuScenes -> training -> official score -> pictures (15 minutes)
+	@$(VENV)/bin/python tools/demo.py
+
+test: setup  ## all tests and the linter; PYTEST_ARGS="-k name" selects
+	@$(RUN) -m pytest -n $(WORKERS) $(PYTEST_ARGS); code=$$?; \
+	if [ -n "$(EXIT_CODE_FILE)" ]; then echo $$code > "$(EXIT_CODE_FILE)"; fi; exit $$code
+
+lint: setup  ## ruff: rules and formatting
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+format: setup  ## ruff: repair what can be repaired
+	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+
+check-env:  ## say in plain words what is missing or incompatible
+	@$(PYTHON) tools/check_env.py
