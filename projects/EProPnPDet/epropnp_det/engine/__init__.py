@@ -1,0 +1,6 @@
+"""Parts of the training loop: registered optimizer wrapper and hooks."""
+
+from .finite_grad_optim_wrapper import FiniteGradOptimWrapper
+from .skipped_step_hook import SkippedStepHook
+
+__all__ = ["FiniteGradOptimWrapper", "SkippedStepHook"]
