@@ -1,6 +1,12 @@
 """Parts of the training loop: registered optimizer wrapper and hooks."""
 
+from .checkpoint_check import CheckpointError, check_checkpoint
 from .finite_grad_optim_wrapper import FiniteGradOptimWrapper
 from .skipped_step_hook import SkippedStepHook
 
-__all__ = ["FiniteGradOptimWrapper", "SkippedStepHook"]
+__all__ = [
+    "CheckpointError",
+    "FiniteGradOptimWrapper",
+    "SkippedStepHook",
+    "check_checkpoint",
+]

@@ -1,0 +1,98 @@
+"""Does a checkpoint belong to a model? Asked before any long work starts."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+NAMES_SHOWN = 3
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be used; the message names the file and what to do."""
+
+
+class KeyMatch(NamedTuple):
+    """Entries of a model's state compared with those of a checkpoint."""
+
+    fitting: list[str]
+    missing: list[str]  # in the model only
+    unexpected: list[str]  # in the checkpoint only
+    misshapen: list[str]  # in both, with another shape
+
+    def __str__(self) -> str:
+        total = len(self.fitting) + len(self.missing) + len(self.misshapen)
+        parts = [f"{len(self.fitting)} of the model's {total} entries fit"]
+        for kind in ("missing", "misshapen", "unexpected"):
+            names = getattr(self, kind)
+            if names:
+                dots = ", ..." if len(names) > NAMES_SHOWN else ""
+                parts.append(f"{len(names)} {kind} ({', '.join(names[:NAMES_SHOWN])}{dots})")
+        return ", ".join(parts)
+
+
+def match_keys(
+    model_state: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]
+) -> KeyMatch:
+    """Compare names and shapes of two states."""
+    common = [name for name in model_state if name in state]
+    fits = {name: model_state[name].shape == state[name].shape for name in common}
+    return KeyMatch(
+        fitting=[name for name in common if fits[name]],
+        missing=[name for name in model_state if name not in state],
+        unexpected=[name for name in state if name not in model_state],
+        misshapen=[name for name in common if not fits[name]],
+    )
+
+
+def read_state(path: Path) -> Mapping[str, torch.Tensor]:
+    """State dictionary of a checkpoint file, read with torch's safe loading.
+
+    Raises:
+        CheckpointError: when the file is missing or is no checkpoint.
+    """
+    if not path.is_file():
+        raise CheckpointError(
+            f"no checkpoint {path}; tools/train.py writes them as epoch_N.pth or iter_N.pth into "
+            "its --work-dir, last_checkpoint there names the newest"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason}") from error
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not state:
+        raise CheckpointError(f"{path} holds no state_dict, so it is not a model checkpoint")
+    return {name.removeprefix("module."): value for name, value in state.items()}
+
+
+def check_checkpoint(model: nn.Module, path: str, strict: bool) -> KeyMatch | None:
+    """Refuse a checkpoint of another model.
+
+    Args:
+        model: the network that will load it, possibly wrapped for several processes.
+        path: checkpoint file; an address (``https://...``) is left to the loader.
+        strict: for testing and resuming every entry has to fit; as a start of training one half
+            is enough.
+
+    Returns:
+        The comparison, None for an address.
+
+    Raises:
+        CheckpointError: when too little fits, with the names at fault.
+    """
+    if "://" in str(path):
+        return None
+    state = read_state(Path(path))
+    match = match_keys(getattr(model, "module", model).state_dict(), state)
+    wrong = len(match.missing) + len(match.misshapen)
+    if wrong > (0 if strict else len(match.fitting)):
+        raise CheckpointError(
+            f"{path} is a checkpoint of another model: {match}. Give the config it was trained "
+            "with (a copy lies beside it in the work directory)"
+        )
+    return match

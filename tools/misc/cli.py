@@ -1,0 +1,79 @@
+"""What the command lines of tools/train.py and tools/test.py have in common."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from epropnp_det.compat import close_processes, is_main_process, prepare_cpu_processes
+from epropnp_det.datasets.errors import DatasetError
+from epropnp_det.engine.checkpoint_check import CheckpointError
+
+
+class UsageError(RuntimeError):
+    """Arguments or config values that do not go together."""
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of every run, named as in mmdet3d."""
+    parser.add_argument("config", help="config file")
+    parser.add_argument("--work-dir", help="folder for logs and results")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        help="settings to override in the config: key=value, key.subkey=value, key=a,b or "
+        'key="[(a,b),(c,d)]" (quoted, no blanks)',
+    )
+    parser.add_argument(
+        "--launcher",
+        choices=["none", "pytorch", "slurm", "mpi"],
+        default="none",
+        help="how the processes were started",
+    )
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help="set by torch")
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the config and apply the arguments that every run has.
+
+    Raises:
+        UsageError: when there is no such config file.
+    """
+    if not Path(args.config).is_file():
+        raise UsageError(f"no config file {args.config}; the ones of this project: configs/*/*.py")
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get("work_dir") is None:
+        cfg.work_dir = str(Path("work_dirs") / Path(args.config).stem)
+    return cfg
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Runner of a config, on GPUs or on CPU processes."""
+    prepare_cpu_processes(cfg)
+    return RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn foreseen errors into one message without a traceback, and leave the process group."""
+    try:
+        yield
+    except (UsageError, DatasetError, CheckpointError) as error:
+        if is_main_process():
+            print(f"\nError: {error}", file=sys.stderr, flush=True)
+        sys.exit(2)
+    finally:
+        close_processes()

@@ -1,0 +1,104 @@
+#!/usr/bin/env python
+"""Train a model: ``python tools/train.py CONFIG [--work-dir DIR] [--resume]``.
+
+The arguments are those of mmdet3d's tool. Several processes: tools/dist_train.sh.
+"""
+
+import argparse
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner, find_latest_checkpoint
+
+from epropnp_det.engine import check_checkpoint
+from misc.cli import UsageError, add_run_arguments, build_runner, load_config, plain_errors
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Train a 3D detector")
+    add_run_arguments(parser)
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        help="go on from this checkpoint, or from the newest of the work directory",
+    )
+    parser.add_argument(
+        "--amp", action="store_true", help="mixed precision (GPU; the PnP layer stays in float32)"
+    )
+    parser.add_argument(
+        "--sync_bn",
+        choices=["none", "torch", "mmcv"],
+        default="none",
+        help="convert the batch normalisation layers to synchronised ones",
+    )
+    parser.add_argument(
+        "--auto-scale-lr",
+        action="store_true",
+        help="scale the learning rate by the batch size, relative to the config's own",
+    )
+    return parser.parse_args()
+
+
+def enable_amp(cfg: Config) -> None:
+    """Switch the optimizer wrapper to mixed precision, whose loss scaler skips bad steps itself.
+
+    Raises:
+        UsageError: without a GPU.
+    """
+    if not torch.cuda.is_available():
+        raise UsageError("--amp needs a CUDA GPU; leave it out to train in float32")
+    cfg.optim_wrapper.type = "AmpOptimWrapper"
+    cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
+
+
+def enable_lr_scaling(cfg: Config) -> None:
+    """Switch mmengine's learning rate scaling on.
+
+    Raises:
+        UsageError: when the config does not say what its learning rate belongs to.
+    """
+    if "base_batch_size" not in cfg.get("auto_scale_lr", {}):
+        raise UsageError(
+            "--auto-scale-lr: the config has no auto_scale_lr.base_batch_size, the batch size "
+            "over all GPUs that its learning rate was chosen for"
+        )
+    cfg.auto_scale_lr.enable = True
+
+
+def set_resume(cfg: Config, resume: str | None) -> None:
+    """Set what to go on from: a given checkpoint, or mmengine's search in the work directory."""
+    if resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if resume == "auto" else resume
+
+
+def check_start(cfg: Config, runner: Runner) -> None:
+    """Check the checkpoint that training would start from, before the data are read."""
+    path = cfg.get("load_from")
+    if path is None and cfg.get("resume"):
+        path = find_latest_checkpoint(cfg.work_dir)
+    if path is not None:
+        check_checkpoint(runner.model, path, strict=cfg.get("resume", False))
+
+
+def main() -> None:
+    """Train."""
+    args = parse_args()
+    with plain_errors():
+        cfg = load_config(args)
+        if args.amp:
+            enable_amp(cfg)
+        if args.auto_scale_lr:
+            enable_lr_scaling(cfg)
+        if args.sync_bn != "none":
+            cfg.sync_bn = args.sync_bn
+        set_resume(cfg, args.resume)
+        runner = build_runner(cfg)
+        check_start(cfg, runner)
+        runner.train()
+
+
+if __name__ == "__main__":
+    main()
