@@ -29,4 +29,4 @@ format: setup  ## ruff: repair what can be repaired
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
 
 check-env:  ## say in plain words what is missing or incompatible
-	@$(PYTHON) tools/check_env.py
+	@if [ -x $(VENV)/bin/python ]; then $(RUN) tools/check_env.py; else $(PYTHON) tools/check_env.py; fi
