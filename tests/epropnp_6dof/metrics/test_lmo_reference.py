@@ -15,6 +15,7 @@ from epropnp_6dof.metrics import accuracy_table
 
 SUBMISSION = "cnos-fastsammegapose_lmo-test_16ab01bd-f020-4194-9750-d42fc7f875d2.csv"
 GROUND_TRUTH = "gt-pbrreal-rgb-mmodel_lmo-test_lmo.csv"
+pytestmark = pytest.mark.slow  # nearest neighbours of 1445 targets
 OBJECTS = (1, 5, 6, 8, 9, 10, 11, 12)
 FIELDS = {  # name in the record -> attribute of PoseErrors, factor from metres
     "add": ("add", 1e3),

@@ -35,7 +35,7 @@ def box():
 
 def test_translation_alone_moves_every_vertex_alike(box):
     pose = random_pose(np.random.default_rng(0))
-    moved = pose._replace(translation=pose.translation + [0.003, 0, 0.004])
+    moved = pose._replace(translation=pose.translation + np.array([0.003, 0, 0.004]))
     assert add_error(moved, pose, box) == pytest.approx(0.005)
     assert mssd_error(moved, pose, box, IDENTITY) == pytest.approx(0.005)
     assert translation_error(moved, pose) == pytest.approx(0.005)

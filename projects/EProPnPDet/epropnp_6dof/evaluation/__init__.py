@@ -1,0 +1,1 @@
+"""Evaluation of pose estimates; :mod:`.pose_metric` is the mmengine metric."""

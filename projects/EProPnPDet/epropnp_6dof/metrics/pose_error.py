@@ -79,7 +79,7 @@ def mssd_error(
         pose_est: estimated pose.
         pose_gt: true pose.
         vertices: (V, 3), object frame.
-        symmetries: S object-frame transforms that leave the object unchanged, the identity included.
+        symmetries: S object-frame transforms that leave the object unchanged, with identity.
 
     Returns:
         Least over symmetries of the largest vertex distance.
