@@ -1,5 +1,6 @@
 """Optimizer step that is left out when a gradient is not finite."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -67,4 +68,4 @@ class FiniteGradOptimWrapper(OptimWrapper):
         cause = f"{len(names)} parameters have non-finite gradients: {shown}"
         if not names:
             cause = "the norm of the gradient overflows"
-        print_log(f"Step skipped ({self.num_skipped} so far): {cause}", "current", "WARNING")
+        print_log(f"Step skipped ({self.num_skipped} so far): {cause}", "current", logging.WARNING)
