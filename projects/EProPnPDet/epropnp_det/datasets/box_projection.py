@@ -1,0 +1,90 @@
+"""2D box and truncation of an annotated 3D box, cut at the image border and the near plane."""
+
+import numpy as np
+from shapely.geometry import MultiPoint
+from shapely.geometry import box as shapely_box
+
+from .box_geometry import EDGES, project_points
+
+NEAR_PLANE = 0.1  # metres; nearer points are cut off before projection
+LATTICE = 10  # points per axis of the lattice that measures truncation
+
+
+def hull_points(corners_cam: np.ndarray) -> np.ndarray:
+    """Corners of the part of a box in front of the near plane.
+
+    Args:
+        corners_cam: (8, 3) corners in the order of ``CORNER_SIGNS``, camera frame.
+
+    Returns:
+        (k, 3): corners with z >= 0.1 m, and the intersections of edges with that plane.
+    """
+    depth = corners_cam[:, 2]
+    front = depth >= NEAR_PLANE
+    if front.all():
+        return corners_cam
+    first, second = EDGES[front[EDGES[:, 0]] != front[EDGES[:, 1]]].T
+    share = ((NEAR_PLANE - depth[first]) / (depth[second] - depth[first]))[:, None]
+    cuts = corners_cam[first] + share * (corners_cam[second] - corners_cam[first])
+    cuts[:, 2] = NEAR_PLANE
+    return np.concatenate([corners_cam[front], cuts])
+
+
+def annotation_box(
+    corners_cam: np.ndarray, intrinsic: np.ndarray, size_wh: tuple[int, int]
+) -> np.ndarray | None:
+    """2D box of an annotation: bounds of (hull of the projected box) intersected with the image.
+
+    Tighter than the clipped bounds of the hull when a corner lies outside the image.
+
+    Args:
+        corners_cam: (8, 3) corners, camera frame, metres.
+        intrinsic: (3, 3) camera matrix.
+        size_wh: image width and height in pixels.
+
+    Returns:
+        (4,) x1, y1, x2, y2 in pixels, or None when the box does not cover any area of the image.
+    """
+    points = hull_points(corners_cam)
+    if len(points) == 0:
+        return None
+    pixels = project_points(points, intrinsic)
+    low, high = pixels.min(0), pixels.max(0)
+    if (high <= 0).any() or (low >= size_wh).any():
+        return None
+    if (low >= 0).all() and (high <= size_wh).all():
+        visible = np.concatenate([low, high])
+    else:
+        hull = MultiPoint(pixels).convex_hull
+        visible = np.array(hull.intersection(shapely_box(0, 0, *size_wh)).bounds)
+    if len(visible) == 0 or visible[2] <= visible[0] or visible[3] <= visible[1]:
+        return None
+    return visible
+
+
+def truncation(
+    corners_cam: np.ndarray, intrinsic: np.ndarray, size_wh: tuple[int, int]
+) -> np.ndarray:
+    """Share of each box that no pixel of the image can show.
+
+    Measured on a lattice of 10 x 10 x 10 points that includes the faces: a point is inside when
+    z > 0 and its projection lies strictly within the image.
+
+    Args:
+        corners_cam: (N, 8, 3) corners in the order of ``CORNER_SIGNS``, camera frame.
+        intrinsic: (3, 3) camera matrix.
+        size_wh: image width and height in pixels.
+
+    Returns:
+        (N,) in [0, 1].
+    """
+    steps = np.linspace(0.0, 1.0, LATTICE)
+    shares = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
+    origin = corners_cam[:, :1]
+    axes = corners_cam[:, [4, 2, 1]] - origin  # edges along x, y and z of the box frame
+    points = origin + shares @ axes
+    homogeneous = points @ intrinsic.T
+    depth = homogeneous[..., 2:]
+    pixels = homogeneous[..., :2] / np.where(depth > 0, depth, 1.0)
+    inside = (depth[..., 0] > 0) & ((pixels > 0) & (pixels < np.asarray(size_wh))).all(-1)
+    return 1.0 - inside.mean(axis=1)

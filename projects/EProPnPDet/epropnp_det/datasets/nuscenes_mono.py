@@ -1,0 +1,155 @@
+"""Camera images of nuScenes, one item per image."""
+
+import os.path as osp
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from mmdet3d.datasets import NuScenesDataset
+from mmdet3d.registry import DATASETS
+from mmengine.logging import print_log
+
+from .annotation_filter import AnnotationFilter
+from .camera_annotations import CameraAnnotations, load_side_file, side_file_of
+from .camera_poses import camera_pose
+from .checks import check_version, load_info_file
+from .errors import DatasetError, create_data_command
+from .preparation.tables import check_images, missing_files
+from .taxonomy import CAMERAS, CLASSES
+
+DATA_PREFIX = {**{name: f"samples/{name}" for name in CAMERAS}, "pts": "samples/LIDAR_TOP"}
+
+
+@DATASETS.register_module()
+class NuScenesMonoDataset(NuScenesDataset):
+    """Images of mmdet3d's nuScenes info files with the annotations of the side files.
+
+    Everything that can be wrong on disk is found when the data set is built. Training keeps the
+    annotations that pass the filter and leaves out images without any; test mode keeps all images.
+
+    Args:
+        data_root: folder with ``samples``.
+        ann_file: info file, relative to the data root.
+        pipeline: transforms.
+        annotation_filter: keyword arguments of ``AnnotationFilter``.
+        filter_empty_gt: leave out training images without a kept annotation.
+        test_mode: load no annotations, keep all images in order.
+        data_prefix: folder of each sensor; the nuScenes layout by default.
+        metainfo: overrides of the meta information.
+        indices: use only these images, or the first so many.
+        lazy_init: do not read anything yet.
+
+    Raises:
+        DatasetError: a file is missing, outdated or belongs to other data.
+    """
+
+    METAINFO = {"classes": CLASSES, "palette": NuScenesDataset.METAINFO["palette"]}
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str,
+        pipeline: Sequence[dict | Callable] = (),
+        annotation_filter: dict | None = None,
+        filter_empty_gt: bool = True,
+        test_mode: bool = False,
+        data_prefix: dict | None = None,
+        metainfo: dict | None = None,
+        indices: int | Sequence[int] | None = None,
+        lazy_init: bool = False,
+    ):
+        self.annotation_filter = AnnotationFilter(**(annotation_filter or {}))
+        self._annotations: dict[str, CameraAnnotations] = {}
+        super().__init__(
+            data_root=data_root,
+            ann_file=ann_file,
+            pipeline=list(pipeline),
+            box_type_3d="Camera",
+            load_type="mv_image_based",
+            modality={"use_camera": True, "use_lidar": False},
+            filter_empty_gt=filter_empty_gt,
+            test_mode=test_mode,
+            data_prefix=dict(data_prefix or DATA_PREFIX),
+            metainfo=metainfo,
+            indices=indices,
+            lazy_init=lazy_init,
+        )
+
+    def load_data_list(self) -> list[dict]:
+        """One entry per camera image, in the order of the info file."""
+        content = load_info_file(self.ann_file, self.data_root)
+        version = content["metainfo"].get("version", "unknown")
+        check_version(self.ann_file, self.data_root, version)
+        for key, value in content["metainfo"].items():
+            self._metainfo.setdefault(key, value)
+        if not self.test_mode:
+            self._annotations = load_side_file(side_file_of(self.ann_file), self.data_root)
+        items = [item for info in content["data_list"] for item in self.parse_data_info(info)]
+        self._annotations = {}
+        check_images(item["img_path"] for item in items)
+        self._note_missing_lidar(items)
+        return items
+
+    def parse_data_info(self, info: dict) -> list[dict]:
+        """Entries of the cameras of one keyframe."""
+        return [self._parse_image(info, cam_name) for cam_name in info["images"]]
+
+    def filter_data(self) -> list[dict]:
+        """Leave out training images without annotations."""
+        if self.test_mode or not self.filter_empty_gt:
+            return self.data_list
+        return [item for item in self.data_list if len(item["annotations"].labels)]
+
+    def prepare_data(self, index: int) -> dict | None:
+        """Run the pipeline; None asks for another image (only a transform decides that)."""
+        return self.pipeline(self.get_data_info(index))
+
+    def get_cat_ids(self, idx: int) -> set[int]:
+        """Classes in an image, for class-balanced sampling."""
+        return set(self.get_data_info(idx)["annotations"].labels.tolist())
+
+    def _parse_image(self, info: dict, cam_name: str) -> dict:
+        image = info["images"][cam_name]
+        pose = camera_pose(info, cam_name)
+        item = {
+            "sample_token": info["token"],
+            "cam_name": cam_name,
+            "img_path": osp.join(self.data_prefix[cam_name], image["img_path"]),
+            "lidar_path": osp.join(self.data_prefix["pts"], info["lidar_points"]["lidar_path"]),
+            "cam2img": np.array(image["cam2img"], dtype=np.float64)[:3, :3],
+            "lidar2cam": np.array(image["lidar2cam"], dtype=np.float64),
+            "cam2ego": pose.cam_to_ego,
+            "ego2global": pose.ego_to_global,
+            "box_type_3d": self.box_type_3d,
+            "box_mode_3d": self.box_mode_3d,
+        }
+        if not self.test_mode:
+            item["annotations"] = self._kept_annotations(image["sample_data_token"])
+        return item
+
+    def _kept_annotations(self, sample_data_token: str) -> CameraAnnotations:
+        if sample_data_token not in self._annotations:
+            version = self._metainfo.get("version")
+            raise DatasetError(
+                f"{side_file_of(self.ann_file)}: no entry for the image {sample_data_token} of "
+                f"{self.ann_file}. Run: {create_data_command(self.data_root, version)}"
+            )
+        annotations = self._annotations[sample_data_token]
+        labels = np.array([self.label_mapping[label] for label in annotations.labels.tolist()], int)
+        annotations = replace(annotations, labels=labels)
+        kept = annotations.select(self.annotation_filter(annotations) & (labels >= 0))
+        for label in kept.labels:
+            self.num_ins_per_cat[label] += 1
+        return kept
+
+    def _note_missing_lidar(self, items: list[dict]) -> None:
+        if self.test_mode:
+            return
+        files = list(dict.fromkeys(item["lidar_path"] for item in items))
+        missing = missing_files(files)
+        if missing:
+            print_log(
+                f"{len(missing)} of {len(files)} keyframes have no lidar file (first: "
+                f"{missing[0]}); their images train without the lidar losses",
+                "current",
+            )

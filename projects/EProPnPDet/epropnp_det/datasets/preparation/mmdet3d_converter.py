@@ -1,0 +1,150 @@
+"""Run mmdet3d's own nuScenes converter, as shipped in its wheel.
+
+The converter has three habits that its command line leaves to the user, all handled here: its
+second step reads ``./data/nuscenes`` whatever the data root is; it cuts 2D boxes at 1600 x 900
+pixels whatever the image size is; and it stops at a keyframe without a lidar file. It runs in a
+process of its own, in a temporary folder that holds links to the data, so that none of its
+intermediate files reach the data root.
+"""
+
+import importlib.util
+import json
+import multiprocessing
+import os
+import pickle
+import sys
+import tempfile
+from pathlib import Path
+
+from nuscenes.nuscenes import NuScenes
+
+from ..taxonomy import CLASSES
+
+LINKED_ROOT = Path("data/nuscenes")  # the converter's second step reads this path
+
+
+def split_names(version: str) -> tuple[str, ...]:
+    """Splits that the converter writes info files for."""
+    return ("test",) if version.endswith("test") else ("train", "val")
+
+
+def convert(data_root: Path, version: str, tag: str, out_dir: Path, max_sweeps: int = 10) -> None:
+    """Write ``<tag>_infos_<split>.pkl`` in mmdet3d's v2 format.
+
+    Args:
+        data_root: folder with ``samples``, ``maps`` and ``<version>``.
+        version: nuScenes version.
+        tag: prefix of the info files.
+        out_dir: where the info files go; complete or not at all.
+        max_sweeps: lidar sweeps listed per keyframe.
+
+    Raises:
+        RuntimeError: the converter failed.
+    """
+    with tempfile.TemporaryDirectory(dir=out_dir, prefix=".converting-") as scratch:
+        job = (Path(scratch), data_root.resolve(), version, tag, max_sweeps)
+        process = multiprocessing.get_context("spawn").Process(target=_convert_in, args=job)
+        process.start()
+        process.join()
+        if process.exitcode != 0:
+            raise RuntimeError(
+                f"mmdet3d's converter failed on {data_root} ({version}); its output is above"
+            )
+        for split in split_names(version):
+            name = f"{tag}_infos_{split}.pkl"
+            (Path(scratch) / "out" / name).replace(out_dir / name)
+
+
+def _convert_in(scratch: Path, data_root: Path, version: str, tag: str, max_sweeps: int) -> None:
+    """Body of the child process; the scratch folder becomes its working directory."""
+    os.chdir(scratch)
+    Path("out").mkdir()
+    link_data(data_root, LINKED_ROOT, _keyframe_lidar_files(data_root, version))
+    package = Path(importlib.util.find_spec("mmdet3d").origin).parent
+    sys.path.insert(0, str(package / ".mim"))
+    from tools.dataset_converters import nuscenes_converter, update_infos_to_v2
+
+    cut_boxes_at_image_size(update_infos_to_v2)
+    nuscenes_converter.create_nuscenes_infos(
+        str(LINKED_ROOT), tag, version=version, max_sweeps=max_sweeps
+    )
+    for split in split_names(version):
+        first_step = LINKED_ROOT / f"{tag}_infos_{split}.pkl"
+        with first_step.open("rb") as file:
+            is_empty = not pickle.load(file)["infos"]
+        if is_empty:
+            _write_empty(Path("out") / first_step.name, version)
+        else:
+            update_infos_to_v2.update_nuscenes_infos(str(first_step), "out")
+
+
+def link_data(data_root: Path, target: Path, lidar_files: list[str]) -> None:
+    """Make ``target`` look like ``data_root``, with an empty file for each missing lidar file.
+
+    Args:
+        data_root: real data root.
+        target: folder to create, filled with links.
+        lidar_files: lidar files of the keyframes, relative to the data root.
+    """
+    target.mkdir(parents=True)
+    missing = [name for name in lidar_files if not (data_root / name).exists()]
+    rebuilt = {str(parent) for name in missing for parent in Path(name).parents}
+    _link_folder(data_root, target, Path(), rebuilt - {"."})
+    for name in missing:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).touch()
+
+
+def _link_folder(data_root: Path, target: Path, folder: Path, rebuilt: set[str]) -> None:
+    """Link the entries of a folder; folders that will hold placeholders are made anew."""
+    for entry in (data_root / folder).iterdir():
+        name = folder / entry.name
+        if str(name) in rebuilt:
+            (target / name).mkdir()
+            _link_folder(data_root, target, name, rebuilt)
+        else:
+            (target / name).symlink_to(entry)
+
+
+def cut_boxes_at_image_size(update_infos_to_v2) -> None:
+    """Make the converter cut each 2D box at the size of its image instead of at 1600 x 900.
+
+    The size is the default of an argument deep inside; it is set anew for every image.
+    """
+    from mmdet3d.datasets import convert_utils
+
+    boxes_of_image = convert_utils.get_nuscenes_2d_boxes
+    cut = convert_utils.post_process_coords
+
+    def boxes_of_sized_image(nusc: NuScenes, sample_data_token: str, visibilities: list[str]):
+        image = nusc.get("sample_data", sample_data_token)
+        cut.__defaults__ = ((image["width"], image["height"]),)
+        return boxes_of_image(nusc, sample_data_token, visibilities)
+
+    update_infos_to_v2.get_nuscenes_2d_boxes = boxes_of_sized_image
+
+
+def _keyframe_lidar_files(data_root: Path, version: str) -> list[str]:
+    """Lidar files of all keyframes, relative to the data root."""
+
+    def table(name: str) -> list[dict]:
+        return json.loads((data_root / version / f"{name}.json").read_text())
+
+    lidars = {s["token"] for s in table("sensor") if s["channel"] == "LIDAR_TOP"}
+    mounted = {c["token"] for c in table("calibrated_sensor") if c["sensor_token"] in lidars}
+    return [
+        record["filename"]
+        for record in table("sample_data")
+        if record["is_key_frame"] and record["calibrated_sensor_token"] in mounted
+    ]
+
+
+def _write_empty(path: Path, version: str) -> None:
+    metainfo = {
+        "categories": {name: label for label, name in enumerate(CLASSES)},
+        "dataset": "nuscenes",
+        "version": version,
+        "info_version": "1.1",
+    }
+    with path.open("wb") as file:
+        pickle.dump({"metainfo": metainfo, "data_list": []}, file)

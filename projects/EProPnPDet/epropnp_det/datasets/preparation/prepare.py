@@ -1,0 +1,109 @@
+"""Info files and the detector's side files of a nuScenes data root."""
+
+import pickle
+from pathlib import Path
+
+from nuscenes.nuscenes import NuScenes
+from tqdm import tqdm
+
+from ..camera_annotations import (
+    CameraAnnotations,
+    read_side_metainfo,
+    save_side_file,
+    side_file_of,
+)
+from ..errors import DatasetError
+from .annotate import annotate_image, keyframe_objects
+from .mmdet3d_converter import convert, split_names
+from .tables import check_images, check_tables, fingerprint, keyframe_images, missing_files
+
+
+def prepare_nuscenes(
+    data_root: str | Path,
+    version: str,
+    out_dir: str | Path | None = None,
+    tag: str = "nuscenes",
+    overwrite: bool = False,
+    max_sweeps: int = 10,
+) -> list[Path]:
+    """Write the info files of all splits of a version, and the side file of each.
+
+    Nothing is done when files made from the same tables are there already.
+
+    Args:
+        data_root: folder with ``samples``, ``maps`` and ``<version>``.
+        version: ``v1.0-mini``, ``v1.0-trainval`` or ``v1.0-test``.
+        out_dir: folder of the files; the data root by default.
+        tag: prefix of the files.
+        overwrite: replace files that were made from other tables.
+        max_sweeps: lidar sweeps listed per keyframe, for other models.
+
+    Returns:
+        The info files.
+
+    Raises:
+        DatasetError: tables or images are missing, or files of another version are in the way.
+    """
+    data_root = Path(data_root)
+    out_dir = Path(out_dir) if out_dir else data_root
+    check_tables(data_root, version)
+    tables = fingerprint(data_root, version)
+    info_files = [out_dir / f"{tag}_infos_{split}.pkl" for split in split_names(version)]
+    if all(_is_current(path, tables) for path in info_files):
+        print("already there: " + ", ".join(map(str, info_files)))
+        return info_files
+    if not overwrite:
+        _refuse_other_version(info_files, version)
+    check_images(data_root / name for name in keyframe_images(data_root, version))
+    out_dir.mkdir(parents=True, exist_ok=True)
+    convert(data_root, version, tag, out_dir, max_sweeps)
+
+    nusc = NuScenes(version=version, dataroot=str(data_root), verbose=False)
+    for path in info_files:
+        annotations = annotate_split(nusc, path)
+        save_side_file(side_file_of(path), version, tables, annotations)
+        print(f"wrote {path} and {side_file_of(path).name}: {len(annotations)} images")
+    _report_missing_lidar(nusc)
+    return info_files
+
+
+def annotate_split(nusc: NuScenes, info_file: Path) -> dict[str, CameraAnnotations]:
+    """Annotations of all camera images of an info file, by sample_data token."""
+    with info_file.open("rb") as file:
+        frames = pickle.load(file)["data_list"]
+    annotations = {}
+    for frame in tqdm(frames, desc=f"annotate {info_file.stem}", unit="keyframe"):
+        objects = keyframe_objects(nusc, nusc.get("sample", frame["token"]))
+        for image in frame["images"].values():
+            token = image["sample_data_token"]
+            annotations[token] = annotate_image(nusc, token, objects)
+    return annotations
+
+
+def _is_current(info_file: Path, tables: str) -> bool:
+    side_file = side_file_of(info_file)
+    if not info_file.is_file() or not side_file.is_file():
+        return False
+    return read_side_metainfo(side_file).get("tables") == tables
+
+
+def _refuse_other_version(info_files: list[Path], version: str) -> None:
+    for path in filter(Path.is_file, info_files):
+        with path.open("rb") as file:
+            content = pickle.load(file)
+        found = content.get("metainfo", {}).get("version") if isinstance(content, dict) else None
+        if found != version:
+            raise DatasetError(
+                f"{path}: made from {found or 'an unknown version'}, not from {version}. Pass "
+                "--overwrite to replace it, or another --extra-tag or --out-dir"
+            )
+
+
+def _report_missing_lidar(nusc: NuScenes) -> None:
+    files = [nusc.get_sample_data_path(sample["data"]["LIDAR_TOP"]) for sample in nusc.sample]
+    missing = missing_files(files)
+    if missing:
+        print(
+            f"note: {len(missing)} of {len(files)} keyframes have no lidar file (first: "
+            f"{missing[0]}); the auxiliary losses that use lidar skip their images"
+        )

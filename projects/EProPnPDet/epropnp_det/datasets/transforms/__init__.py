@@ -1,0 +1,15 @@
+"""Transforms of camera images: loading, geometry with exact bookkeeping, packing."""
+
+from .geometric import MonoCrop, MonoFlip, MonoResize
+from .loading import LoadMonoAnnotations, LoadMonoImage, LoadMonoLidar
+from .packing import PackMonoInputs
+
+__all__ = [
+    "LoadMonoAnnotations",
+    "LoadMonoImage",
+    "LoadMonoLidar",
+    "MonoCrop",
+    "MonoFlip",
+    "MonoResize",
+    "PackMonoInputs",
+]

@@ -1,0 +1,126 @@
+"""Transforms that read an image, its annotations and the lidar points in it."""
+
+import os.path as osp
+
+import mmcv
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmdet3d.registry import TRANSFORMS
+from mmdet3d.structures import CameraInstance3DBoxes
+from pyquaternion import Quaternion
+
+from ..box_geometry import project_points, transform_points
+from ..box_projection import NEAR_PLANE
+from ..camera_annotations import CameraAnnotations
+from ..errors import DatasetError
+
+
+@TRANSFORMS.register_module()
+class LoadMonoImage(BaseTransform):
+    """Read the camera image (BGR, uint8) and start the bookkeeping of its pixels.
+
+    Adds ``img``, ``ori_shape``, ``img_shape``, ``img_transform`` (identity), ``flip`` and
+    ``cam_intrinsic`` (camera matrix of the original image, never changed).
+
+    Raises:
+        DatasetError: the file is missing or no image.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Read ``results['img_path']``."""
+        path = results["img_path"]
+        if not osp.isfile(path):
+            raise DatasetError(f"{path}: camera image is missing. Restore it from the data set")
+        img = mmcv.imread(path)
+        if img is None:
+            raise DatasetError(f"{path}: not a readable image. Restore it from the data set")
+        results["img"] = img
+        results["ori_shape"] = results["img_shape"] = img.shape[:2]
+        results["img_transform"] = np.eye(3)
+        results["scale_factor"] = (1.0, 1.0)
+        results["flip"] = False
+        results["cam_intrinsic"] = np.array(results["cam2img"], dtype=np.float32)
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadMonoAnnotations(BaseTransform):
+    """Turn the annotations of the data set into the arrays that the other transforms move along.
+
+    Adds ``gt_bboxes`` (G, 4) ori pixels, ``gt_areas`` (G,) area that the 2D box would have without
+    truncation, ``gt_bboxes_3d``, ``gt_labels_3d``, ``attr_labels``, ``velocities`` (G, 2),
+    ``truncation`` and ``visibility`` (G,).
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Unpack ``results['annotations']``."""
+        annotations: CameraAnnotations = results["annotations"]
+        bboxes = annotations.bboxes.astype(np.float32)
+        seen_share = np.maximum(1.0 - annotations.truncation, 1e-4)
+        results["gt_bboxes"] = bboxes
+        results["gt_areas"] = (bboxes[:, 2:] - bboxes[:, :2]).prod(axis=1) / seen_share
+        boxes = np.concatenate(
+            [annotations.centers, annotations.dims, annotations.yaws[:, None]], axis=1
+        )
+        results["gt_bboxes_3d"] = CameraInstance3DBoxes(boxes, box_dim=7, origin=(0.5, 0.5, 0.5))
+        results["gt_labels_3d"] = annotations.labels.astype(np.int64)
+        results["attr_labels"] = annotations.attr_labels.astype(np.int64)
+        results["velocities"] = annotations.velocities.astype(np.float32)
+        results["truncation"] = annotations.truncation.astype(np.float32)
+        results["visibility"] = annotations.visibility.astype(np.int64)
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadMonoLidar(BaseTransform):
+    """Lidar points that fall into the image, and those inside each annotated box.
+
+    Points go lidar -> ego -> global -> ego at the camera's time -> camera, so the ego motion
+    between the two sensors is compensated. Adds ``lidar_uvz`` (P, 3): u, v in ori pixels and depth
+    z >= 0.1 m; ``points_obj``: per object (k, 3) in the object frame (x length, y down, z width),
+    relative to the centre; ``points_uv``: per object (k, 2) ori pixels. A keyframe without a lidar
+    file gives empty arrays.
+
+    Args:
+        num_feats: float32 numbers per point in the file.
+    """
+
+    def __init__(self, num_feats: int = 5):
+        self.num_feats = num_feats
+
+    def transform(self, results: dict) -> dict:
+        """Read ``results['lidar_path']``."""
+        points_lidar = self._read(results["lidar_path"])
+        points_cam = transform_points(results["lidar2cam"], points_lidar)
+        points_cam = points_cam[points_cam[:, 2] >= NEAR_PLANE]
+        uv = project_points(points_cam, results["cam2img"])
+        height, width = results["ori_shape"]
+        inside = (uv >= 0).all(axis=1) & (uv < (width, height)).all(axis=1)
+        points_cam, uv = points_cam[inside], uv[inside]
+        results["lidar_uvz"] = np.concatenate([uv, points_cam[:, 2:]], axis=1).astype(np.float32)
+        results["points_obj"], results["points_uv"] = [], []
+        for center, dims, quaternion in self._boxes(results.get("annotations")):
+            points_nus = (points_cam - center) @ Quaternion(quaternion).rotation_matrix
+            length, height_obj, width_obj = dims
+            member = (np.abs(points_nus) <= 0.5 * np.array([length, width_obj, height_obj])).all(1)
+            forward, left, up = points_nus[member].T
+            results["points_obj"].append(np.stack([forward, -up, left], 1).astype(np.float32))
+            results["points_uv"].append(uv[member].astype(np.float32))
+        return results
+
+    def _read(self, path: str) -> np.ndarray:
+        if not osp.isfile(path):
+            return np.zeros((0, 3))
+        values = np.fromfile(path, dtype=np.float32)
+        if values.size % self.num_feats:
+            raise DatasetError(
+                f"{path}: {values.size} numbers are no multiple of {self.num_feats} per point. "
+                "Restore the lidar file from the data set"
+            )
+        return values.reshape(-1, self.num_feats)[:, :3].astype(np.float64)
+
+    @staticmethod
+    def _boxes(annotations: CameraAnnotations | None):
+        if annotations is None:
+            return []
+        return zip(annotations.centers, annotations.dims, annotations.rotations, strict=True)
