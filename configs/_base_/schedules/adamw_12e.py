@@ -11,8 +11,8 @@ param_scheduler = [
 ]
 
 train_cfg = dict(by_epoch=True, max_epochs=12, val_interval=1)
-val_cfg = dict()
-test_cfg = dict()
+val_cfg = {}
+test_cfg = {}
 
 # the learning rate belongs to 2 GPUs x 6 images; tools/train.py --auto-scale-lr adapts it
 auto_scale_lr = dict(enable=False, base_batch_size=12)
