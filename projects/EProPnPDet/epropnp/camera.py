@@ -1,0 +1,162 @@
+"""Perspective cameras: projection, its clipping, and the analytic Jacobian.
+
+Points are handled coordinates first, (..., 3, n) and (..., 2, n), the layout in which every
+operation runs along contiguous memory. `PerspectiveCamera.project` is the (..., n, 3) form.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+Bound = float | Tensor
+
+
+class Pixels(NamedTuple):
+    """Projected points.
+
+    Attributes:
+        uv: (..., 2, n) pixels, clipped to the camera's bounds.
+        depth: (..., 1, n) metres, clamped to the camera's ``z_min``.
+    """
+
+    uv: Tensor
+    depth: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class PerspectiveCamera:
+    """Pinhole camera: settings, and after `bind` the intrinsics of B objects.
+
+    Attributes:
+        z_min: metres; nearer points and points behind the camera are projected at this depth.
+        allowed_border: pixels a projection may leave an image of known shape before it is clipped.
+        integer_centers: pixel (0, 0) is centred at (0, 0) instead of (0.5, 0.5), which moves the
+            bounds derived from an image shape by half a pixel.
+        clip_jacobian: a clipped coordinate has a zero derivative, as it should. False keeps the
+            derivative of the unclipped projection (the published "fast mode").
+        cam_mats: (B, 3, 3) intrinsics with last row (0, 0, 1).
+        gravity: (3, 3) or (B, 3, 3) rotation from the camera to a gravity-aligned frame, for
+            cameras with pitch or roll; see `epropnp.manifolds.YawPose`.
+        lower: (..., 2, 1) lowest pixel coordinates, or None.
+        upper: (..., 2, 1) highest pixel coordinates, or None.
+    """
+
+    z_min: float = 0.1
+    allowed_border: float = 200.0
+    integer_centers: bool = False
+    clip_jacobian: bool = True
+    cam_mats: Tensor | None = None
+    gravity: Tensor | None = None
+    lower: Tensor | None = None
+    upper: Tensor | None = None
+
+    def bind(
+        self,
+        cam_mats: Tensor,
+        img_shape: Tensor | None = None,
+        *,
+        lb: Bound | None = None,
+        ub: Bound | None = None,
+        gravity: Tensor | None = None,
+    ) -> "PerspectiveCamera":
+        """Camera of B objects.
+
+        Args:
+            cam_mats: (B, 3, 3) or (3, 3) intrinsics, pixels.
+            img_shape: (B, 2) or (2,) image height and width, pixels: projections are clipped
+                `allowed_border` outside the image.
+            lb: explicit lower bound instead, a number or (B, 2) in x, y order.
+            ub: explicit upper bound, likewise.
+            gravity: (3, 3) or (B, 3, 3) rotation from the camera to a gravity-aligned frame.
+
+        Raises:
+            ValueError: intrinsics that are not (..., 3, 3), both kinds of bounds, or half of one.
+        """
+        if cam_mats.dim() < 2 or cam_mats.shape[-2:] != (3, 3):
+            raise ValueError(f"cam_mats must be (B, 3, 3), got {tuple(cam_mats.shape)}")
+        if (lb is None) != (ub is None):
+            raise ValueError("give both lb and ub, or neither")
+        if img_shape is not None and lb is not None:
+            raise ValueError("give bounds either by img_shape or by lb and ub, not by both")
+        if img_shape is not None:
+            size = torch.as_tensor(img_shape).to(cam_mats).flip(-1)  # (h, w) -> (w, h)
+            shift = 0.5 if self.integer_centers else 0.0
+            lb = torch.zeros_like(size) - self.allowed_border - shift
+            ub = size + self.allowed_border - shift
+        return replace(
+            self,
+            cam_mats=cam_mats,
+            gravity=gravity,
+            lower=_as_rows(lb, cam_mats),
+            upper=_as_rows(ub, cam_mats),
+        )
+
+    def to(self, like: Tensor) -> "PerspectiveCamera":
+        """Bound camera with the dtype and device of ``like``."""
+
+        def move(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.to(like)
+
+        return replace(
+            self,
+            cam_mats=move(self.cam_mats),
+            gravity=move(self.gravity),
+            lower=move(self.lower),
+            upper=move(self.upper),
+        )
+
+    def with_intrinsics(self, cam_mats: Tensor) -> "PerspectiveCamera":
+        """The same camera with other intrinsics (B, 3, 3)."""
+        return replace(self, cam_mats=cam_mats)
+
+    def project(self, points_cam: Tensor) -> Tensor:
+        """Clipped pixels (..., n, 2) of camera-frame points (..., n, 3), metres."""
+        return self.dehomogenize(self.cam_mats @ points_cam.mT).uv.mT
+
+    def dehomogenize(self, homogeneous: Tensor) -> Pixels:
+        """Divide ``K p`` (..., 3, n) by its depth and clip."""
+        depth = homogeneous[..., 2:, :].clamp(min=self.z_min)
+        uv = homogeneous[..., :2, :] / depth
+        if self.lower is not None:
+            uv = torch.clamp(uv, self.lower, self.upper)
+        return Pixels(uv, depth)
+
+    def jacobian(self, pixels: Pixels) -> Tensor:
+        """Derivatives (..., 2, 3, n) of clipped pixels by the camera-frame points.
+
+        Row u is (K[u, 0], K[u, 1], K[u, 2] - u) / z at the clipped pixel u and clamped depth z.
+        A coordinate on a bound or at ``z_min`` has a zero row, unless `clip_jacobian` is False.
+        """
+        uv, depth = pixels
+        inverse = depth.reciprocal()
+        if self.clip_jacobian:
+            inverse = inverse * self._free(pixels)
+        planar = self.cam_mats[..., :2, :2].unsqueeze(-1) * inverse.unsqueeze(-2)
+        radial = (self.cam_mats[..., :2, 2:] - uv) * inverse
+        return torch.cat((planar.expand(*uv.shape[:-1], 2, -1), radial.unsqueeze(-2)), dim=-2)
+
+    def _free(self, pixels: Pixels) -> Tensor:
+        """Mask (..., 1 or 2, n) of coordinates that move with the point."""
+        uv, depth = pixels
+        free = depth > self.z_min
+        if self.lower is not None:
+            free = free & (uv > self.lower) & (uv < self.upper)
+        return free
+
+    def rays(self, uv: Tensor) -> Tensor:
+        """Back-project pixels (..., 2, n) to the plane z = 1 of the camera: (..., 2, n), metres."""
+        (a, b), (c, d) = (row.unbind(-1) for row in self.cam_mats[..., :2, :2].unbind(-2))
+        determinant = a * d - b * c
+        determinant = torch.where(determinant == 0, torch.ones_like(determinant), determinant)
+        inverse = torch.stack((d, -b, -c, a), dim=-1).unflatten(-1, (2, 2))
+        return inverse / determinant[..., None, None] @ (uv - self.cam_mats[..., :2, 2:])
+
+
+def _as_rows(bound: Bound | None, like: Tensor) -> Tensor | None:
+    """A bound, number or (..., 2), as (..., 2, 1)."""
+    if bound is None:
+        return None
+    tensor = torch.as_tensor(bound).to(like)
+    return (tensor.expand(2) if tensor.dim() == 0 else tensor).unsqueeze(-1)

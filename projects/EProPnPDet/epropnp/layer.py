@@ -1,0 +1,196 @@
+"""The probabilistic PnP layer: solver, sampler and their frames put together.
+
+Source: EPro-PnP (arXiv 2203.13254), section 3 and figure 2.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from epropnp.amis import AMIS
+from epropnp.builder import build
+from epropnp.camera import PerspectiveCamera
+from epropnp.initializers import RSLMSolver
+from epropnp.problem import CostSetting, Problem, build_problem
+from epropnp.proposals import ProposalFamily, QuaternionProposals, YawProposals
+from epropnp.sample_cost import ChunkedSampleCost, SampleCost
+from epropnp.solvers import LMSolver, PnPSolution, SolveOptions, pose_manifold
+
+
+class MonteCarloResult(NamedTuple):
+    """Pose density of B objects, by weighted samples.
+
+    Attributes:
+        pose_opt: (B, P) mode, without gradient.
+        cost: (B,) at the mode, without gradient.
+        pose_opt_plus: (B, P) mode after one differentiable Gauss-Newton step, or None.
+        pose_samples: (S, B, P), without gradient.
+        pose_sample_logweights: (S, B) log importance weights, with gradient.
+        cost_target: (B,) cost of the true pose, with gradient; None without a true pose.
+        valid: (B,) finite input, enough points, finite result.
+        pose_cov: (B, D, D) covariance of a tangent step at the mode, without gradient.
+    """
+
+    pose_opt: Tensor
+    cost: Tensor
+    pose_opt_plus: Tensor | None
+    pose_samples: Tensor
+    pose_sample_logweights: Tensor
+    cost_target: Tensor | None
+    valid: Tensor
+    pose_cov: Tensor
+
+
+class EProPnP(nn.Module):
+    """Probabilistic PnP; use `EProPnP4DoF` or `EProPnP6DoF`.
+
+    Args:
+        mc_samples: S, samples per object in all rounds together.
+        num_iter: rounds of adaptive sampling.
+        normalize: solve and sample with the origin moved to the mean of the object points.
+        solver: an `LMSolver` or its config; ten steps from a random-sample start if None.
+        proposals: family of proposal distributions; ``published=True`` there restores the
+            published fitting rules.
+        sample_cost: how the cost is evaluated at many poses.
+
+    Raises:
+        ValueError: the config of the solver does not fit, or ``mc_samples`` is not a multiple of
+            ``num_iter``.
+    """
+
+    dof: int
+    proposal_family: type
+
+    def __init__(
+        self,
+        mc_samples: int = 512,
+        num_iter: int = 4,
+        normalize: bool = False,
+        solver: LMSolver | dict | None = None,
+        proposals: ProposalFamily | None = None,
+        sample_cost: SampleCost | None = None,
+    ):
+        super().__init__()
+        if solver is None:
+            solver = LMSolver(dof=self.dof, init_solver=RSLMSolver())
+        self.solver = build(solver, (LMSolver,), dof=self.dof)
+        if self.solver.dof != self.dof:
+            raise ValueError(
+                f"{type(self).__name__} needs a solver with dof={self.dof}, got {self.solver.dof}"
+            )
+        self.normalize = normalize or self.solver.normalize
+        self.sampler = AMIS(
+            mc_samples,
+            num_iter,
+            proposals or self.proposal_family(),
+            sample_cost or ChunkedSampleCost(),
+        )
+
+    def forward(  # noqa: PLR0913 - the signature users know
+        self,
+        x3d: Tensor,
+        x2d: Tensor,
+        w2d: Tensor,
+        camera: PerspectiveCamera,
+        cost_fun: CostSetting,
+        pose_init: Tensor | None = None,
+        force_init_solve: bool = False,
+        fast_mode: bool = False,
+        with_pose_cov: bool = False,
+        with_pose_opt_plus: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> PnPSolution:
+        """Solve for the most likely pose of each object; see `LMSolver.forward`."""
+        with torch.autocast(x3d.device.type, enabled=False):
+            problem = self._problem(x3d, x2d, w2d, camera, cost_fun)
+            options = SolveOptions(force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus)
+            solution = self.solver.solve_problem(problem, pose_init, options, generator)
+            return solution.leave(problem.frame)
+
+    def monte_carlo_forward(
+        self,
+        x3d: Tensor,
+        x2d: Tensor,
+        w2d: Tensor,
+        camera: PerspectiveCamera,
+        cost_fun: CostSetting,
+        pose_init: Tensor | None = None,
+        force_init_solve: bool = True,
+        with_pose_opt_plus: bool = False,
+        fast_mode: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> MonteCarloResult:
+        """Solve, then sample the pose density around the solution.
+
+        Args:
+            x3d: (B, n, 3) object frame, metres.
+            x2d: (B, n, 2) pixels.
+            w2d: (B, n, 2) weights, not negative, per pixel.
+            camera: bound camera.
+            cost_fun: choice of the robust kernel.
+            pose_init: (B, P) the true pose in training: it competes with the random-sample start,
+                and `MonteCarloResult.cost_target` is its cost.
+            force_init_solve: False starts from ``pose_init`` alone.
+            with_pose_opt_plus: also return the mode after one differentiable step.
+            fast_mode: Gauss-Newton steps.
+            generator: source of random numbers; torch's default one if None.
+
+        Raises:
+            ValueError: shapes that do not fit, or neither a start pose nor a start solver.
+        """
+        with torch.autocast(x3d.device.type, enabled=False):
+            problem = self._problem(x3d, x2d, w2d, camera, cost_fun)
+            options = SolveOptions(force_init_solve, fast_mode, True, with_pose_opt_plus)
+            return self._sample(problem, pose_init, options, generator)
+
+    def _problem(
+        self,
+        x3d: Tensor,
+        x2d: Tensor,
+        w2d: Tensor,
+        camera: PerspectiveCamera,
+        cost_fun: CostSetting,
+    ) -> Problem:
+        manifold = pose_manifold(self.dof, camera)
+        return build_problem(x3d, x2d, w2d, camera, cost_fun, manifold, self.normalize)
+
+    def _sample(
+        self,
+        problem: Problem,
+        pose_init: Tensor | None,
+        options: SolveOptions,
+        generator: torch.Generator | None,
+    ) -> MonteCarloResult:
+        solution = self.solver.solve_problem(problem, pose_init, options, generator)
+        valid, cost_target = solution.valid, None
+        if pose_init is not None:
+            target, finite = problem.start(pose_init)
+            cost_target = problem.cost.value(target)
+            valid = valid & finite & cost_target.detach().isfinite()
+        samples = self.sampler(problem.cost, solution.pose_opt, solution.pose_cov, generator)
+        outside = solution.leave(problem.frame)
+        return MonteCarloResult(
+            pose_opt=outside.pose_opt,
+            cost=outside.cost,
+            pose_opt_plus=outside.pose_opt_plus,
+            pose_samples=problem.frame.leave(samples.poses),
+            pose_sample_logweights=samples.log_weights,
+            cost_target=cost_target,
+            valid=valid & (samples.log_weights.detach().logsumexp(0)).isfinite(),
+            pose_cov=outside.pose_cov,
+        )
+
+
+class EProPnP4DoF(EProPnP):
+    """Probabilistic PnP over translation and yaw; see `EProPnP` for the arguments."""
+
+    dof = 4
+    proposal_family = YawProposals
+
+
+class EProPnP6DoF(EProPnP):
+    """Probabilistic PnP over translation and rotation; see `EProPnP` for the arguments."""
+
+    dof = 6
+    proposal_family = QuaternionProposals

@@ -1,0 +1,107 @@
+"""Levenberg-Marquardt with a trust region per object.
+
+The minimum is found without gradients; `gauss_newton.gauss_newton_step` then gives the one
+differentiable step that training needs. Source: EPro-PnP (arXiv 2203.13254), appendix on the PnP
+solver; the trust region follows the Ceres solver.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from epropnp import linear
+from epropnp.cost import PoseCost
+
+
+class Solution(NamedTuple):
+    """Result of a solver.
+
+    Attributes:
+        pose: (..., B, P).
+        value: (..., B) cost at the pose.
+        hessian: (..., B, D, D) Gauss-Newton approximation J^T J at the pose.
+    """
+
+    pose: Tensor
+    value: Tensor
+    hessian: Tensor
+
+    def covariance(self) -> tuple[Tensor, Tensor]:
+        """Laplace covariance (..., B, D, D) of a tangent step, and a mask where it exists."""
+        return linear.inverse(linear.damped(self.hessian))
+
+
+@dataclass(frozen=True)
+class TrustRegion:
+    """How far a step may go, and how that adapts (the defaults of Ceres).
+
+    Attributes:
+        min_lm_diagonal: lower clamp of the diagonal that scales the damping.
+        max_lm_diagonal: upper clamp.
+        min_relative_decrease: a step is taken if the cost falls by this share of the prediction.
+        initial_trust_region_radius: inverse of the damping of the first step.
+        max_trust_region_radius: upper clamp of the radius.
+        eps: absolute damping, and lower clamp of the radius.
+    """
+
+    min_lm_diagonal: float = 1e-6
+    max_lm_diagonal: float = 1e32
+    min_relative_decrease: float = 1e-3
+    initial_trust_region_radius: float = 30.0
+    max_trust_region_radius: float = 1e16
+    eps: float = 1e-5
+
+    def damped(self, hessian: Tensor, radius: Tensor) -> Tensor:
+        """Matrix (..., D, D) of the damped normal equations."""
+        diagonal = hessian.diagonal(dim1=-2, dim2=-1)
+        upper = min(self.max_lm_diagonal, torch.finfo(hessian.dtype).max)
+        scale = diagonal.clamp(self.min_lm_diagonal, upper)
+        return hessian + torch.diag_embed(scale / radius.unsqueeze(-1) + self.eps)
+
+    def resize(self, radius: Tensor, shrink: Tensor, gain: Tensor, accepted: Tensor) -> Tensor:
+        """Next radius (..., B) after a step with the ratio ``gain`` of actual to predicted fall."""
+        grown = radius / (1.0 - (2.0 * gain - 1.0) ** 3).clamp(min=1.0 / 3.0)
+        radius = torch.where(accepted, grown, radius).clamp(self.eps, self.max_trust_region_radius)
+        return torch.where(accepted, radius, radius / shrink)
+
+
+@torch.no_grad()
+def levenberg_marquardt(
+    cost: PoseCost, pose: Tensor, num_iter: int, trust_region: TrustRegion | None = None
+) -> Solution:
+    """Minimise a cost from given poses; objects neither wait for nor influence each other.
+
+    A step whose cost or prediction is not finite, or whose system has no solution, is rejected.
+
+    Args:
+        cost: cost of B objects.
+        pose: (..., B, P) start, of the batch shape of the cost.
+        num_iter: steps tried; there is no early stop, which would make the host wait.
+        trust_region: step control.
+    """
+    region = trust_region or TrustRegion()
+    start = cost.linearize(pose)
+    hessian, gradient = start.normal_equations()
+    value = start.value
+    radius = torch.full_like(value, region.initial_trust_region_radius)
+    shrink = torch.full_like(value, 2.0)
+    for _ in range(num_iter):
+        step = -linear.solve(region.damped(hessian, radius), gradient)
+        candidate = cost.manifold.retract(pose, step)
+        trial = cost.linearize(candidate)
+        trial_hessian, trial_gradient = trial.normal_equations()
+
+        curved = 0.5 * (hessian @ step.unsqueeze(-1)).squeeze(-1)
+        predicted = -(step * (curved + gradient)).sum(-1)
+        gain = (value - trial.value) / predicted
+        accepted = (gain >= region.min_relative_decrease) & (predicted > 0)
+
+        pose = torch.where(accepted.unsqueeze(-1), candidate, pose)
+        value = torch.where(accepted, trial.value, value)
+        gradient = torch.where(accepted.unsqueeze(-1), trial_gradient, gradient)
+        hessian = torch.where(accepted[..., None, None], trial_hessian, hessian)
+        radius = region.resize(radius, shrink, gain, accepted)
+        shrink = torch.where(accepted, torch.full_like(shrink, 2.0), 2.0 * shrink)
+    return Solution(pose, value, hessian)

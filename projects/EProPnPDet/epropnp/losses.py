@@ -1,0 +1,87 @@
+"""Monte Carlo pose loss: the divergence of the pose density from the true pose.
+
+Source: EPro-PnP (arXiv 2203.13254), equations 5 and 6, and the appendix on loss normalisation.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+def monte_carlo_pose_loss(pose_sample_logweights: Tensor, cost_target: Tensor) -> Tensor:
+    """Negative log density of the true pose, up to the constant log S.
+
+    It can be negative: a density may exceed one. An object whose loss is not finite contributes
+    zero, to the loss and to every gradient.
+
+    Args:
+        pose_sample_logweights: (S, B) log importance weights.
+        cost_target: (B,) cost of the true pose.
+
+    Returns:
+        (B,) cost of the true pose plus logsumexp of the weights.
+    """
+    with torch.no_grad():
+        usable = (pose_sample_logweights.logsumexp(0) + cost_target).isfinite()
+    log_weights = torch.where(usable, pose_sample_logweights, 0.0)
+    loss = torch.where(usable, cost_target, 0.0) + log_weights.logsumexp(0)
+    return torch.where(usable, loss, 0.0)
+
+
+class MonteCarloPoseLoss(nn.Module):
+    """Weighted mean of `monte_carlo_pose_loss`, divided by a running mean of the weight scale.
+
+    The gradient of the loss grows with the scale of the correspondence weights; dividing by its
+    running mean keeps the step size of training independent of it.
+
+    Args:
+        loss_weight: factor of the loss.
+        init_norm_factor: start of the running mean.
+        momentum: share of a new batch in the running mean.
+    """
+
+    def __init__(
+        self, loss_weight: float = 1.0, init_norm_factor: float = 1.0, momentum: float = 0.01
+    ):
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.momentum = momentum
+        self.register_buffer("norm_factor", torch.tensor(float(init_norm_factor)))
+
+    def forward(
+        self,
+        pose_sample_logweights: Tensor,
+        cost_target: Tensor,
+        norm_factor: float | Tensor,
+        weight: Tensor | None = None,
+        avg_factor: float | Tensor | None = None,
+    ) -> Tensor:
+        """Compute the loss of a batch; in training the running mean is updated first.
+
+        Args:
+            pose_sample_logweights: (S, B) log importance weights.
+            cost_target: (B,) cost of the true pose.
+            norm_factor: weight scale of this batch; averaged over its elements and all processes.
+            weight: (B,) weights of the objects.
+            avg_factor: divisor of the weighted sum; the number of objects if None.
+
+        Returns:
+            Scalar loss; zero for no objects.
+        """
+        if self.training:
+            self._update(norm_factor)
+        loss = monte_carlo_pose_loss(pose_sample_logweights, cost_target)
+        if weight is not None:
+            loss = loss * weight
+        if avg_factor is None:
+            avg_factor = max(loss.numel(), 1)
+        return loss.sum() * self.loss_weight / (avg_factor * self.norm_factor)
+
+    @torch.no_grad()
+    def _update(self, norm_factor: float | Tensor) -> None:
+        """Mix the batch value into the running mean; a value that is not finite is left out."""
+        batch = torch.as_tensor(norm_factor).detach().to(self.norm_factor).mean()
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(batch)
+            batch = batch / torch.distributed.get_world_size()
+        batch = torch.where(batch.isfinite(), batch, self.norm_factor)
+        self.norm_factor.lerp_(batch, self.momentum)

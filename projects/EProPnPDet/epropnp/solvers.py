@@ -1,0 +1,218 @@
+"""Point solver: correspondences in, one pose per object out.
+
+Source: EPro-PnP (arXiv 2203.13254), section 3.3 and the appendix on the PnP solver.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from epropnp.builder import build
+from epropnp.camera import PerspectiveCamera
+from epropnp.cost import PoseCost
+from epropnp.frames import ObjectFrame
+from epropnp.gauss_newton import gauss_newton, gauss_newton_step
+from epropnp.initializers import Minimizer, RSLMSolver
+from epropnp.levenberg_marquardt import Solution, TrustRegion, levenberg_marquardt
+from epropnp.manifolds import PoseManifold, QuatPose, YawPose
+from epropnp.problem import CostSetting, Problem, build_problem
+
+
+class PnPSolution(NamedTuple):
+    """Poses of B objects.
+
+    Attributes:
+        pose_opt: (B, P) mode of the pose density, without gradient.
+        pose_cov: (B, D, D) covariance of a tangent step in the Laplace approximation, or None.
+        cost: (B,) at `pose_opt`, without gradient.
+        pose_opt_plus: (B, P) `pose_opt` after one differentiable Gauss-Newton step, or None.
+        valid: (B,) the object had finite input and enough points, and its result is finite.
+    """
+
+    pose_opt: Tensor
+    pose_cov: Tensor | None
+    cost: Tensor
+    pose_opt_plus: Tensor | None
+    valid: Tensor
+
+    def leave(self, frame: ObjectFrame) -> "PnPSolution":
+        """Poses of a frame as poses of the object."""
+        plus, covariance = self.pose_opt_plus, self.pose_cov
+        return self._replace(
+            pose_opt=frame.leave(self.pose_opt),
+            pose_cov=covariance
+            if covariance is None
+            else frame.leave_covariance(self.pose_opt, covariance),
+            pose_opt_plus=plus if plus is None else frame.leave(plus),
+        )
+
+
+class SolveOptions(NamedTuple):
+    """What a solve should do and return; see `LMSolver.forward`."""
+
+    force_init_solve: bool = False
+    fast_mode: bool = False
+    with_pose_cov: bool = False
+    with_pose_opt_plus: bool = False
+
+
+class LMSolver(nn.Module):
+    """Levenberg-Marquardt PnP solver with an optional random-sample start.
+
+    Args:
+        dof: 4 (translation and yaw) or 6 (translation and quaternion).
+        num_iter: solver steps.
+        normalize: solve with the origin moved to the mean of the object points.
+        init_solver: start if none is given, an `RSLMSolver` or its config.
+        trust_region: step control, or a dict of its fields.
+        published_fast_mode: ``fast_mode`` as published: plain Gauss-Newton with the Jacobian of
+            the unclipped projection, and the last pose whatever its cost. Otherwise the Jacobian
+            is that of the cost, and the best pose on the way is kept.
+
+    Raises:
+        ValueError: the config of the start does not fit.
+    """
+
+    def __init__(
+        self,
+        dof: int = 4,
+        num_iter: int = 10,
+        normalize: bool = False,
+        init_solver: RSLMSolver | dict | None = None,
+        trust_region: TrustRegion | dict | None = None,
+        published_fast_mode: bool = False,
+    ):
+        super().__init__()
+        self.dof = dof
+        self.num_iter = num_iter
+        self.normalize = normalize
+        self.init_solver = build(init_solver, (RSLMSolver,), dof=dof)
+        if not isinstance(trust_region, TrustRegion):
+            trust_region = TrustRegion(**(trust_region or {}))
+        self.trust_region = trust_region
+        self.published_fast_mode = published_fast_mode
+
+    def forward(  # noqa: PLR0913 - the signature users know
+        self,
+        x3d: Tensor,
+        x2d: Tensor,
+        w2d: Tensor,
+        camera: PerspectiveCamera,
+        cost_fun: CostSetting,
+        pose_init: Tensor | None = None,
+        force_init_solve: bool = False,
+        fast_mode: bool = False,
+        with_pose_cov: bool = False,
+        with_pose_opt_plus: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> PnPSolution:
+        """Solve for the most likely pose of each object.
+
+        Args:
+            x3d: (B, n, 3) object frame, metres.
+            x2d: (B, n, 2) pixels.
+            w2d: (B, n, 2) weights, not negative, per pixel.
+            camera: bound camera.
+            cost_fun: choice of the robust kernel.
+            pose_init: (B, P) start.
+            force_init_solve: let a random-sample start compete with ``pose_init``.
+            fast_mode: Gauss-Newton steps.
+            with_pose_cov: also return the covariance.
+            with_pose_opt_plus: also return the pose after one differentiable step.
+            generator: source of random numbers; torch's default one if None.
+
+        Raises:
+            ValueError: shapes that do not fit, or neither a start pose nor a start solver.
+        """
+        with torch.autocast(x3d.device.type, enabled=False):
+            manifold = pose_manifold(self.dof, camera)
+            problem = build_problem(x3d, x2d, w2d, camera, cost_fun, manifold, self.normalize)
+            options = SolveOptions(force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus)
+            return self.solve_problem(problem, pose_init, options, generator).leave(problem.frame)
+
+    def solve_problem(
+        self,
+        problem: Problem,
+        pose_init: Tensor | None,
+        options: SolveOptions,
+        generator: torch.Generator | None = None,
+    ) -> PnPSolution:
+        """Solve a prepared problem.
+
+        The start is a pose (B, P) of the object's own frame; the result is one of the problem's
+        frame, see `PnPSolution.leave`.
+        """
+        start, valid = None, problem.valid
+        if pose_init is not None:
+            start, finite = problem.start(pose_init)
+            valid = valid & (finite | options.force_init_solve)
+        solution = self.solve(
+            problem.cost, start, options.force_init_solve, options.fast_mode, generator
+        )
+        plus = covariance = None
+        valid = valid & solution.value.isfinite()
+        if options.with_pose_cov:
+            covariance, solved = solution.covariance()
+            valid = valid & solved
+        if options.with_pose_opt_plus:
+            plus = self.improve(problem.cost, solution.pose, options.fast_mode)
+        return PnPSolution(solution.pose, covariance, solution.value, plus, valid)
+
+    @torch.no_grad()
+    def solve(
+        self,
+        cost: PoseCost,
+        pose_init: Tensor | None = None,
+        force_init_solve: bool = False,
+        fast_mode: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Solution:
+        """Minimise a cost; the arguments are those of `forward`.
+
+        A given start competes with the random-sample start if ``force_init_solve``, object by
+        object; this is how the true pose takes part in training.
+
+        Raises:
+            ValueError: there is neither a start pose nor a start solver.
+        """
+        cost = self._linearized(cost, fast_mode)
+        minimize = self._minimizer(fast_mode)
+        if pose_init is None and self.init_solver is None:
+            raise ValueError("without pose_init the solver needs an init_solver")
+        if pose_init is None:
+            pose, _ = self.init_solver(cost, generator, minimize)
+        elif force_init_solve and self.init_solver is not None:
+            found, found_cost = self.init_solver(cost, generator, minimize)
+            given_wins = cost.value(pose_init) < found_cost
+            pose = torch.where(given_wins.unsqueeze(-1), pose_init, found)
+        else:
+            pose = pose_init
+        return minimize(cost, pose, self.num_iter)
+
+    def improve(self, cost: PoseCost, pose: Tensor, fast_mode: bool = False) -> Tensor:
+        """Poses (B, P) after one differentiable Gauss-Newton step; see `gauss_newton_step`."""
+        step = gauss_newton_step(self._linearized(cost, fast_mode), pose)
+        return cost.manifold.retract(pose, step)
+
+    def _linearized(self, cost: PoseCost, fast_mode: bool) -> PoseCost:
+        return cost.unclipped() if fast_mode and self.published_fast_mode else cost
+
+    def _minimizer(self, fast_mode: bool) -> Minimizer:
+        if fast_mode:
+            return partial(gauss_newton, keep_best=not self.published_fast_mode)
+        return partial(levenberg_marquardt, trust_region=self.trust_region)
+
+
+def pose_manifold(dof: int, camera: PerspectiveCamera) -> PoseManifold:
+    """Manifold with ``dof`` degrees of freedom for a camera, which may be tilted.
+
+    Raises:
+        ValueError: ``dof`` is neither 4 nor 6.
+    """
+    if dof == 4:
+        return YawPose(camera.gravity)
+    if dof == 6:
+        return QuatPose()
+    raise ValueError(f"dof must be 4 (translation, yaw) or 6 (translation, quaternion), got {dof}")
