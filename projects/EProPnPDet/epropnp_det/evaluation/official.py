@@ -1,0 +1,171 @@
+"""The official nuScenes evaluator on a results file, through the devkit."""
+
+import contextlib
+import io
+import json
+import math
+import tempfile
+from pathlib import Path
+
+from nuscenes import NuScenes
+from nuscenes.eval.common.data_classes import EvalBoxes
+from nuscenes.eval.detection.config import config_factory
+from nuscenes.eval.detection.evaluate import DetectionEval
+from nuscenes.utils.splits import create_splits_scenes
+
+from ..datasets.errors import DatasetError
+from ..datasets.preparation.tables import check_tables
+
+EVAL_CONFIG = "detection_cvpr_2019"
+EVAL_SET_OF_VERSION = {"v1.0-mini": "mini_val", "v1.0-trainval": "val", "v1.0-test": "test"}
+ERROR_NAMES = {
+    "trans_err": "mATE",
+    "scale_err": "mASE",
+    "orient_err": "mAOE",
+    "vel_err": "mAVE",
+    "attr_err": "mAAE",
+}
+FAR_AWAY = [1e6, 1e6, 0.0]  # metres; outside every class range
+
+
+def evaluate_results_file(
+    result_path: str | Path,
+    dataroot: str | Path,
+    version: str,
+    eval_set: str | None = None,
+    out_dir: str | Path | None = None,
+) -> dict[str, float]:
+    """Score a results file with the devkit's evaluator.
+
+    Args:
+        result_path: ``results_nusc.json``.
+        dataroot: data root with the tables of ``version``.
+        version: nuScenes version.
+        eval_set: split; ``mini_val``, ``val`` or ``test`` by version when not given.
+        out_dir: where ``metrics_summary.json`` and ``metrics_details.json`` go, if anywhere.
+
+    Returns:
+        ``NDS``, ``mAP``, ``mATE``, ``mASE``, ``mAOE``, ``mAVE``, ``mAAE``; per class ``<class>/AP``
+        and ``<class>/ATE`` to ``<class>/AAE`` (NaN where the task defines none);
+        ``classes_present``: number of classes that have ground truth in the split, and the means
+        over those classes alone, ``present/mAP`` to ``present/mAAE``.
+
+    Raises:
+        DatasetError: tables or annotations are missing, or the file does not fit the split.
+    """
+    result_path, dataroot = Path(result_path), Path(dataroot)
+    eval_set = eval_set or EVAL_SET_OF_VERSION.get(version)
+    check_tables(dataroot, version)
+    if not result_path.is_file():
+        raise DatasetError(f"{result_path}: no such results file. Write it with tools/test.py")
+    nusc = NuScenes(version=version, dataroot=str(dataroot), verbose=False)
+    _check_ground_truth(nusc, eval_set)
+    results = json.loads(result_path.read_text())
+    check_samples(results["results"], split_samples(nusc, eval_set), result_path, eval_set)
+    with tempfile.TemporaryDirectory() as scratch:
+        evaluated = result_path
+        if not any(results["results"].values()):
+            evaluated = _with_unmatched_box(results, Path(scratch))
+        output_dir = Path(out_dir) if out_dir else Path(scratch)
+        with contextlib.redirect_stdout(io.StringIO()):
+            evaluation = DetectionEval(
+                nusc,
+                config=config_factory(EVAL_CONFIG),
+                result_path=str(evaluated),
+                eval_set=eval_set,
+                output_dir=str(output_dir),
+                verbose=False,
+            )
+            summary = evaluation.main(render_curves=False)
+    return summarise(summary, evaluation.gt_boxes)
+
+
+def split_samples(nusc: NuScenes, eval_set: str) -> list[str]:
+    """Sample tokens of a split, in the order of the tables."""
+    names = set(create_splits_scenes()[eval_set])
+    scenes = {scene["token"] for scene in nusc.scene if scene["name"] in names}
+    return [sample["token"] for sample in nusc.sample if sample["scene_token"] in scenes]
+
+
+def check_samples(results: dict, expected: list[str], path: Path, eval_set: str) -> None:
+    """Make sure that a results file has an entry for exactly the keyframes of a split.
+
+    Raises:
+        DatasetError: with the number of missing and unknown samples.
+    """
+    missing, unknown = set(expected) - set(results), set(results) - set(expected)
+    if missing or unknown:
+        raise DatasetError(
+            f"{path}: does not fit the split {eval_set}: {len(missing)} of its {len(expected)} "
+            f"samples are missing, {len(unknown)} entries belong to other samples. Pass the split "
+            "that was tested, or test again with the info file of this split"
+        )
+
+
+def summarise(summary: dict, gt_boxes: EvalBoxes) -> dict[str, float]:
+    """Flat metrics of the devkit's summary, with means over the classes that occur."""
+    metrics = {"NDS": summary["nd_score"], "mAP": summary["mean_ap"]}
+    metrics.update({ERROR_NAMES[key]: value for key, value in summary["tp_errors"].items()})
+    present = {box.detection_name for box in gt_boxes.all}
+    aps, errors = summary["mean_dist_aps"], summary["label_tp_errors"]
+    for name in aps:
+        metrics[f"{name}/AP"] = aps[name]
+        for key, short in ERROR_NAMES.items():
+            metrics[f"{name}/{short[1:]}"] = errors[name][key]
+    metrics["classes_present"] = float(len(present))
+    metrics["present/mAP"] = _mean(aps[name] for name in present)
+    for key, short in ERROR_NAMES.items():
+        metrics[f"present/{short}"] = _mean(errors[name][key] for name in present)
+    return metrics
+
+
+def format_table(metrics: dict[str, float]) -> str:
+    """The official table as text: overall scores, then one line per class."""
+    short = [name[1:] for name in ERROR_NAMES.values()]
+    lines = [f"{name}: {metrics[name]:.4f}" for name in ("mAP", *ERROR_NAMES.values(), "NDS")]
+    lines += ["", f"{'Object class':<22}" + "".join(f"{name:>8}" for name in ("AP", *short))]
+    for key in metrics:
+        if key.endswith("/AP"):
+            name = key.split("/")[0]
+            values = (metrics[f"{name}/{column}"] for column in ("AP", *short))
+            lines.append(f"{name:<22}" + "".join(f"{value:>8.3f}" for value in values))
+    present = int(metrics["classes_present"])
+    if present < len([key for key in metrics if key.endswith("/AP")]):
+        means = ", ".join(
+            f"{name} {metrics[f'present/{name}']:.4f}" for name in ("mAP", *ERROR_NAMES.values())
+        )
+        lines += ["", f"Over the {present} classes with ground truth alone: {means}"]
+    return "\n".join(lines)
+
+
+def _check_ground_truth(nusc: NuScenes, eval_set: str | None) -> None:
+    if eval_set not in create_splits_scenes():
+        raise DatasetError(f"{eval_set!r} is no split of {nusc.version}; pass eval_set")
+    if not nusc.sample_annotation:
+        raise DatasetError(
+            f"{Path(nusc.dataroot) / nusc.version}: has no annotations, so it cannot be evaluated "
+            "here. Write the results file with --format-only and submit it"
+        )
+
+
+def _with_unmatched_box(results: dict, folder: Path) -> Path:
+    """Copy of an empty results file with one far box, since the devkit fails without any box."""
+    token = next(iter(results["results"]))
+    box = {
+        "sample_token": token,
+        "translation": FAR_AWAY,
+        "size": [1.0, 1.0, 1.0],
+        "rotation": [1.0, 0.0, 0.0, 0.0],
+        "velocity": [0.0, 0.0],
+        "detection_name": "car",
+        "detection_score": 0.0,
+        "attribute_name": "vehicle.parked",
+    }
+    path = folder / "results.json"
+    path.write_text(json.dumps({**results, "results": {**results["results"], token: [box]}}))
+    return path
+
+
+def _mean(values) -> float:
+    defined = [value for value in values if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else math.nan

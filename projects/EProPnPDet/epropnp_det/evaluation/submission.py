@@ -1,0 +1,91 @@
+"""The nuScenes detection results file: writing it, and finding what the server would reject."""
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..datasets.taxonomy import ATTRIBUTES, CLASSES, NO_ATTRIBUTE
+from .boxes import GlobalBoxes
+
+RESULTS_NAME = "results_nusc.json"
+META_KEYS = ("use_camera", "use_lidar", "use_radar", "use_map", "use_external")
+
+
+def submission_meta(use_external: bool = False) -> dict[str, bool]:
+    """Declaration of what a camera-only detector used."""
+    return {**dict.fromkeys(META_KEYS, False), "use_camera": True, "use_external": use_external}
+
+
+def to_records(sample_token: str, boxes: GlobalBoxes) -> list[dict]:
+    """Entries of one keyframe, in plain Python numbers."""
+    rows = zip(
+        boxes.centers.tolist(),
+        boxes.sizes_wlh.tolist(),
+        boxes.quaternions.tolist(),
+        boxes.velocities.tolist(),
+        boxes.labels.tolist(),
+        boxes.scores.tolist(),
+        boxes.attr_labels.tolist(),
+        strict=True,
+    )
+    return [
+        {
+            "sample_token": sample_token,
+            "translation": translation,
+            "size": size,
+            "rotation": rotation,
+            "velocity": velocity,
+            "detection_name": CLASSES[label],
+            "detection_score": score,
+            "attribute_name": "" if attr == NO_ATTRIBUTE else ATTRIBUTES[attr],
+        }
+        for translation, size, rotation, velocity, label, score, attr in rows
+    ]
+
+
+def from_records(records: list[dict]) -> GlobalBoxes:
+    """Boxes of one keyframe of a results file."""
+    from scipy.spatial.transform import Rotation
+
+    if not records:
+        return GlobalBoxes.empty()
+
+    def column(name: str) -> np.ndarray:
+        return np.array([record[name] for record in records], dtype=float)
+
+    names = [record["attribute_name"] or "none" for record in records]
+    return GlobalBoxes(
+        centers=column("translation"),
+        sizes_wlh=column("size"),
+        rotations=Rotation.from_quat(np.roll(column("rotation"), -1, axis=1)).as_matrix(),
+        velocities=column("velocity"),
+        scores=column("detection_score"),
+        labels=np.array([CLASSES.index(record["detection_name"]) for record in records]),
+        attr_labels=np.array([ATTRIBUTES.index(name) for name in names]),
+    )
+
+
+def write_submission(
+    path: Path, boxes: Mapping[str, GlobalBoxes], use_external: bool = False
+) -> Path:
+    """Write a results file; it appears complete or not at all.
+
+    Args:
+        path: file to write.
+        boxes: sample token -> boxes; every keyframe of the split, empty ones included.
+        use_external: data beyond nuScenes and image-level pre-training was used.
+    """
+    results = {token: to_records(token, item) for token, item in boxes.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(json.dumps({"meta": submission_meta(use_external), "results": results}))
+    part.replace(path)
+    return path
+
+
+def missing_samples(results: Collection[str], expected: Collection[str]) -> list[str]:
+    """Keyframes of the split without an entry, sorted."""
+    return sorted(set(expected) - set(results))
