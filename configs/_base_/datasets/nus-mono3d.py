@@ -54,7 +54,7 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
-    type="NuScenesCameraMetric",
+    type="NuScenesMono3DMetric",
     data_root=data_root,
     ann_file=data_root + "nuscenes_infos_val.pkl",
 )

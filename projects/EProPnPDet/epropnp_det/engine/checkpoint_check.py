@@ -74,7 +74,7 @@ def check_checkpoint(model: nn.Module, path: str, strict: bool) -> KeyMatch | No
     """Refuse a checkpoint of another model.
 
     Args:
-        model: the network that will load it, possibly wrapped for several processes.
+        model: the network that will load it, possibly wrapped for several processes or views.
         path: checkpoint file; an address (``https://...``) is left to the loader.
         strict: for testing and resuming every entry has to fit; as a start of training one half
             is enough.
@@ -88,7 +88,9 @@ def check_checkpoint(model: nn.Module, path: str, strict: bool) -> KeyMatch | No
     if "://" in str(path):
         return None
     state = read_state(Path(path))
-    match = match_keys(getattr(model, "module", model).state_dict(), state)
+    while hasattr(model, "module"):  # wrapped for several processes or views
+        model = model.module
+    match = match_keys(model.state_dict(), state)
     wrong = len(match.missing) + len(match.misshapen)
     if wrong > (0 if strict else len(match.fitting)):
         raise CheckpointError(
