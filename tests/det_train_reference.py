@@ -4,14 +4,29 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from epropnp_det.models.structures import BatchGeometry
+from torch import Tensor, nn
+
+from epropnp import LMSolver, MonteCarloResult, PnPSolution, YawPose
+from epropnp.problem import build_problem
+from epropnp.sample_cost import ChunkedSampleCost
+from epropnp_det.models.pnp_layer import PoseSolver
+from epropnp_det.models.structures import BatchGeometry, ObjectPredictions, ObjectSamples
 from epropnp_det.models.targets import GroundTruth, LidarPoints, make_point_grid
-from torch import Tensor
 
 STRIDES = (8, 16, 32, 64, 128)
 REGRESS_RANGES = ((-1, 48), (48, 96), (96, 192), (192, 384), (384, 1e8))
 NUM_CLASSES = 10
 PAD_SHAPE = (128, 256)
+CLASS_MEANS = (
+    (4.62, 1.73, 1.96), (6.94, 2.84, 2.52), (12.56, 3.89, 2.94), (11.22, 3.50, 2.95),
+    (6.68, 3.21, 2.85), (1.70, 1.29, 0.61), (2.11, 1.46, 0.78), (0.73, 1.77, 0.67),
+    (0.41, 1.08, 0.41), (0.50, 0.99, 2.52),
+)  # fmt: skip
+CLASS_STDS = (
+    (0.46, 0.24, 0.16), (2.11, 0.84, 0.45), (4.50, 0.77, 0.54), (2.06, 0.49, 0.33),
+    (3.23, 0.93, 1.07), (0.26, 0.35, 0.16), (0.33, 0.29, 0.17), (0.19, 0.19, 0.14),
+    (0.14, 0.27, 0.13), (0.17, 0.15, 0.62),
+)  # fmt: skip
 
 
 class TrainReference:
@@ -95,3 +110,76 @@ class TrainReference:
         counts = torch.tensor(per_level)[level] // 2
         local = flat - starts[level]
         return local // counts, starts[level] // 2 + local % counts
+
+    def samples(self) -> ObjectSamples:
+        gt_inds = self["obj_sample_gt_inds"]
+        return ObjectSamples(
+            *self.sampled_points(),
+            labels=self.ground_truth().labels[gt_inds],
+            gt_inds=gt_inds,
+            weights=self["obj_sample_weights"],
+            uniform_weights=self["obj_sample_uniform_weights"],
+        )
+
+    def objects(self) -> ObjectPredictions:
+        return ObjectPredictions(
+            query=self["sub_query"].squeeze(2),
+            x2d=self["sub_x2d"],
+            noc=self["sub_noc"],
+            w2d=self["sub_w2d"],
+            scale=self["sub_scale"],
+            dims_code=self["sub_dim_enc"],
+            dims=self["sub_dim_dec"],
+            score_logits=self["sub_score_pred"],
+            velocities=self["sub_velo"],
+            attr_logits=self["sub_attr"],
+        )
+
+
+class ReplayedPnP(nn.Module):
+    """PnP layer that finds the recorded poses and draws the recorded samples.
+
+    Costs, the differentiable step and all gradients are computed by the layer's own parts.
+    """
+
+    def __init__(self, reference: TrainReference) -> None:
+        super().__init__()
+        self.reference = reference
+        self.solver = LMSolver(dof=4)
+
+    def _problem(self, x3d, x2d, w2d, camera, cost_fun):
+        return build_problem(x3d, x2d, w2d, camera, cost_fun, YawPose(), normalize=True)
+
+    def monte_carlo_forward(self, *correspondences, pose_init, force_init_solve):
+        assert force_init_solve
+        problem = self._problem(*correspondences)
+        samples = problem.frame.enter(self.reference["mc_pose_samples"])
+        cost = ChunkedSampleCost().attach(
+            problem.cost, samples, ChunkedSampleCost().values(problem.cost, samples)
+        )
+        log_density = -cost.detach() - self.reference["mc_logweights"]
+        return MonteCarloResult(
+            pose_opt=self.reference["mc_pose_opt"],
+            cost=None,
+            pose_opt_plus=None,
+            pose_samples=self.reference["mc_pose_samples"],
+            pose_sample_logweights=-cost - log_density,
+            cost_target=problem.cost.value(problem.frame.enter(pose_init)),
+            valid=problem.valid,
+            pose_cov=None,
+        )
+
+    def forward(self, *correspondences, with_pose_opt_plus):
+        assert with_pose_opt_plus
+        problem = self._problem(*correspondences)
+        pose = self.reference["score_pose_opt"]
+        plus = self.solver.improve(problem.cost, problem.frame.enter(pose))
+        return PnPSolution(pose, None, None, problem.frame.leave(plus), problem.valid)
+
+
+class ReplayedPoseSolver(PoseSolver):
+    """Pose stage around :class:`ReplayedPnP`."""
+
+    def __init__(self, reference: TrainReference) -> None:
+        super().__init__(pnp=dict(type="EProPnP4DoF"))
+        self.pnp = ReplayedPnP(reference)

@@ -1,0 +1,6 @@
+"""Auxiliary tasks that shape the key and value maps; not used at test time."""
+
+from .auxiliary_losses import AuxiliaryLosses
+from .depth import LidarDepthHead
+
+__all__ = ["AuxiliaryLosses", "LidarDepthHead"]

@@ -1,0 +1,86 @@
+"""Regression of object coordinates at lidar returns."""
+
+from typing import NamedTuple
+
+import torch
+from mmdet.utils import reduce_mean
+from torch import Tensor
+
+from ..losses import MVDGaussianMixtureNLLLoss
+from ..structures import BatchGeometry
+from ..targets import GroundTruth
+from .roi_correspondences import RoIPredictions
+from .roi_features import RoIFeatures
+
+
+class LidarCells(NamedTuple):
+    """Cells of regions that contain lidar returns.
+
+    Attributes:
+        roi_inds: (N,) long, region.
+        cells: (N,) long, row-major cell of the region.
+        points_obj: (N, 3) mean of the returns in the cell, object frame, metres.
+    """
+
+    roi_inds: Tensor
+    cells: Tensor
+    points_obj: Tensor
+
+
+def lidar_regression_loss(
+    criterion: MVDGaussianMixtureNLLLoss,
+    rois: RoIFeatures,
+    predictions: RoIPredictions,
+    ground_truth: GroundTruth,
+    geometry: BatchGeometry,
+) -> Tensor:
+    """Likelihood of the lidar returns under the heads' object coordinates; 0 without returns.
+
+    Args:
+        criterion: the mixture loss.
+        rois: features of A regions.
+        predictions: of these regions.
+        ground_truth: of the batch.
+        geometry: of the batch.
+    """
+    targets = lidar_cells(rois, ground_truth, geometry)
+    size = ground_truth.dims[rois.gt_inds][targets.roi_inds].mean(-1)[:, None]
+    x3d = predictions.x3d.flatten(2, 3)[targets.roi_inds, :, targets.cells]  # (N, H, 3)
+    attention = predictions.attention.flatten(2)[targets.roi_inds, :, targets.cells]
+    num_cells = reduce_mean(size.new_tensor(float(len(size)))).clamp(min=1e-4)
+    return criterion(
+        x3d / size[..., None],
+        targets.points_obj / size,
+        attention.log_softmax(1),
+        avg_factor=num_cells,
+    )
+
+
+def lidar_cells(
+    rois: RoIFeatures, ground_truth: GroundTruth, geometry: BatchGeometry
+) -> LidarCells:
+    """Average the returns of each object by cell; those outside its region go to the edge cells."""
+    lidar = ground_truth.lidar
+    roi_of_gt = lidar.gt_inds.new_full((len(ground_truth.labels),), -1)
+    roi_of_gt[rois.gt_inds] = torch.arange(len(rois.gt_inds), device=roi_of_gt.device)
+    owner = roi_of_gt[lidar.gt_inds]
+    has_roi = owner >= 0
+    owner, points_obj = owner[has_roi], lidar.points_obj[has_roi]
+
+    boxes = rois.rois[owner, 1:]
+    transforms = geometry.img_transforms[ground_truth.img_inds[rois.gt_inds[owner]]]
+    points_aug = to_augmented_pixels(lidar.points_uv[has_roi], transforms)
+    roi_size = rois.x2d.shape[1]
+    relative = (points_aug - boxes[:, :2]) / (boxes[:, 2:] - boxes[:, :2])
+    column, row = (relative * roi_size - 0.5).round().clamp(0, roi_size - 1).long().unbind(-1)
+
+    slots, inverse = ((owner * roi_size + row) * roi_size + column).unique(return_inverse=True)
+    sums = points_obj.new_zeros(len(slots), 3).index_add(0, inverse, points_obj)
+    counts = inverse.bincount(minlength=len(slots))
+    return LidarCells(slots // roi_size**2, slots % roi_size**2, sums / counts[:, None])
+
+
+def to_augmented_pixels(points_ori: Tensor, img_transforms: Tensor) -> Tensor:
+    """Map points (N, 2) from original to augmented pixels by transforms (N, 3, 3)."""
+    mapped = (img_transforms[..., :2] @ points_ori[..., None])[..., 0] + img_transforms[..., 2]
+    return mapped[..., :2] / mapped[..., 2:]
