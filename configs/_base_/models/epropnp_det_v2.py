@@ -1,0 +1,135 @@
+"""EPro-PnP-Det v2: ResNet-101-DCN, FPN, deformable correspondences, probabilistic PnP."""
+
+num_classes = 10
+embed_dims = 256
+num_heads = 8
+strides = (8, 16, 32, 64, 128)
+dim_coder = dict(
+    type="MultiClassLogDimCoder",
+    # mean and standard deviation of (length, height, width) in metres, nuScenes train
+    target_means=[
+        (4.62, 1.73, 1.96),  # car
+        (6.94, 2.84, 2.52),  # truck
+        (12.56, 3.89, 2.94),  # trailer
+        (11.22, 3.50, 2.95),  # bus
+        (6.68, 3.21, 2.85),  # construction vehicle
+        (1.70, 1.29, 0.61),  # bicycle
+        (2.11, 1.46, 0.78),  # motorcycle
+        (0.73, 1.77, 0.67),  # pedestrian
+        (0.41, 1.08, 0.41),  # traffic cone
+        (0.50, 0.99, 2.52),  # barrier
+    ],
+    target_stds=[
+        (0.46, 0.24, 0.16),
+        (2.11, 0.84, 0.45),
+        (4.50, 0.77, 0.54),
+        (2.06, 0.49, 0.33),
+        (3.23, 0.93, 1.07),
+        (0.26, 0.35, 0.16),
+        (0.33, 0.29, 0.17),
+        (0.19, 0.19, 0.14),
+        (0.14, 0.27, 0.13),
+        (0.17, 0.15, 0.62),
+    ],
+)
+
+model = dict(
+    type="EProPnPDet",
+    data_preprocessor=dict(
+        type="Det3DDataPreprocessor",
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        pad_size_divisor=32,
+    ),
+    backbone=dict(
+        type="mmdet.ResNet",
+        depth=101,
+        num_stages=4,
+        out_indices=(1, 2, 3),
+        frozen_stages=1,
+        norm_cfg=dict(type="BN", requires_grad=False),
+        norm_eval=True,
+        style="pytorch",
+        dcn=dict(type="DCNv2", deform_groups=1, fallback_on_stride=False),
+        stage_with_dcn=(False, False, True, True),
+        init_cfg=dict(type="Pretrained", checkpoint="torchvision://resnet101"),
+    ),
+    neck=dict(
+        type="mmdet.FPN",
+        in_channels=[512, 1024, 2048],
+        out_channels=embed_dims,
+        start_level=0,
+        num_outs=5,
+        add_extra_convs="on_output",
+        relu_before_extra_convs=True,
+    ),
+    bbox_head=dict(
+        type="DeformPnPHead",
+        detector=dict(
+            type="FCOSEmbHead",
+            num_classes=num_classes,
+            in_channels=embed_dims,
+            feat_channels=256,
+            embed_dims=embed_dims,
+            strides=strides,
+        ),
+        dense_features=dict(
+            type="DenseFeatures",
+            in_channels=embed_dims,
+            conv_channels=(256, 128, 128),
+            embed_dims=embed_dims,
+            num_levels=3,
+            stride=8,
+        ),
+        object_query=dict(
+            type="ObjectQuery",
+            embed_dims=embed_dims,
+            num_heads=num_heads,
+            num_classes=num_classes,
+        ),
+        attention_sampler=dict(
+            type="DeformableAttentionSampler",
+            embed_dims=embed_dims,
+            num_heads=num_heads,
+            num_points=16,
+            ffn_channels=1024,
+            image_points=dict(type="AnalyticImagePoints", stride=8, border_ramp="centered"),
+        ),
+        object_branches=dict(
+            type="ObjectBranches",
+            embed_dims=embed_dims,
+            num_classes=num_classes,
+            num_attrs=9,
+            dim_coder=dim_coder,
+        ),
+        correspondence_head=dict(
+            type="CorrespondenceHead",
+            embed_dims=embed_dims,
+            num_heads=num_heads,
+            ffn_channels=256,
+        ),
+        pose_solver=dict(
+            type="PoseSolver",
+            camera=dict(type="PerspectiveCamera", z_min=0.1, allowed_border=200),
+            cost_fun=dict(type="AdaptiveHuberPnPCost", relative_delta=0.5),
+            pnp=dict(
+                type="EProPnP4DoF",
+                mc_samples=128,
+                num_iter=4,
+                normalize=True,
+                solver=dict(
+                    type="LMSolver",
+                    dof=4,
+                    num_iter=10,
+                    normalize=True,
+                    init_solver=dict(
+                        type="RSLMSolver", dof=4, num_points=16, num_proposals=64, num_iter=3
+                    ),
+                ),
+            ),
+            test_pnp=dict(mc_samples=512, solver=dict(num_iter=5)),
+        ),
+    ),
+    test_cfg=dict(max_obj_per_img=256, min_fcos_score=0.04),
+)

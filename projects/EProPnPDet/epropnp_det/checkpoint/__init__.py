@@ -1,0 +1,5 @@
+"""Published checkpoints: names of their parameters, conversion both ways."""
+
+from .key_map import DET_V1, DET_V2, KeyMap
+
+__all__ = ["DET_V1", "DET_V2", "KeyMap"]

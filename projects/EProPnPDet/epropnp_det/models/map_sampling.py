@@ -1,0 +1,43 @@
+"""Bilinear sampling of feature maps at the points of objects that belong to different images."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def sample_heads(maps: Tensor, points: Tensor, img_inds: Tensor) -> Tensor:
+    """Sample each head's channels at its own points, in the image of each object.
+
+    Points outside the map take the value of the nearest border cell.
+
+    Args:
+        maps: (B, H * D, h, w), head h owns channels [h * D, (h + 1) * D).
+        points: (M, H, P, 2) (x, y) in [0, 1] of the map's extent.
+        img_inds: (M,) long, image of each object.
+
+    Returns:
+        (M, H, D, P), differentiable in maps and points.
+    """
+    num_objects, num_heads, num_points = points.shape[:3]
+    head_maps = maps.unflatten(1, (num_heads, -1)).flatten(0, 1)
+    slots, slots_per_image = _slots_by_image(img_inds, maps.shape[0])
+    grid = points.new_zeros(maps.shape[0] * slots_per_image, num_heads, num_points, 2)
+    grid = grid.index_copy(0, slots, 2 * points - 1)
+    grid = grid.unflatten(0, (maps.shape[0], slots_per_image)).transpose(1, 2).flatten(0, 1)
+    sampled = F.grid_sample(
+        head_maps, grid, mode="bilinear", padding_mode="border", align_corners=False
+    )  # (B * H, D, slots, P)
+    sampled = sampled.unflatten(0, (maps.shape[0], num_heads)).permute(0, 3, 1, 2, 4)
+    return sampled.flatten(0, 1)[slots].reshape(num_objects, num_heads, -1, num_points)
+
+
+def _slots_by_image(img_inds: Tensor, num_images: int) -> tuple[Tensor, int]:
+    """Give every object a slot in a (images, slots per image) table, at least one per image."""
+    counts = torch.bincount(img_inds, minlength=num_images)
+    slots_per_image = max(int(counts.max()), 1)
+    order = img_inds.argsort(stable=True)
+    rank_sorted = (
+        torch.arange(len(order), device=order.device) - (counts.cumsum(0) - counts)[img_inds[order]]
+    )
+    rank = torch.empty_like(order).index_copy_(0, order, rank_sorted)
+    return img_inds * slots_per_image + rank, slots_per_image

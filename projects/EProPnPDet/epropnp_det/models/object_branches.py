@@ -1,0 +1,101 @@
+"""What is predicted once per object: dimensions, velocity, attribute, score and weight scale."""
+
+from typing import NamedTuple
+
+import torch
+from mmdet3d.registry import MODELS, TASK_UTILS
+from mmengine.model import BaseModule, constant_init, xavier_init
+from torch import Tensor, nn
+
+
+class ObjectProperties(NamedTuple):
+    """Predictions of :class:`ObjectBranches`; fields as in ``ObjectPredictions``."""
+
+    scale: Tensor
+    score_logits: Tensor
+    dims_code: Tensor
+    dims: Tensor
+    velocities: Tensor | None
+    attr_logits: Tensor | None
+
+
+@MODELS.register_module()
+class ObjectBranches(BaseModule):
+    """Linear branches on the object embedding after attention.
+
+    Weight scale and score read the embedding itself, the others read it through two layers.
+
+    Args:
+        embed_dims: channels C.
+        num_classes: number of classes K; dimensions are predicted for each.
+        num_attrs: number of attributes; 0 for no attribute branch.
+        with_velocity: predict (vx, vz).
+        dim_coder: config of the coder of dimensions.
+    """
+
+    def __init__(
+        self,
+        embed_dims: int,
+        num_classes: int,
+        dim_coder: dict,
+        num_attrs: int = 9,
+        with_velocity: bool = True,
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.dim_coder = TASK_UTILS.build(dim_coder)
+        self.scale_branch = nn.Linear(embed_dims, 2)
+        self.score_branch = nn.Linear(embed_dims, 1)
+        self.shared_layers = nn.Sequential(
+            nn.Linear(embed_dims, embed_dims),
+            nn.ReLU(inplace=True),
+            nn.Linear(embed_dims, embed_dims),
+            nn.ReLU(inplace=True),
+        )
+        self.dim_branch = nn.Linear(embed_dims, 3 * num_classes)
+        self.velocity_branch = nn.Linear(embed_dims, 2) if with_velocity else None
+        self.attr_branch = nn.Linear(embed_dims, num_attrs) if num_attrs else None
+
+    def init_weights(self) -> None:
+        """Unit weight scale; Xavier for the shared layers."""
+        super().init_weights()
+        constant_init(self.scale_branch, 0.0)
+        for layer in self.shared_layers:
+            if isinstance(layer, nn.Linear):
+                xavier_init(layer, distribution="uniform")
+
+    def forward(self, embeddings: Tensor, labels: Tensor, flips: Tensor) -> ObjectProperties:
+        """Predict the properties.
+
+        Args:
+            embeddings: (M, C) after attention.
+            labels: (M,) long.
+            flips: (M,) bool, the object was seen mirrored; vx is given unmirrored.
+        """
+        shared = self.shared_layers(embeddings)
+        codes = self.dim_branch(shared).unflatten(-1, (self.num_classes, 3))
+        dims_code = codes[torch.arange(len(labels), device=labels.device), labels]
+        velocities = None
+        if self.velocity_branch is not None:
+            velocities = mirror_axis(self.velocity_branch(shared), flips, axis=0)
+        return ObjectProperties(
+            scale=self.scale_branch(embeddings).exp(),
+            score_logits=self.score_branch(embeddings).squeeze(-1),
+            dims_code=dims_code,
+            dims=self.dim_coder.decode(dims_code, labels),
+            velocities=velocities,
+            attr_logits=None if self.attr_branch is None else self.attr_branch(shared),
+        )
+
+
+def mirror_axis(vectors: Tensor, flips: Tensor, axis: int) -> Tensor:
+    """Negate one component of the vectors (M, ..., D) of mirrored objects.
+
+    Args:
+        vectors: (M, ..., D).
+        flips: (M,) bool.
+        axis: component of the last dimension.
+    """
+    signs = vectors.new_ones(len(vectors), vectors.shape[-1])
+    signs[flips, axis] = -1
+    return vectors * signs.view(len(vectors), *[1] * (vectors.ndim - 2), -1)

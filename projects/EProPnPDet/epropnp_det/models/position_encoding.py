@@ -1,0 +1,71 @@
+"""Sine encodings of image positions, for grids of features and for single points."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from .structures import BatchGeometry
+
+
+def sine_encoding(angles: Tensor, num_features: int, temperature: float = 10000.0) -> Tensor:
+    """Encode angles by sines (even features) and cosines (odd features) of falling frequency.
+
+    Args:
+        angles: (...) positions in radians; an image spans 2 pi.
+        num_features: even number of features F.
+        temperature: ratio between the highest and the lowest frequency.
+
+    Returns:
+        (..., F) features in [-1, 1].
+    """
+    exponents = torch.arange(num_features // 2, dtype=angles.dtype, device=angles.device)
+    phases = angles[..., None] / temperature ** (2 * exponents / num_features)
+    return torch.stack((phases.sin(), phases.cos()), dim=-1).flatten(-2)
+
+
+def encode_points(points: Tensor, sizes: Tensor, num_features: int) -> Tensor:
+    """Encode points of images.
+
+    Args:
+        points: (M, 2) (x, y), aug pixels.
+        sizes: (M, 2) (height, width) of the images before padding, aug pixels.
+        num_features: number of features C, a multiple of 4.
+
+    Returns:
+        (M, C): C / 2 features of y, then C / 2 of x.
+    """
+    angles = points.flip(-1) / sizes * (2 * math.pi)
+    return sine_encoding(angles, num_features // 2).flatten(-2)
+
+
+def encode_grid(geometry: BatchGeometry, map_size: tuple[int, int], num_features: int) -> Tensor:
+    """Encode the cells of a feature map, relative to the part of it that is not padding.
+
+    Args:
+        geometry: the batch; images lie at the top left of the padded batch.
+        map_size: (height, width) of the feature map.
+        num_features: number of features C, a multiple of 4.
+
+    Returns:
+        (B, C, height, width): C / 2 features of y, then C / 2 of x.
+    """
+    axes = [
+        sine_encoding(
+            _grid_angles(geometry.img_shapes[:, axis], geometry.pad_shape[axis], map_size[axis]),
+            num_features // 2,
+        )
+        for axis in (0, 1)
+    ]
+    rows = axes[0][:, :, None].expand(-1, -1, map_size[1], -1)
+    columns = axes[1][:, None].expand(-1, map_size[0], -1, -1)
+    return torch.cat((rows, columns), dim=-1).permute(0, 3, 1, 2)
+
+
+def _grid_angles(img_sizes: Tensor, pad_size: int, num_cells: int, eps: float = 1e-6) -> Tensor:
+    """Angles (B, cells) along one axis: cell centres over the number of cells with image."""
+    cells = torch.arange(num_cells, dtype=img_sizes.dtype, device=img_sizes.device)
+    nearest_pixel = (cells * (pad_size / num_cells)).floor()
+    valid = nearest_pixel < img_sizes[:, None]
+    counts = valid.cumsum(dim=1).to(img_sizes.dtype)
+    return (counts - 0.5) / (counts[:, -1:] + eps) * (2 * math.pi)

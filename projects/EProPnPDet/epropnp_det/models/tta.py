@@ -1,0 +1,174 @@
+"""Flip test-time augmentation: the views of an image share one PnP problem.
+
+The maps of the views are averaged to select objects, each view gives its own correspondences, and
+all correspondences of an object are solved together.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from mmdet3d.registry import MODELS
+from mmdet3d.structures import Det3DDataSample
+from mmengine.model import BaseTTAModel
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from .head import DeformPnPHead
+from .selection import gather_proposals, select_points
+from .structures import BatchGeometry, FeatureMaps, ObjectPredictions, ProposalMaps
+
+
+class DenseView(NamedTuple):
+    """One view of a batch.
+
+    Attributes:
+        aligned: proposal maps on the grid of the unflipped view.
+        features: key and value maps of the view.
+        geometry: the view.
+    """
+
+    aligned: ProposalMaps
+    features: FeatureMaps
+    geometry: BatchGeometry
+
+
+@MODELS.register_module()
+class EProPnPDetTTAModel(BaseTTAModel):
+    """Test-time augmentation of an :class:`EProPnPDet` by flipped views, the unflipped one first.
+
+    Args:
+        module: the detector or its config.
+    """
+
+    def test_step(self, data: dict) -> list[Det3DDataSample]:
+        """Predict a batch whose inputs and data samples are lists over the views."""
+        views = [
+            self.module.data_preprocessor({key: value[view] for key, value in data.items()}, False)
+            for view in range(len(data["data_samples"]))
+        ]
+        feats = [self.module.extract_feat(view["inputs"]) for view in views]
+        samples = [view["data_samples"] for view in views]
+        results = predict_views(self.module.bbox_head, feats, samples)
+        return self.module.add_pred_to_datasample(samples[0], results)
+
+    def merge_preds(self, data_samples_list: list[list[Det3DDataSample]]) -> list[Det3DDataSample]:
+        """Views are merged before they are solved; there is nothing left to merge."""
+        raise TypeError("EProPnPDetTTAModel merges correspondences in test_step, not predictions")
+
+
+def predict_views(
+    head: DeformPnPHead,
+    feats_of_views: Sequence[tuple[Tensor, ...]],
+    samples_of_views: Sequence[list[Det3DDataSample]],
+) -> list[InstanceData]:
+    """Detections from several views of the same batch.
+
+    Args:
+        head: the head.
+        feats_of_views: V x FPN maps, finest first.
+        samples_of_views: V x B data samples; the first view is not flipped.
+    """
+    views = [_dense_view(head, f, g) for f, g in zip(feats_of_views, samples_of_views, strict=True)]
+    settings = head.test_settings
+    cls_logits = _mean_of_levels([view.aligned.cls_logits for view in views])
+    chosen = select_points(
+        cls_logits,
+        _mean_of_levels([view.aligned.centerness_logits for view in views]),
+        max_per_img=settings.max_obj_per_img,
+        min_score=settings.min_fcos_score,
+        pool_batch=settings.pool_batch,
+    )
+    objects = []
+    for view in views:
+        proposals = gather_proposals(view.aligned._replace(cls_logits=cls_logits), *chosen)
+        objects.append(head.predict_objects(view.features, proposals, view.geometry))
+    # images, labels and class probabilities of the proposals are those of every view
+    return head.solve_and_decode(merge_objects(objects), proposals, views[0].geometry)
+
+
+def _dense_view(
+    head: DeformPnPHead, feats: tuple[Tensor, ...], samples: list[Det3DDataSample]
+) -> DenseView:
+    geometry = head.geometry(feats, samples)
+    dense = head.forward_dense(feats, geometry, with_bbox=False)
+    aligned = align_maps(dense.proposals, geometry, head.test_settings.tta_mirror)
+    return DenseView(aligned, dense.features, geometry)
+
+
+def align_maps(maps: ProposalMaps, geometry: BatchGeometry, mirror: str) -> ProposalMaps:
+    """Bring the maps of flipped images onto the grid of the unflipped ones.
+
+    Only places change: centres stay in the pixels of the flipped view.
+
+    Args:
+        maps: maps of one view.
+        geometry: its batch; either all or no images are flipped.
+        mirror: "resample" or "reverse", see :class:`InferenceSettings`.
+
+    Raises:
+        ValueError: some images of the view are flipped and some are not.
+    """
+    if not geometry.flips.any():
+        return maps
+    if not geometry.flips.all():
+        raise ValueError("the images of a view must all be flipped, or none of them")
+    widths = geometry.img_shapes[:, 1]
+
+    def align(levels: list[Tensor]) -> list[Tensor]:
+        if mirror == "reverse":
+            return [level.flip(-1) for level in levels]
+        return [_mirror(level, widths / s) for level, s in zip(levels, maps.strides, strict=True)]
+
+    return maps._replace(
+        cls_logits=align(maps.cls_logits),
+        centerness_logits=align(maps.centerness_logits),
+        embeddings=align(maps.embeddings),
+        centers=align(maps.centers),
+        bboxes=None,
+    )
+
+
+def merge_objects(views: Sequence[ObjectPredictions]) -> ObjectPredictions:
+    """Concatenate the correspondences of the views of M objects and average the rest.
+
+    Each view's weights keep their own scale, so that the result has unit scale.
+    """
+
+    def mean(values: list[Tensor | None]) -> Tensor | None:
+        return None if values[0] is None else torch.stack(values).mean(dim=0)
+
+    return ObjectPredictions(
+        query=views[0].query,
+        x2d=torch.cat([view.x2d for view in views], dim=1),
+        noc=torch.cat([view.noc for view in views], dim=1),
+        w2d=torch.cat([view.w2d_scaled for view in views], dim=1),
+        scale=torch.ones_like(views[0].scale),
+        dims_code=mean([view.dims_code for view in views]),
+        dims=mean([view.dims for view in views]),
+        score_logits=mean([view.score_logits.sigmoid() for view in views]).logit(),
+        velocities=mean([view.velocities for view in views]),
+        attr_logits=mean([view.attr_logits for view in views]),
+    )
+
+
+def _mean_of_levels(views: list[list[Tensor]]) -> list[Tensor]:
+    return [torch.stack(level).mean(dim=0) for level in zip(*views, strict=True)]
+
+
+def _mirror(level: Tensor, num_columns: Tensor) -> Tensor:
+    """Mirror maps (B, C, h, w) about the middle of their images, which are (B,) cells wide.
+
+    Cell x takes the value at cell ``num_columns - 1 - x``, interpolated linearly.
+    """
+    width = level.shape[-1]
+    columns = torch.arange(width, dtype=num_columns.dtype, device=level.device)
+    sources = (num_columns[:, None] - 1 - columns).clamp(0, width - 1)
+    left = sources.floor()
+    share = (sources - left)[:, None, None]
+
+    def take(inds: Tensor) -> Tensor:
+        inds = inds.long().clamp(max=width - 1)[:, None, None].expand(*level.shape)
+        return level.gather(-1, inds)
+
+    return take(left) * (1 - share) + take(left + 1) * share
