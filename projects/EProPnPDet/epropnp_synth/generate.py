@@ -1,0 +1,180 @@
+"""Generates a whole data set: worlds, sensor files, tables; all or nothing."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .ground_truth import Keyframe, Log, Scene
+from .map_mask import write_map_mask
+from .rig import nuscenes_cameras, nuscenes_lidar
+from .simulate import KEYFRAME_PERIOD, Recorder
+from .splits import choose_scene_names
+from .tables import write_tables
+from .taxonomy import CAMERA_CHANNELS, LIDAR_CHANNEL
+from .world import World, build_world
+
+MARKER = "synthetic.json"
+GENERATOR = 1  # raise it when the same settings give other files
+FIRST_STAMP = 1_577_836_800_000_000  # 2020-01-01, microseconds
+SCENE_PERIOD = 3600.0  # seconds between the starts of two scenes
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What determines the content of a data set.
+
+    Attributes:
+        version: v1.0-mini, v1.0-trainval or v1.0-test.
+        scenes: number of scenes.
+        samples_per_scene: keyframes per scene, two per second.
+        image_scale: 1 for images of 1600 x 900.
+        seed: seed of everything random.
+    """
+
+    version: str = "v1.0-mini"
+    scenes: int = 10
+    samples_per_scene: int = 40
+    image_scale: float = 0.28
+    seed: int = 0
+
+    @property
+    def duration(self) -> float:
+        """Seconds of each scene."""
+        return self.samples_per_scene * KEYFRAME_PERIOD
+
+    @property
+    def annotated(self) -> bool:
+        """Whether boxes are published; those of the test split are not."""
+        return self.version != "v1.0-test"
+
+
+def generate(out: Path, settings: Settings, workers: int) -> bool:
+    """Make the data set in ``out``; return False when it was already there.
+
+    Files are written beside ``out`` and moved there when complete, so an interrupted run leaves
+    nothing that looks finished. The result does not depend on ``workers``.
+
+    Raises:
+        ValueError: a setting is out of range.
+        FileExistsError: ``out`` holds something else.
+    """
+    if settings.samples_per_scene < 1 or workers < 1:
+        raise ValueError("samples per scene and workers must be at least 1")
+    names = choose_scene_names(settings.version, settings.scenes)
+    nuscenes_cameras(settings.image_scale)  # refuses a bad scale before any work
+    out = Path(out).resolve()
+    if _is_finished(out, settings):
+        return False
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for folder in (*(f"samples/{c}" for c in (*CAMERA_CHANNELS, LIDAR_CHANNEL)), "sweeps", "maps"):
+        (partial / folder).mkdir(parents=True)
+    scenes = _record_scenes(partial, settings, names, workers)
+    write_tables(partial, settings.version, scenes)
+    marker = {"generator": GENERATOR, **asdict(settings)}
+    (partial / MARKER).write_text(json.dumps(marker, indent=2))
+    if out.exists():
+        out.rmdir()
+    partial.rename(out)
+    return True
+
+
+def _is_finished(out: Path, settings: Settings) -> bool:
+    if not out.exists() or not any(out.iterdir()):
+        return False
+    wanted = {"generator": GENERATOR, **asdict(settings)}
+    advice = "choose another folder, or remove this one to generate anew"
+    if not (out / MARKER).is_file():
+        raise FileExistsError(f"{out} holds files that are not a synthetic data set; {advice}")
+    found = json.loads((out / MARKER).read_text())
+    if found == wanted:
+        return True
+    differing = [
+        f"{key}: there {found.get(key)}, asked {value}"
+        for key, value in wanted.items()
+        if found.get(key) != value
+    ]
+    raise FileExistsError(f"{out} was made with other settings ({'; '.join(differing)}); {advice}")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One keyframe to record."""
+
+    root: Path
+    settings: Settings
+    scene: str
+    index: int
+
+
+def _record_scenes(root: Path, settings: Settings, names: list[str], workers: int) -> list[Scene]:
+    jobs = [
+        _Job(root, settings, name, i) for name in names for i in range(settings.samples_per_scene)
+    ]
+    # Neighbouring keyframes go to one process, which then builds few worlds.
+    chunk = max(1, min(10, settings.samples_per_scene // 2))
+    progress = tqdm(
+        _run(jobs, workers, chunk), total=len(jobs), desc="rendering", unit="sample", smoothing=0.05
+    )
+    keyframes = list(progress)
+    scenes = []
+    for position, name in enumerate(names):
+        world = _world(settings.seed, name, settings.duration)
+        log = _log(name)
+        write_map_mask(root / log.map_file, world.road)
+        first = position * settings.samples_per_scene
+        frames = tuple(keyframes[first : first + settings.samples_per_scene])
+        scenes.append(_scene(name, log, settings, frames))
+    return scenes
+
+
+def _run(jobs: list[_Job], workers: int, chunk: int) -> Iterator[Keyframe]:
+    if workers == 1:
+        yield from map(_record, jobs)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(_record, jobs, chunksize=chunk)
+
+
+def _record(job: _Job) -> Keyframe:
+    settings = job.settings
+    number = _scene_number(job.scene)
+    recorder = Recorder(
+        root=job.root,
+        log_name=_log(job.scene).name,
+        start=FIRST_STAMP + round(1e6 * SCENE_PERIOD) * number,
+        image_scale=settings.image_scale,
+        annotated=settings.annotated,
+        seed=(settings.seed, number),
+    )
+    return recorder.record(_world(settings.seed, job.scene, settings.duration), job.index)
+
+
+def _scene_number(name: str) -> int:
+    """Digits of an official scene name; they choose the world, whatever other scenes exist."""
+    return int(name.split("-")[1])
+
+
+@lru_cache(maxsize=2)
+def _world(seed: int, scene: str, duration: float) -> World:
+    return build_world(seed, _scene_number(scene), duration)
+
+
+def _log(scene: str) -> Log:
+    name = f"synthetic-{scene}"
+    return Log(name, "synthetic", "2020-01-01", "synthetic", f"maps/{name}.png")
+
+
+def _scene(name: str, log: Log, settings: Settings, frames: tuple[Keyframe, ...]) -> Scene:
+    calibrations = [camera.calibration for camera in nuscenes_cameras(settings.image_scale)]
+    calibrations.append(nuscenes_lidar())
+    text = f"Rendered street, seed {settings.seed}"
+    return Scene(name, text, log, tuple(calibrations), frames)

@@ -1,0 +1,67 @@
+"""Generate a synthetic data set in the layout of nuScenes v1.0.
+
+Example (the default set, about three minutes on two cores):
+
+    python tools/create_synthetic_nuscenes.py data/nuscenes_synth
+
+The result is read by nuscenes-devkit and by mmdet3d's converter like the real data set.
+A second call with the same arguments finds it finished and does nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from epropnp_synth.generate import Settings, generate
+from epropnp_synth.splits import VERSIONS
+
+DEFAULT_SCENES = {"v1.0-mini": 10, "v1.0-trainval": 20, "v1.0-test": 4}
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    default = Settings()
+    parser.add_argument("out", type=Path, help="data root to create")
+    parser.add_argument("--version", choices=VERSIONS, default=default.version)
+    parser.add_argument(
+        "--scenes", type=int, help=f"number of scenes; if not given, {DEFAULT_SCENES}"
+    )
+    parser.add_argument("--samples-per-scene", type=int, default=default.samples_per_scene)
+    parser.add_argument(
+        "--image-scale", type=float, default=default.image_scale, help="1 gives 1600x900 images"
+    )
+    parser.add_argument("--seed", type=int, default=default.seed)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Generate, and say what happened."""
+    args = parse_args()
+    settings = Settings(
+        version=args.version,
+        scenes=args.scenes or DEFAULT_SCENES[args.version],
+        samples_per_scene=args.samples_per_scene,
+        image_scale=args.image_scale,
+        seed=args.seed,
+    )
+    start = time.perf_counter()
+    try:
+        made = generate(args.out, settings, args.workers)
+    except (FileExistsError, ValueError, ModuleNotFoundError) as error:
+        sys.exit(f"create_synthetic_nuscenes: {error}")
+    if made:
+        print(f"made {args.out} ({settings}) in {time.perf_counter() - start:.0f} s")
+    else:
+        print(f"reused {args.out}: it was made with the same settings ({settings})")
+
+
+if __name__ == "__main__":
+    main()
