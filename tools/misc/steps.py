@@ -1,0 +1,138 @@
+"""Run a list of commands once: a second run reuses what is there, a stopped one goes on.
+
+Each step leaves a small file that says what it was run with. A step is repeated when its command,
+one of its input texts or an earlier step changed, or when its output is gone.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from misc.console import CommandFailed, clock, say, tail
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command and what it writes.
+
+    Attributes:
+        name: short name, for its file.
+        title: what it does, for the screen.
+        command: program and arguments.
+        output: file or folder that is there when the step is done; removed before the step is run
+            anew, if an earlier run of it made it.
+        depends: text that decides the result beside the command, e.g. a config.
+        resumable: the command goes on with the output of an interrupted run.
+        show: lines of its output to show; None shows all as it comes.
+    """
+
+    name: str
+    title: str
+    command: Sequence[str]
+    output: Path
+    depends: str = ""
+    resumable: bool = False
+    show: str | None = None
+
+
+def run_steps(steps: Sequence[Step], folder: Path) -> float:
+    """Run what has not been done yet.
+
+    Args:
+        steps: in order; each may need the outputs of those before it.
+        folder: for the records of the steps and their logs.
+
+    Returns:
+        Seconds that all steps took, in this run or before.
+
+    Raises:
+        CommandFailed: when a step fails, with the end of its output.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    key, total = "", 0.0
+    for number, step in enumerate(steps, start=1):
+        key = _digest(key, json.dumps(list(step.command)), step.depends)
+        heading = f"[{number}/{len(steps)}] {step.title}"
+        record = _read_record(folder, step)
+        if record.get("key") == key and "seconds" in record and step.output.exists():
+            say(f"{heading}: done before in {clock(record['seconds'])}, reusing {step.output}")
+            total += record["seconds"]
+            continue
+        total += _run_anew(step, heading, folder, key, record)
+    return total
+
+
+def _run_anew(step: Step, heading: str, folder: Path, key: str, record: dict) -> float:
+    before = record.get("spent", 0.0)
+    goes_on = record.get("key") == key and step.resumable and step.output.exists()
+    if not goes_on:
+        before = 0.0
+        if record:
+            _remove(step.output)
+    say(f"{heading}{': going on with ' + str(step.output) if goes_on else ''}")
+    start = time.monotonic()
+    try:
+        _write_record(folder, step, key=key, spent=before)
+        _run(step, folder / f"{step.name}.log")
+    finally:
+        seconds = before + time.monotonic() - start
+        _write_record(folder, step, key=key, spent=seconds)
+    if not step.output.exists():
+        raise CommandFailed(f"{step.title}: ended without writing {step.output}")
+    _write_record(folder, step, key=key, seconds=seconds)
+    say(f"      took {clock(seconds)}")
+    return seconds
+
+
+def _run(step: Step, log: Path) -> None:
+    """Run the command; its whole output goes to a log when only part of it is shown."""
+    if step.show is None:
+        if subprocess.run(step.command).returncode != 0:
+            raise CommandFailed(f"{step.title} failed; the reason is above")
+        return
+    pattern = re.compile(step.show)
+    with log.open("w") as sink:
+        process = subprocess.Popen(
+            step.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        try:
+            for line in process.stdout:
+                sink.write(line)
+                sink.flush()
+                if pattern.search(line):
+                    say(f"      {line.rstrip()}")
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    if process.wait() != 0:
+        raise CommandFailed(f"{tail(log)}\n\n{step.title} failed; the whole output is in {log}")
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+
+
+def _read_record(folder: Path, step: Step) -> dict:
+    path = folder / f"{step.name}.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _write_record(folder: Path, step: Step, **record: str | float) -> None:
+    path = folder / f"{step.name}.json"
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(record))
+    part.replace(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
