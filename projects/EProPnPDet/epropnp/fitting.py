@@ -45,10 +45,11 @@ def clip_log_weights(log_weights: Tensor, carriers: int) -> Tensor:
     with them do not degenerate; weights that are spread well are hardly changed. See Koblents and
     Miguez, "A population Monte Carlo scheme with transformed weights" (2015).
     """
-    usable = torch.where(log_weights.isfinite(), log_weights, -math.inf)
-    ceiling = usable.topk(min(carriers, len(usable)), dim=0).values[-1:]
-    ceiling = torch.where(ceiling.isfinite(), ceiling, math.inf)
-    return torch.minimum(log_weights, ceiling)
+    usable = log_weights.isfinite()
+    log_weights = torch.where(usable, log_weights, -math.inf)
+    ceiling = log_weights.topk(min(carriers, len(usable)), dim=0).values[-1]
+    lowest = torch.where(usable, log_weights, math.inf).amin(0)  # fewer usable than carriers
+    return torch.minimum(log_weights, torch.maximum(ceiling, lowest))
 
 
 def weighted_moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,6 +24,7 @@ from epropnp.fitting import (
     second_moment,
     weighted_moments,
 )
+from epropnp.manifolds import quaternion_tangent
 
 KAPPA_SHARE = 0.33  # of the fitted concentration: a proposal should be wider than the target
 
@@ -185,13 +186,8 @@ class QuaternionProposals:
 
 
 def quaternion_frame(quaternion: Tensor) -> Tensor:
-    """Rotation (..., 4, 4) of quaternion space: the quaternion (..., 4) and its tangent basis M(q).
-
-    Columns 1 to 3 are the directions of ``q <- normalise(q + M(q) d)``.
-    """
-    w, i, j, k = quaternion.unbind(-1)
-    rows = ((w, i, j, k), (i, -w, -k, j), (j, k, -w, -i), (k, -j, i, -w))
-    return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+    """Rotation (..., 4, 4) of quaternion space: unit quaternions (..., 4), then their tangent."""
+    return torch.cat((quaternion.unsqueeze(-1), quaternion_tangent(quaternion)), dim=-1)
 
 
 def _angular_moment(covariance: Tensor) -> Tensor:

@@ -1,0 +1,179 @@
+"""The pose distribution of an object: what to read when one pose is not enough.
+
+A cost defines the density exp(-cost) / Z over poses, with flat measure: per m^3 rad for poses with
+yaw, per m^3 and area of the unit quaternion sphere for poses with quaternions (each rotation is
+there twice, as q and -q; divide by 4 for a density per rad^3 of rotation angle vector).
+
+Shapes: S samples, B objects, P pose parameters, D degrees of freedom.
+Source: EPro-PnP (arXiv 2203.13254), equations 2 to 4 and section 3.2.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from epropnp.amis import PoseSamples
+from epropnp.cost import PoseCost
+from epropnp.fitting import normalized_weights
+from epropnp.levenberg_marquardt import Solution, levenberg_marquardt
+from epropnp.sample_cost import ChunkedSampleCost
+
+POLISH_STEPS = 5  # from the best sample, which is close to a minimum already
+
+
+class SampledSolution(Protocol):
+    """The part of a Monte Carlo result that is used here."""
+
+    pose_opt: Tensor
+    pose_samples: Tensor
+    pose_sample_logweights: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class PoseDistribution:
+    """Distribution of the poses of B objects, from `pose_distribution`.
+
+    Nothing carries a gradient. Numbers of objects that are not `valid` mean nothing.
+
+    Attributes:
+        cost: cost whose negative is the log of the unnormalised density.
+        mode: (B, P) most likely pose.
+        covariance: (B, D, D) of a tangent step at the mode, if the density were normal (Laplace).
+        poses: (S, B, P) samples.
+        weights: (S, B) of the samples, their sum is one.
+        log_density: (S, B) normalised log density at the samples.
+        log_evidence: (B,) log of Z, the integral of exp(-cost).
+        valid: (B,) objects with a finite mode, covariance and evidence.
+    """
+
+    cost: PoseCost
+    mode: Tensor
+    covariance: Tensor
+    poses: Tensor
+    weights: Tensor
+    log_density: Tensor
+    log_evidence: Tensor
+    valid: Tensor
+
+    @property
+    def effective_sample_size(self) -> Tensor:
+        """How many independent samples the weighted ones are worth, (B,) between 1 and S."""
+        return self.weights.square().sum(0).reciprocal()
+
+    @property
+    def entropy(self) -> Tensor:
+        """Differential entropy (B,), nats; a spread of one unit in all directions gives about D."""
+        return -_weighted_sum(self.weights, self.log_density)
+
+    @torch.no_grad()
+    def log_prob(self, pose: Tensor) -> Tensor:
+        """Normalised log density (..., B) of poses (..., B, P)."""
+        return -self.cost.value(pose) - self.log_evidence
+
+    @torch.no_grad()
+    def resample(self, num: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw poses (num, B, P) of equal weight, by systematic resampling of the samples."""
+        offset = torch.rand(
+            self.mode.shape[0], generator=generator, dtype=self.mode.dtype, device=self.mode.device
+        )
+        ranks = torch.arange(num, dtype=self.mode.dtype, device=self.mode.device)
+        levels = (ranks + offset.unsqueeze(-1)) / num
+        index = torch.searchsorted(self.weights.cumsum(0).T.contiguous(), levels)
+        index = index.clamp(max=len(self.poses) - 1).T.unsqueeze(-1)
+        return self.poses.gather(0, index.expand(-1, -1, self.poses.shape[-1]))
+
+
+def pose_distribution(cost: PoseCost, result: SampledSolution) -> PoseDistribution:
+    """Pose distribution from a Monte Carlo forward pass.
+
+    Args:
+        cost: the cost that was sampled, `EProPnP4DoF.cost` or `EProPnP6DoF.cost`.
+        result: what ``monte_carlo_forward`` returned.
+    """
+    samples = PoseSamples(result.pose_samples, result.pose_sample_logweights)
+    return distribution_from_samples(cost, result.pose_opt, samples)
+
+
+@torch.no_grad()
+def distribution_from_samples(
+    cost: PoseCost, pose: Tensor, samples: PoseSamples
+) -> PoseDistribution:
+    """Pose distribution from a solution (B, P) and samples of any proposal.
+
+    The mode is the solution, or the minimum next to the best sample if that is lower: then the
+    solver was in a local minimum.
+
+    Args:
+        cost: cost of B objects.
+        pose: (B, P) minimum found by a solver.
+        samples: weighted samples of exp(-cost).
+    """
+    values = ChunkedSampleCost().values(cost, samples.poses)
+    solution = _lowest(cost, pose, samples.poses, values)
+    covariance, solved = solution.covariance()
+    log_weights = torch.where(values.isfinite(), samples.log_weights, -math.inf)
+    log_evidence = log_weights.logsumexp(0) - math.log(max(len(log_weights), 1))
+    usable = solved & solution.value.isfinite() & log_evidence.isfinite()
+    return PoseDistribution(
+        cost=cost,
+        mode=solution.pose,
+        covariance=covariance,
+        poses=samples.poses,
+        weights=normalized_weights(log_weights),
+        log_density=-values - log_evidence,
+        log_evidence=log_evidence,
+        valid=usable & solution.pose.isfinite().all(-1),
+    )
+
+
+def laplace_log_evidence(distribution: PoseDistribution) -> Tensor:
+    """Log evidence (B,) of a normal density with the mode's height and covariance.
+
+    Where it falls short of `PoseDistribution.log_evidence` the density has other modes or heavy
+    tails: two equal modes give log 2. (The two quaternions of one rotation are counted.)
+    """
+    manifold, covariance = distribution.cost.manifold, distribution.covariance
+    diagonal = torch.linalg.cholesky_ex(covariance).L.diagonal(dim1=-2, dim2=-1)
+    copies = 1 + manifold.num_params - manifold.dof  # of a mode in parameter space
+    with torch.no_grad():
+        value = distribution.cost.value(distribution.mode)
+    return (
+        math.log(copies)
+        + 0.5 * manifold.dof * math.log(2.0 * math.pi)
+        + diagonal.log().sum(-1)
+        - value
+    )
+
+
+def credible_log_density(distribution: PoseDistribution, level: float = 0.95) -> Tensor:
+    """Log density (B,) above which the poses hold the probability ``level``.
+
+    A pose is in the highest-density credible region if ``distribution.log_prob(pose)`` is at least
+    this; the region may have several parts.
+    """
+    order = distribution.log_density.argsort(dim=0, descending=True)
+    mass = distribution.weights.gather(0, order).cumsum(0)
+    last = (mass < level).sum(0).clamp(max=len(order) - 1)
+    return distribution.log_density.gather(0, order).gather(0, last.unsqueeze(0)).squeeze(0)
+
+
+def _lowest(cost: PoseCost, pose: Tensor, poses: Tensor, values: Tensor) -> Solution:
+    """Solution at ``pose``, or at the minimum next to the best sample where that is lower."""
+    best = torch.where(values.isnan(), math.inf, values).argmin(0)
+    start = poses.gather(0, best[None, :, None].expand(1, -1, poses.shape[-1])).squeeze(0)
+    polished = levenberg_marquardt(cost, start, POLISH_STEPS)
+    given = levenberg_marquardt(cost, pose, 0)
+    lower = (polished.value < given.value) | (given.value.isnan() & polished.value.isfinite())
+    return Solution(
+        torch.where(lower[:, None], polished.pose, given.pose),
+        torch.where(lower, polished.value, given.value),
+        torch.where(lower[:, None, None], polished.hessian, given.hessian),
+    )
+
+
+def _weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
+    """Sum over samples (S, B), in which a weight of zero also silences an infinite value."""
+    return torch.where(weights > 0, weights * values, 0.0).sum(0)
