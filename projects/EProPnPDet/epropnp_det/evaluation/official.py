@@ -15,6 +15,7 @@ from nuscenes.utils.splits import create_splits_scenes
 
 from ..datasets.errors import DatasetError
 from ..datasets.preparation.tables import check_tables
+from .submission_check import check_submission
 
 EVAL_CONFIG = "detection_cvpr_2019"
 EVAL_SET_OF_VERSION = {"v1.0-mini": "mini_val", "v1.0-trainval": "val", "v1.0-test": "test"}
@@ -55,13 +56,11 @@ def evaluate_results_file(
     """
     result_path, dataroot = Path(result_path), Path(dataroot)
     eval_set = eval_set or EVAL_SET_OF_VERSION.get(version)
-    check_tables(dataroot, version)
-    if not result_path.is_file():
-        raise DatasetError(f"{result_path}: no such results file. Write it with tools/test.py")
+    results = _read_results(result_path)
+    expected = samples_of_tables(dataroot, version, eval_set)
+    _refuse_invalid(result_path, results, expected, eval_set)
     nusc = NuScenes(version=version, dataroot=str(dataroot), verbose=False)
-    _check_ground_truth(nusc, eval_set)
-    results = json.loads(result_path.read_text())
-    check_samples(results["results"], split_samples(nusc, eval_set), result_path, eval_set)
+    _check_ground_truth(nusc, expected)
     with tempfile.TemporaryDirectory() as scratch:
         evaluated = result_path
         if not any(results["results"].values()):
@@ -77,29 +76,24 @@ def evaluate_results_file(
                 verbose=False,
             )
             summary = evaluation.main(render_curves=False)
+        Path(evaluation.plot_dir).rmdir()  # made by the devkit, empty without curves
     return summarise(summary, evaluation.gt_boxes)
 
 
-def split_samples(nusc: NuScenes, eval_set: str) -> list[str]:
-    """Sample tokens of a split, in the order of the tables."""
-    names = set(create_splits_scenes()[eval_set])
-    scenes = {scene["token"] for scene in nusc.scene if scene["name"] in names}
-    return [sample["token"] for sample in nusc.sample if sample["scene_token"] in scenes]
-
-
-def check_samples(results: dict, expected: list[str], path: Path, eval_set: str) -> None:
-    """Make sure that a results file has an entry for exactly the keyframes of a split.
+def samples_of_tables(dataroot: str | Path, version: str, eval_set: str) -> list[str]:
+    """Sample tokens of a split, read from two tables without loading the rest.
 
     Raises:
-        DatasetError: with the number of missing and unknown samples.
+        DatasetError: the tables are not there, or the split is none of the devkit's.
     """
-    missing, unknown = set(expected) - set(results), set(results) - set(expected)
-    if missing or unknown:
-        raise DatasetError(
-            f"{path}: does not fit the split {eval_set}: {len(missing)} of its {len(expected)} "
-            f"samples are missing, {len(unknown)} entries belong to other samples. Pass the split "
-            "that was tested, or test again with the info file of this split"
-        )
+    check_tables(Path(dataroot), version)
+    _check_split(eval_set, version)
+    folder = Path(dataroot) / version
+    names = set(create_splits_scenes()[eval_set])
+    scenes = json.loads((folder / "scene.json").read_text())
+    tokens = {scene["token"] for scene in scenes if scene["name"] in names}
+    samples = json.loads((folder / "sample.json").read_text())
+    return [sample["token"] for sample in samples if sample["scene_token"] in tokens]
 
 
 def summarise(summary: dict, gt_boxes: EvalBoxes) -> dict[str, float]:
@@ -138,13 +132,40 @@ def format_table(metrics: dict[str, float]) -> str:
     return "\n".join(lines)
 
 
-def _check_ground_truth(nusc: NuScenes, eval_set: str | None) -> None:
+def _read_results(path: Path) -> dict:
+    if not path.is_file():
+        raise DatasetError(f"{path}: no such results file. Write it with tools/test.py")
+    try:
+        content = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise DatasetError(f"{path}: not a JSON file ({error}). Test again") from error
+    if not isinstance(content, dict) or not {"meta", "results"} <= content.keys():
+        raise DatasetError(f"{path}: no nuScenes results file (needs 'meta' and 'results')")
+    return content
+
+
+def _check_split(eval_set: str | None, version: str) -> None:
     if eval_set not in create_splits_scenes():
-        raise DatasetError(f"{eval_set!r} is no split of {nusc.version}; pass eval_set")
-    if not nusc.sample_annotation:
+        known = ", ".join(create_splits_scenes())
+        raise DatasetError(f"{eval_set!r} is no split of {version}; known are {known}")
+
+
+def _refuse_invalid(path: Path, results: dict, expected: list[str], eval_set: str) -> None:
+    found = check_submission(results, expected)
+    errors = [item for item in found if item.is_error and item.kind != "no boxes"]
+    if errors:
+        first = "; ".join(f"{item.place}: {item.message}" for item in errors[:3])
         raise DatasetError(
-            f"{Path(nusc.dataroot) / nusc.version}: has no annotations, so it cannot be evaluated "
-            "here. Write the results file with --format-only and submit it"
+            f"{path}: cannot be evaluated on {eval_set}, {len(errors)} errors ({first}). List all "
+            f"with: python tools/check_submission.py {path} --eval-set {eval_set}"
+        )
+
+
+def _check_ground_truth(nusc: NuScenes, samples: list[str]) -> None:
+    if not any(nusc.get("sample", token)["anns"] for token in samples):
+        raise DatasetError(
+            f"{Path(nusc.dataroot) / nusc.version}: has no annotations of these {len(samples)} "
+            "samples, so they cannot be evaluated here. Write the results file with --format-only"
         )
 
 
