@@ -1,0 +1,85 @@
+"""Network against the recorded forward pass, initialisation statistics and checkpoint names."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmdet3d.registry import MODELS
+from mmengine.registry import init_default_scope
+
+import epropnp_6dof.models  # noqa: F401 - registers
+from epropnp_6dof.checkpoint import from_published, to_published
+from sixdof_reference import reference_value
+
+BACKBONE = dict(type="mmdet.ResNet", depth=34, out_indices=(3,), norm_eval=False)
+
+
+@pytest.fixture(scope="module")
+def network():
+    init_default_scope("mmdet3d")
+    return MODELS.build(
+        dict(
+            type="DensePoseEstimator",
+            backbone=BACKBONE | dict(init_cfg=dict(type="Normal", layer="Conv2d", std=0.001)),
+            head=dict(type="DenseCorrespondenceHead"),
+            criterion=dict(type="MonteCarloCriterion"),
+            solver=dict(type="EPnPRefineSolver"),
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def published_shapes(reference_dir):
+    path = reference_dir / "spec" / "sixdof_v2_state_dict.json"
+    return {key: tuple(shape) for key, shape in json.loads(path.read_text()).items()}
+
+
+def test_names_and_shapes_are_the_published_ones(network, published_shapes):
+    ours = {key: tuple(value.shape) for key, value in to_published(network.state_dict()).items()}
+    assert ours == published_shapes
+    assert sum(p.numel() for p in network.parameters()) == 27_210_997 - sum(
+        int(np.prod(shape))
+        for key, shape in published_shapes.items()
+        if key.endswith(("running_mean", "running_var", "tracked", "norm_factor"))
+    )
+
+
+def test_initialisation_statistics_are_the_published_ones(network, reference_dir):
+    torch.manual_seed(0)
+    network.init_weights()
+    path = reference_dir / "spec" / "sixdof_v2_init_stats.json"
+    state = to_published(network.state_dict())
+    for key, (mean, std) in json.loads(path.read_text()).items():
+        value = state[key].double()
+        if std == 0:
+            assert value.min() == value.max() == mean, key
+            continue
+        error = 6 * std / value.numel() ** 0.5  # six standard errors of two samples
+        assert abs(float(value.mean()) - mean) < 1.5 * error, key
+        assert abs(float(value.std(correction=0)) - std) < 1.5 * error, key
+
+
+def test_forward_equals_the_record(network, published_shapes, reference_dir):
+    state = {key: reference_value(key, shape) for key, shape in published_shapes.items()}
+    network.load_state_dict(from_published(state), strict=True)
+    network.eval()
+    image = np.random.default_rng(0).random((2, 3, 256, 256)).astype(np.float32)
+    with torch.no_grad():
+        (feature,) = network.backbone(torch.from_numpy(image))
+        maps = network(torch.from_numpy(image), mode="tensor")
+    record = np.load(reference_dir / "golden" / "sixdof_v2.npz")
+    for ours, key in [
+        (feature, "feat"),
+        (maps.noc, "x3d"),
+        (maps.weight_logits, "w2d"),
+        (maps.scale, "scale"),
+    ]:
+        np.testing.assert_allclose(ours.numpy(), record[key], rtol=2e-5, atol=2e-5, err_msg=key)
+
+
+def test_unknown_checkpoint_name_is_refused_and_version_one_head_dropped():
+    state = {"rot_head_net.out_layer.bias": torch.zeros(5), "trans_head_net.x": torch.zeros(1)}
+    assert set(from_published(state)) == {"head.out_layer.bias"}
+    with pytest.raises(KeyError, match="neck"):
+        from_published({"neck.weight": torch.zeros(1)})
