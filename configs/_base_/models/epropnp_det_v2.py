@@ -130,6 +130,54 @@ model = dict(
             ),
             test_pnp=dict(mc_samples=512, solver=dict(num_iter=5)),
         ),
+        criterion=dict(
+            type="DetectionCriterion",
+            num_classes=num_classes,
+            num_obj_samples_per_img=48,
+            regress_ranges=((-1, 48), (48, 96), (96, 192), (192, 384), (384, 1e8)),
+            center_target=dict(type="VolumeCenter", output_stride=8, render_stride=4),
+            proposal_loss=dict(
+                type="ProposalLoss",
+                num_classes=num_classes,
+                loss_cls=dict(
+                    type="mmdet.FocalLoss", use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0
+                ),
+                loss_centerness=dict(
+                    type="mmdet.CrossEntropyLoss", use_sigmoid=True, loss_weight=1.0
+                ),
+                loss_rp=dict(type="mmdet.SmoothL1Loss", beta=1.0, loss_weight=1.0),
+                loss_bbox=dict(type="mmdet.GIoULoss", eps=1e-7, loss_weight=0.5),
+            ),
+            object_loss=dict(
+                type="ObjectLoss",
+                dim_coder=dim_coder,
+                loss_pose=dict(type="MonteCarloPoseLoss", loss_weight=0.5, momentum=0.01),
+                loss_dim=dict(type="mmdet.SmoothL1Loss", beta=1.0, loss_weight=1.0),
+                loss_score=dict(type="mmdet.CrossEntropyLoss", use_sigmoid=True, loss_weight=1.0),
+                loss_reg_pos=dict(type="SmoothL1LossMod", beta=1.0, loss_weight=0.05),
+                loss_reg_orient=dict(type="CosineAngleLoss", loss_weight=0.05),
+                loss_velo=dict(type="mmdet.SmoothL1Loss", beta=1.0, loss_weight=0.05),
+                loss_attr=dict(type="mmdet.CrossEntropyLoss", loss_weight=0.5),
+            ),
+            auxiliary=dict(
+                type="AuxiliaryLosses",
+                embed_dims=embed_dims,
+                num_heads=num_heads,
+                roi_size=14,
+                loss_proj=dict(type="MVDGaussianMixtureNLLLoss", delta=2.0, loss_weight=0.5),
+                loss_regr=dict(
+                    type="MVDGaussianMixtureNLLLoss", delta=2.0, init_sigma=0.2, loss_weight=2.5
+                ),
+                depth=dict(
+                    type="LidarDepthHead",
+                    embed_dims=embed_dims,
+                    num_modes=4,
+                    loss=dict(
+                        type="MVDGaussianMixtureNLLLoss", delta=0.3, init_sigma=0.3, loss_weight=1.5
+                    ),
+                ),
+            ),
+        ),
     ),
     test_cfg=dict(max_obj_per_img=256, min_fcos_score=0.04),
 )

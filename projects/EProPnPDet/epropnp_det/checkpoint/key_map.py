@@ -20,10 +20,10 @@ _HEAD = (
     ("score_branch", "object_branches.score_branch"),
     ("velo_branch", "object_branches.velocity_branch"),
     ("attr_branch", "object_branches.attr_branch"),
-    ("loss_proj", "criterion.loss_proj"),
-    ("loss_regr", "criterion.loss_regr"),
-    ("loss_depth", "criterion.loss_depth"),
-    ("depth_branch", "criterion.depth_branch"),
+    ("loss_proj", "criterion.auxiliary.loss_proj"),
+    ("loss_regr", "criterion.auxiliary.loss_regr"),
+    ("loss_depth", "criterion.auxiliary.depth.criterion"),
+    ("depth_branch", "criterion.auxiliary.depth.layers"),
 )
 _HEAD_V2 = (
     ("obj_query_scale.scale", "correspondence_head.query_scale"),
@@ -31,9 +31,9 @@ _HEAD_V2 = (
     ("pts_trans.ffns.0", "correspondence_head.transformer.ffn"),
     ("pts_trans.norms", "correspondence_head.transformer.norms"),
     ("corr_reg", "correspondence_head.regression"),
-    ("corr_reg_aux", "criterion.corr_reg_aux"),
+    ("corr_reg_aux", "criterion.auxiliary.correspondences.regression"),
     ("w2d_scale_branch", "object_branches.scale_branch"),
-    ("loss_pose", "criterion.loss_pose"),
+    ("loss_pose", "criterion.object_loss.loss_pose"),
 )
 _HEAD_V1 = (
     ("obj_query_scale.0.scale", "correspondence_head.query_scale"),
@@ -41,9 +41,9 @@ _HEAD_V1 = (
     ("pts_trans.0.ffns.0", "correspondence_head.transformer.ffn"),
     ("pts_trans.0.norms", "correspondence_head.transformer.norms"),
     ("corr_regs.1", "correspondence_head.regression"),
-    ("corr_regs.0", "criterion.corr_reg_aux"),
+    ("corr_regs.0", "criterion.auxiliary.correspondences.regression"),
     ("scale_branch", "object_branches.scale_branch"),
-    ("loss_pose.0", "criterion.loss_pose"),
+    ("loss_pose.0", "criterion.object_loss.loss_pose"),
 )
 
 
