@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -17,11 +15,11 @@ from .map_mask import write_map_mask
 from .rig import nuscenes_cameras, nuscenes_lidar
 from .simulate import KEYFRAME_PERIOD, Recorder
 from .splits import choose_scene_names
+from .staging import is_finished, staged
 from .tables import write_tables
 from .taxonomy import CAMERA_CHANNELS, LIDAR_CHANNEL
 from .world import World, build_world
 
-MARKER = "synthetic.json"
 GENERATOR = 1  # raise it when the same settings give other files
 FIRST_STAMP = 1_577_836_800_000_000  # 2020-01-01, microseconds
 SCENE_PERIOD = 3600.0  # seconds between the starts of two scenes
@@ -70,39 +68,22 @@ def generate(out: Path, settings: Settings, workers: int) -> bool:
         raise ValueError("samples per scene and workers must be at least 1")
     names = choose_scene_names(settings.version, settings.scenes)
     nuscenes_cameras(settings.image_scale)  # refuses a bad scale before any work
-    out = Path(out).resolve()
-    if _is_finished(out, settings):
+    wanted = {"generator": GENERATOR, **asdict(settings)}
+    if is_finished(out, wanted):
         return False
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    for folder in (*(f"samples/{c}" for c in (*CAMERA_CHANNELS, LIDAR_CHANNEL)), "sweeps", "maps"):
-        (partial / folder).mkdir(parents=True)
-    scenes = _record_scenes(partial, settings, names, workers)
-    write_tables(partial, settings.version, scenes)
-    marker = {"generator": GENERATOR, **asdict(settings)}
-    (partial / MARKER).write_text(json.dumps(marker, indent=2))
-    if out.exists():
-        out.rmdir()
-    partial.rename(out)
+    with staged(out, wanted) as root:
+        make_folders(root)
+        scenes = _record_scenes(root, settings, names, workers)
+        write_tables(root, settings.version, scenes)
     return True
 
 
-def _is_finished(out: Path, settings: Settings) -> bool:
-    if not out.exists() or not any(out.iterdir()):
-        return False
-    wanted = {"generator": GENERATOR, **asdict(settings)}
-    advice = "choose another folder, or remove this one to generate anew"
-    if not (out / MARKER).is_file():
-        raise FileExistsError(f"{out} holds files that are not a synthetic data set; {advice}")
-    found = json.loads((out / MARKER).read_text())
-    if found == wanted:
-        return True
-    differing = [
-        f"{key}: there {found.get(key)}, asked {value}"
-        for key, value in wanted.items()
-        if found.get(key) != value
-    ]
-    raise FileExistsError(f"{out} was made with other settings ({'; '.join(differing)}); {advice}")
+def make_folders(root: Path) -> None:
+    """Folders that every nuScenes data root has."""
+    for channel in (*CAMERA_CHANNELS, LIDAR_CHANNEL):
+        (root / "samples" / channel).mkdir(parents=True)
+    for name in ("sweeps", "maps"):
+        (root / name).mkdir()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -208,7 +209,7 @@ def ring(
     rails = [circle(radius, -t), circle(radius, t), circle(radius - thickness, t)]
     rails += [circle(radius - thickness, -t), rails[0]]
     triangles = []
-    for p, q in zip(rails[:-1], rails[1:], strict=True):
+    for p, q in itertools.pairwise(rails):
         triangles.append(np.stack([p[:-1], p[1:], q[1:]], axis=1))
         triangles.append(np.stack([p[:-1], q[1:], q[:-1]], axis=1))
     return paint(np.concatenate(triangles), material)

@@ -38,14 +38,25 @@ def tree(height: float, rng: np.random.Generator) -> Mesh:
     ]
     if rng.uniform() < 0.3:
         for z, r in ((0.25, 0.26), (0.45, 0.21), (0.65, 0.15)):
-            parts.append(limb((0, 0, z * height), (0, 0, (z + 0.35) * height), r * height, leaves,
-                              end_radius=0.01, sides=8))  # fmt: skip
+            parts.append(
+                limb(
+                    (0, 0, z * height),
+                    (0, 0, (z + 0.35) * height),
+                    r * height,
+                    leaves,
+                    end_radius=0.01,
+                    sides=8,
+                )
+            )
         return join(parts)
     for _ in range(4):
         x, y, z = rng.normal(0, 0.10, 3) * height
         radius = height * rng.uniform(0.15, 0.24)
-        parts.append(ball((x, y, 0.70 * height + z), (radius, radius, 0.8 * radius), leaves,
-                          rings=5, sides=8))  # fmt: skip
+        parts.append(
+            ball(
+                (x, y, 0.70 * height + z), (radius, radius, 0.8 * radius), leaves, rings=5, sides=8
+            )
+        )
     return join(parts)
 
 

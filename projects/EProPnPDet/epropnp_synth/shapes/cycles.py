@@ -1,5 +1,7 @@
 """Bicycles and motorcycles, with or without a rider."""
 
+# ruff: noqa: E741 -- (l, w, h) are the letters of the field
+
 from __future__ import annotations
 
 import numpy as np
@@ -25,8 +27,15 @@ def bicycle(size: Size, rng: np.random.Generator, ridden: bool) -> Mesh:
         ring((xf, 0, r), r, 0.055, TYRE),
         ring((xb, 0, r), r, 0.055, TYRE),
     ]
-    for a, b in ((crank, saddle), (crank, neck), (saddle, neck), (saddle, (xb, 0, r)),
-                 (crank, (xb, 0, r)), (neck, (xf, 0, r)), (neck, bar)):  # fmt: skip
+    for a, b in (
+        (crank, saddle),
+        (crank, neck),
+        (saddle, neck),
+        (saddle, (xb, 0, r)),
+        (crank, (xb, 0, r)),
+        (neck, (xf, 0, r)),
+        (neck, bar),
+    ):
         parts.append(limb(a, b, 0.028, paint, sides=5))
     for x in (xf, xb):  # spokes
         for angle in (0.3, 0.3 + np.pi / 3, 0.3 + 2 * np.pi / 3):
@@ -35,8 +44,11 @@ def bicycle(size: Size, rng: np.random.Generator, ridden: bool) -> Mesh:
                 limb(np.array([x, 0, r]) - d, np.array([x, 0, r]) + d, 0.008, STEEL, sides=3)
             )
     parts.append(limb((bar[0], -w / 2, bar[2]), (bar[0], w / 2, bar[2]), 0.02, CHASSIS, sides=5))
-    parts.append(block((saddle[0] - 0.14, -0.07, saddle[2]), (saddle[0] + 0.1, 0.07, saddle[2] + 0.06),
-                       RUBBER))  # fmt: skip
+    parts.append(
+        block(
+            (saddle[0] - 0.14, -0.07, saddle[2]), (saddle[0] + 0.1, 0.07, saddle[2] + 0.06), RUBBER
+        )
+    )
     parts.append(
         block((neck[0] + 0.05, -0.05, neck[2]), (neck[0] + 0.12, 0.05, neck[2] + 0.1), HEADLIGHT)
     )
@@ -59,19 +71,37 @@ def motorcycle(size: Size, rng: np.random.Generator, ridden: bool) -> Mesh:
         wheel(xf, 0, r, 0.13, HUB, TYRE),
         wheel(xb, 0, r, 0.17, HUB, TYRE),
         block((-0.18 * l, -0.17, 0.5 * r), (0.16 * l, 0.17, 0.48 * body_height), CHASSIS),
-        block((-0.04 * l, -0.17, 0.46 * body_height), (0.20 * l, 0.17, 0.74 * body_height), paint,
-              top=(0.0, -0.10, 0.19 * l, 0.10)),
+        block(
+            (-0.04 * l, -0.17, 0.46 * body_height),
+            (0.20 * l, 0.17, 0.74 * body_height),
+            paint,
+            top=(0.0, -0.10, 0.19 * l, 0.10),
+        ),
         block((-0.36 * l, -0.14, 0.52 * body_height), (-0.03 * l, 0.14, tank_z), RUBBER),
         block((-0.42 * l, -0.12, 0.48 * body_height), (-0.20 * l, 0.12, 0.56 * body_height), paint),
-        block((0.20 * l, -0.2, 0.50 * body_height), (0.33 * l, 0.2, 0.92 * body_height), paint,
-              top=(0.17 * l, -0.16, 0.22 * l, 0.16)),
-        block((0.30 * l, -0.13, 0.58 * body_height), (0.36 * l, 0.13, 0.72 * body_height), HEADLIGHT),
-        block((-0.46 * l, -0.11, 0.50 * body_height), (-0.41 * l, 0.11, 0.58 * body_height), TAIL_LIGHT),
+        block(
+            (0.20 * l, -0.2, 0.50 * body_height),
+            (0.33 * l, 0.2, 0.92 * body_height),
+            paint,
+            top=(0.17 * l, -0.16, 0.22 * l, 0.16),
+        ),
+        block(
+            (0.30 * l, -0.13, 0.58 * body_height), (0.36 * l, 0.13, 0.72 * body_height), HEADLIGHT
+        ),
+        block(
+            (-0.46 * l, -0.11, 0.50 * body_height),
+            (-0.41 * l, 0.11, 0.58 * body_height),
+            TAIL_LIGHT,
+        ),
         limb((0.22 * l, 0, 0.85 * body_height), (xf, 0, r), 0.05, STEEL),
-        limb((0.17 * l, -w / 2, 0.96 * body_height), (0.17 * l, w / 2, 0.96 * body_height), 0.03,
-             CHASSIS),
+        limb(
+            (0.17 * l, -w / 2, 0.96 * body_height),
+            (0.17 * l, w / 2, 0.96 * body_height),
+            0.03,
+            CHASSIS,
+        ),
         limb((-0.1 * l, -0.2, 0.6 * r), (-0.42 * l, -0.2, 0.9 * r), 0.06, STEEL),
-    ]  # fmt: skip
+    ]
     if ridden:
         seat = Seat((-0.14 * l, tank_z), (0.17 * l, 0.96 * body_height), (0.0, 0.8 * r), h)
         parts.append(rider(seat, rng, helmet=True))

@@ -1,5 +1,7 @@
 """Construction vehicles: excavator and wheel loader, the tool always in front."""
 
+# ruff: noqa: E741 -- (l, w, h) are the letters of the field
+
 from __future__ import annotations
 
 import numpy as np
@@ -46,10 +48,13 @@ def excavator(size: Size, rng: np.random.Generator) -> Mesh:
 def _side_rails(l: float, w: float, h: float, paint: Material) -> Mesh:
     """Mudguards that reach the full width, so that the fitted box is not stretched."""
     return join(
-        block((-0.4 * l, s * 0.46 * w - 0.04 * w, 0.22 * h),
-              (0.05 * l, s * 0.46 * w + 0.04 * w, 0.25 * h), paint)
+        block(
+            (-0.4 * l, s * 0.46 * w - 0.04 * w, 0.22 * h),
+            (0.05 * l, s * 0.46 * w + 0.04 * w, 0.25 * h),
+            paint,
+        )
         for s in (-1, 1)
-    )  # fmt: skip
+    )
 
 
 def loader(size: Size, rng: np.random.Generator) -> Mesh:

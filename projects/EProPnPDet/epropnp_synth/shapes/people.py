@@ -1,5 +1,7 @@
 """Pedestrians and the riders of cycles: a face in front, a backpack behind."""
 
+# ruff: noqa: E741 -- (l, w, h) are the letters of the field
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -51,19 +53,29 @@ def walker(size: tuple[float, float, float], rng: np.random.Generator, moving: b
     parts = []
     for side in (-1, 1):
         y, dx = side * 0.11 * k, sign * side * swing
-        parts.append(limb((0, y, hip), (dx, y, 0.05 * h), 0.085 * k, outfit.trousers,
-                          end_radius=0.055 * k))  # fmt: skip
-        parts.append(block((dx - 0.08 * k, y - 0.05 * k, 0), (dx + 0.17 * k, y + 0.05 * k, 0.06 * h),
-                           outfit.shoes))  # fmt: skip
+        parts.append(
+            limb((0, y, hip), (dx, y, 0.05 * h), 0.085 * k, outfit.trousers, end_radius=0.055 * k)
+        )
+        parts.append(
+            block(
+                (dx - 0.08 * k, y - 0.05 * k, 0),
+                (dx + 0.17 * k, y + 0.05 * k, 0.06 * h),
+                outfit.shoes,
+            )
+        )
         hand = (-dx * 0.8 + 0.04, side * 0.46 * w, 0.46 * h)
         elbow = (-dx * 0.3, side * 0.42 * w, 0.62 * h)
         parts.append(limb((0, side * 0.30 * w, shoulder), elbow, 0.055 * k, outfit.shirt))
         parts.append(limb(elbow, hand, 0.045 * k, outfit.shirt))
         parts.append(ball(hand, 0.05 * k, outfit.skin, rings=3, sides=5))
     parts.append(
-        block((-0.12 * k, -0.27 * w, 0.47 * h), (0.12 * k, 0.27 * w, 0.83 * h), outfit.shirt,
-              top=(-0.10 * k, -0.36 * w, 0.09 * k, 0.36 * w))
-    )  # fmt: skip
+        block(
+            (-0.12 * k, -0.27 * w, 0.47 * h),
+            (0.12 * k, 0.27 * w, 0.83 * h),
+            outfit.shirt,
+            top=(-0.10 * k, -0.36 * w, 0.09 * k, 0.36 * w),
+        )
+    )
     parts.append(limb((0, 0, 0.82 * h), (0, 0, 0.88 * h), 0.05 * k, outfit.skin))
     parts.append(head(0.02, 0.92 * h, k, outfit))
     if rng.uniform() < 0.5:
@@ -79,11 +91,17 @@ def sitter(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
     k = h / 1.3
     seat = 0.36 * h
     parts = [
-        block((-0.22 * k, -0.2 * k, 0), (0.18 * k, 0.2 * k, seat - 0.05), Material((0.2, 0.12, 0.06))),
-        block((-0.12 * k, -0.28 * w, seat), (0.12 * k, 0.28 * w, 0.76 * h), outfit.shirt,
-              top=(-0.16 * k, -0.36 * w, 0.04 * k, 0.36 * w)),
+        block(
+            (-0.22 * k, -0.2 * k, 0), (0.18 * k, 0.2 * k, seat - 0.05), Material((0.2, 0.12, 0.06))
+        ),
+        block(
+            (-0.12 * k, -0.28 * w, seat),
+            (0.12 * k, 0.28 * w, 0.76 * h),
+            outfit.shirt,
+            top=(-0.16 * k, -0.36 * w, 0.04 * k, 0.36 * w),
+        ),
         head(-0.04, 0.89 * h, k, outfit),
-    ]  # fmt: skip
+    ]
     for side in (-1, 1):
         y = side * 0.11 * k
         knee = (0.42 * k, y, seat + 0.02)

@@ -1,6 +1,10 @@
 """Traffic cones and barriers."""
 
+# ruff: noqa: E741 -- (l, w, h) are the letters of the field
+
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 
@@ -17,7 +21,7 @@ def traffic_cone(size: Size, rng: np.random.Generator) -> Mesh:
     radius, tip, foot = 0.40 * min(l, w), 0.10 * min(l, w), 0.06 * h
     levels = (0.0, 0.35, 0.55, 0.70, 0.85, 1.0) if rng.uniform() < 0.6 else (0.0, 0.45, 0.75, 1.0)
     parts = [block((-l / 2, -w / 2, 0), (l / 2, w / 2, foot), base)]
-    for i, (a, b) in enumerate(zip(levels[:-1], levels[1:], strict=True)):
+    for i, (a, b) in enumerate(itertools.pairwise(levels)):
         parts.append(
             limb(
                 (0, 0, foot + a * (h - foot)),
@@ -26,7 +30,7 @@ def traffic_cone(size: Size, rng: np.random.Generator) -> Mesh:
                 REFLECTIVE if i % 2 else SIGNAL_ORANGE,
                 end_radius=radius + b * (tip - radius),
                 sides=10,
-            )  # fmt: skip
+            )
         )
     return join(parts)
 
@@ -61,9 +65,6 @@ def barrier(size: Size, rng: np.random.Generator) -> Mesh:
         looks = (Material((grey, grey, 0.93 * grey)), Material((0.7, 0.45, 0.02)))
     edges = np.linspace(-w / 2, w / 2, 6)
     xz = [(x * l, z * h) for x, z in outline]
-    parts = [
-        prism(xz, a, b, looks[i % 2])
-        for i, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True))
-    ]
+    parts = [prism(xz, a, b, looks[i % 2]) for i, (a, b) in enumerate(itertools.pairwise(edges))]
     parts.append(block((0.18 * l, -0.16 * w, 0.62 * h), (0.30 * l, 0.16 * w, 0.88 * h), REFLECTIVE))
     return join(parts)

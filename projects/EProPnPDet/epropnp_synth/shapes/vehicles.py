@@ -1,5 +1,7 @@
 """Cars, trucks, buses and trailers: bright lamps in front, red ones behind."""
 
+# ruff: noqa: E741 -- (l, w, h) are the letters of the field
+
 from __future__ import annotations
 
 import numpy as np
@@ -56,12 +58,20 @@ def car(size: Size, rng: np.random.Generator) -> Mesh:
     belt = 0.58
     lower = prism(
         [
-            (0.5 * l, 0.16 * h), (0.5 * l, 0.38 * h), (0.47 * l, nose * h),
-            (front_bottom * l, belt * h), (-0.45 * l, 0.60 * h), (-0.5 * l, 0.52 * h),
-            (-0.5 * l, 0.18 * h), (-0.4 * l, 0.13 * h), (0.42 * l, 0.12 * h),
+            (0.5 * l, 0.16 * h),
+            (0.5 * l, 0.38 * h),
+            (0.47 * l, nose * h),
+            (front_bottom * l, belt * h),
+            (-0.45 * l, 0.60 * h),
+            (-0.5 * l, 0.52 * h),
+            (-0.5 * l, 0.18 * h),
+            (-0.4 * l, 0.13 * h),
+            (0.42 * l, 0.12 * h),
         ],
-        -w / 2, w / 2, body,
-    )  # fmt: skip
+        -w / 2,
+        w / 2,
+        body,
+    )
     cabin = block(
         (rear_bottom * l, -0.47 * w, (belt - 0.02) * h),
         (front_bottom * l, 0.47 * w, 0.97 * h),
@@ -117,8 +127,14 @@ def truck(size: Size, rng: np.random.Generator) -> Mesh:
     else:
         load = Material((0.22, 0.15, 0.08))
         parts.append(block((-0.5 * l, -w / 2, 0.35 * h), (x_cab - 0.1, w / 2, 0.75 * h), cab_paint))
-        parts.append(block((-0.45 * l, -0.45 * w, 0.7 * h), (x_cab - 0.2, 0.45 * w, h), load,
-                           top=(-0.2 * l, -0.1 * w, x_cab - 1.2, 0.1 * w)))  # fmt: skip
+        parts.append(
+            block(
+                (-0.45 * l, -0.45 * w, 0.7 * h),
+                (x_cab - 0.2, 0.45 * w, h),
+                load,
+                top=(-0.2 * l, -0.1 * w, x_cab - 1.2, 0.1 * w),
+            )
+        )
     parts.append(block((-0.49 * l, -0.35 * w, 0.18 * h), (0.48 * l, 0.35 * w, 0.33 * h), CHASSIS))
     parts += _axles((0.34 * l, -0.24 * l, -0.37 * l), w, 0.17 * h, 0.3)
     parts += _pair(0.495 * l, 0.37 * w, 0.30 * h, (0.06, 0.18 * w, 0.07 * h), HEADLIGHT)

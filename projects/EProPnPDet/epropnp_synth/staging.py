@@ -1,0 +1,44 @@
+"""Folders that appear complete or not at all, and remember the settings they were made with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+MARKER = "made_with.json"
+
+
+def is_finished(out: Path, settings: Mapping[str, object]) -> bool:
+    """Whether ``out`` was made with exactly these settings; False when it is absent or empty.
+
+    Raises:
+        FileExistsError: ``out`` holds something else.
+    """
+    if not out.exists() or not any(out.iterdir()):
+        return False
+    advice = "choose another folder, or remove this one to make it anew"
+    if not (out / MARKER).is_file():
+        raise FileExistsError(f"{out} has files in it but no {MARKER}; {advice}")
+    found = json.loads((out / MARKER).read_text())
+    if found == dict(settings):
+        return True
+    keys = [key for key in {**found, **settings} if found.get(key) != settings.get(key)]
+    differences = "; ".join(f"{k}: there {found.get(k)}, asked {settings.get(k)}" for k in keys)
+    raise FileExistsError(f"{out} was made with other settings ({differences}); {advice}")
+
+
+@contextmanager
+def staged(out: Path, settings: Mapping[str, object]) -> Iterator[Path]:
+    """Folder to fill; it becomes ``out`` when the block ends without an error."""
+    out = out.resolve()
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
+    (partial / MARKER).write_text(json.dumps(dict(settings), indent=2))
+    if out.exists():
+        out.rmdir()
+    partial.rename(out)
