@@ -18,7 +18,7 @@ def sample_heads(maps: Tensor, points: Tensor, img_inds: Tensor) -> Tensor:
     Returns:
         (M, H, D, P), differentiable in maps and points.
     """
-    num_objects, num_heads, num_points = points.shape[:3]
+    num_heads, num_points = points.shape[1:3]
     head_maps = maps.unflatten(1, (num_heads, -1)).flatten(0, 1)
     slots, slots_per_image = _slots_by_image(img_inds, maps.shape[0])
     grid = points.new_zeros(maps.shape[0] * slots_per_image, num_heads, num_points, 2)
@@ -28,7 +28,7 @@ def sample_heads(maps: Tensor, points: Tensor, img_inds: Tensor) -> Tensor:
         head_maps, grid, mode="bilinear", padding_mode="border", align_corners=False
     )  # (B * H, D, slots, P)
     sampled = sampled.unflatten(0, (maps.shape[0], num_heads)).permute(0, 3, 1, 2, 4)
-    return sampled.flatten(0, 1)[slots].reshape(num_objects, num_heads, -1, num_points)
+    return sampled.flatten(0, 1)[slots]
 
 
 def _slots_by_image(img_inds: Tensor, num_images: int) -> tuple[Tensor, int]:
