@@ -1,0 +1,23 @@
+"""Pictures of results: 3D boxes in the camera images and a bird's-eye view.
+
+* ``wireframe``: one box in one image.  ``birds_eye``: footprints around the ego vehicle.
+* ``keyframe_view``: images, poses and ground truth of a keyframe.
+* ``picture``: all of it in one picture.
+"""
+
+from .birds_eye import draw_footprint, new_canvas
+from .keyframe_view import CameraView, KeyframeView, ground_truth, load_keyframe
+from .picture import PictureStyle, draw_keyframe
+from .wireframe import draw_box
+
+__all__ = [
+    "CameraView",
+    "KeyframeView",
+    "PictureStyle",
+    "draw_box",
+    "draw_footprint",
+    "draw_keyframe",
+    "ground_truth",
+    "load_keyframe",
+    "new_canvas",
+]
