@@ -6,6 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
+from epropnp import EProPnP4DoF, EProPnP6DoF, HuberPnPCost
 from epropnp.amis import PoseSamples
 from epropnp.levenberg_marquardt import levenberg_marquardt
 from epropnp.manifolds import QuatPose, YawPose
@@ -19,8 +20,10 @@ from pose_problems import (
     QuadraticYawCost,
     bingham_cost,
     box_points,
+    camera,
     generator,
     noisy_pnp_cost,
+    project,
     quadratic_cost,
     random_poses,
     sampler,
@@ -144,17 +147,29 @@ def test_an_unusable_object_is_flagged_and_alone():
     assert bad.resample(7, generator(0)).shape == (7, 3, 4)
 
 
-def test_built_from_a_monte_carlo_result(normal):
-    cost, dist = normal
-
-    class Result:
-        pose_opt = dist.mode
-        pose_samples = dist.poses
-        pose_sample_logweights = dist.weights.log() + dist.log_evidence + math.log(512)
-
-    rebuilt = pose_distribution(cost, Result)
-    torch.testing.assert_close(rebuilt.log_evidence, dist.log_evidence)
-    torch.testing.assert_close(rebuilt.weights, dist.weights)
+@pytest.mark.parametrize("layer", [EProPnP4DoF(normalize=True), EProPnP6DoF()], ids=["yaw", "quat"])
+def test_distribution_of_a_layer(layer):
+    """Cost, frame and valid flags of the layer and of the distribution belong together."""
+    pose_gt = random_poses(4, layer.dof, seed=1)
+    x3d = box_points(4, 20, seed=2) + 1.0
+    manifold = YawPose() if layer.dof == 4 else QuatPose()
+    x2d = project(pose_gt, x3d, manifold)
+    x2d += 2 * torch.randn(x2d.shape, dtype=torch.float64, generator=generator(3))
+    w2d = torch.full_like(x2d, 0.5)
+    w2d[2, :, 0] = math.nan
+    cost_fun = HuberPnPCost(delta=3.0)
+    dist = pose_distribution(layer, x3d, x2d, w2d, camera(4), cost_fun, generator=generator(4))
+    assert dist.valid.tolist() == [True, True, False, True]
+    good = [0, 1, 3]
+    error = (dist.log_prob(dist.mode) - dist.log_density.amax(0))[good]
+    assert (error > -1e-9).all()
+    laplace = laplace_log_evidence(dist)
+    assert ((dist.log_evidence - laplace)[good].abs() < 1.0).all()
+    weighted_cost = -(dist.log_density + dist.log_evidence)
+    torch.testing.assert_close(dist.cost.value(dist.poses), weighted_cost)
+    mean = (dist.weights.unsqueeze(-1) * dist.poses[..., :3]).sum(0)
+    spread = dist.covariance.diagonal(dim1=1, dim2=2)[:, :3].sqrt()
+    assert ((mean - pose_gt[:, :3]).abs() < 5 * spread)[good].all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

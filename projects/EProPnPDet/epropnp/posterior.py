@@ -9,32 +9,27 @@ Source: EPro-PnP (arXiv 2203.13254), equations 2 to 4 and section 3.2.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from epropnp.amis import PoseSamples
+from epropnp.camera import PerspectiveCamera
 from epropnp.cost import PoseCost
 from epropnp.fitting import normalized_weights
+from epropnp.layer import EProPnP
 from epropnp.levenberg_marquardt import Solution, levenberg_marquardt
+from epropnp.problem import CostSetting, build_problem
 from epropnp.sample_cost import ChunkedSampleCost
+from epropnp.solvers import pose_manifold
 
 POLISH_STEPS = 5  # from the best sample, which is close to a minimum already
 
 
-class SampledSolution(Protocol):
-    """The part of a Monte Carlo result that is used here."""
-
-    pose_opt: Tensor
-    pose_samples: Tensor
-    pose_sample_logweights: Tensor
-
-
 @dataclass(frozen=True, eq=False)
 class PoseDistribution:
-    """Distribution of the poses of B objects, from `pose_distribution`.
+    """Distribution of the poses of B objects; made by `pose_distribution`.
 
     Nothing carries a gradient. Numbers of objects that are not `valid` mean nothing.
 
@@ -71,7 +66,8 @@ class PoseDistribution:
     @torch.no_grad()
     def log_prob(self, pose: Tensor) -> Tensor:
         """Normalised log density (..., B) of poses (..., B, P)."""
-        return -self.cost.value(pose) - self.log_evidence
+        with torch.autocast(pose.device.type, enabled=False):
+            return -self.cost.value(pose) - self.log_evidence
 
     @torch.no_grad()
     def resample(self, num: int, generator: torch.Generator | None = None) -> Tensor:
@@ -86,15 +82,41 @@ class PoseDistribution:
         return self.poses.gather(0, index.expand(-1, -1, self.poses.shape[-1]))
 
 
-def pose_distribution(cost: PoseCost, result: SampledSolution) -> PoseDistribution:
-    """Pose distribution from a Monte Carlo forward pass.
+@torch.no_grad()
+def pose_distribution(
+    layer: EProPnP,
+    x3d: Tensor,
+    x2d: Tensor,
+    w2d: Tensor,
+    camera: PerspectiveCamera,
+    cost_fun: CostSetting,
+    pose_init: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> PoseDistribution:
+    """Run a layer on correspondences and return the distribution of the poses.
 
     Args:
-        cost: the cost that was sampled, `EProPnP4DoF.cost` or `EProPnP6DoF.cost`.
-        result: what ``monte_carlo_forward`` returned.
+        layer: `EProPnP4DoF` or `EProPnP6DoF`, whose solver and sampler are used.
+        x3d: (B, n, 3) object frame, metres.
+        x2d: (B, n, 2) pixels.
+        w2d: (B, n, 2) weights, not negative, per pixel.
+        camera: bound camera.
+        cost_fun: choice of the robust kernel.
+        pose_init: (B, P) start that competes with the layer's own.
+        generator: source of random numbers; torch's default one if None.
+
+    Raises:
+        ValueError: shapes that do not fit, or neither a start pose nor a start solver.
     """
+    result = layer.monte_carlo_forward(
+        x3d, x2d, w2d, camera, cost_fun, pose_init=pose_init, generator=generator
+    )
     samples = PoseSamples(result.pose_samples, result.pose_sample_logweights)
-    return distribution_from_samples(cost, result.pose_opt, samples)
+    with torch.autocast(x3d.device.type, enabled=False):
+        manifold = pose_manifold(layer.dof, camera)
+        cost = build_problem(x3d, x2d, w2d, camera, cost_fun, manifold).cost
+        distribution = distribution_from_samples(cost, result.pose_opt, samples)
+    return replace(distribution, valid=distribution.valid & result.valid)
 
 
 @torch.no_grad()
