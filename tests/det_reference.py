@@ -1,10 +1,16 @@
 """The reference detector: weights by parameter name, reference inputs and geometry."""
 
+import json
 import zlib
+from pathlib import Path
 
 import numpy as np
 import torch
+from mmdet3d.registry import MODELS
+from mmengine import Config
+from torch import Tensor, nn
 
+from epropnp_det.checkpoint import DET_V2
 from epropnp_det.models.structures import BatchGeometry
 
 _SUFFIX_SCALES = {
@@ -52,6 +58,30 @@ def named_state_dict(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
         key: torch.tensor(0) if key.endswith("num_batches_tracked") else named_weight(key, shape)
         for key, shape in shapes.items()
     }
+
+
+def build_detector(repo_dir: Path) -> nn.Module:
+    """The full v2 detector, without pretrained weights, with the published border ramp."""
+    model = Config.fromfile(repo_dir / "configs/_base_/models/epropnp_det_v2.py").model
+    model.backbone.pop("init_cfg")
+    model.bbox_head.attention_sampler.image_points.border_ramp = "published"
+    return MODELS.build(model)
+
+
+def load_named_weights(model: nn.Module, reference_dir: Path) -> None:
+    """Give the detector the reference weights, through the map of published names."""
+    shapes = json.loads((reference_dir / "spec/det_v2_state_dict.json").read_text())
+    shape_here = {key: value.shape for key, value in model.state_dict().items()}
+    published = named_state_dict(shapes)
+    state = {DET_V2.to_ours(key): value for key, value in published.items()}
+    model.load_state_dict({key: value.reshape(shape_here[key]) for key, value in state.items()})
+
+
+def max_difference(actual: Tensor, expected: np.ndarray) -> float:
+    """Largest difference relative to the largest expected value."""
+    expected = torch.from_numpy(np.asarray(expected, dtype=np.float64))
+    assert actual.shape == expected.shape
+    return float((actual.double() - expected).abs().max() / expected.abs().max())
 
 
 def reference_images() -> torch.Tensor:

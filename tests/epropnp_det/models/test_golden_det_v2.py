@@ -1,0 +1,268 @@
+"""The full v2 detector against the numbers of the published one (``pytest -s`` prints them)."""
+
+import math
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from det_reference import (
+    build_detector,
+    load_named_weights,
+    max_difference,
+    reference_geometry,
+    reference_images,
+)
+from epropnp import RSLMSolver, YawPose, gauss_newton, levenberg_marquardt
+from epropnp.problem import build_problem
+from epropnp_det.models.decode import decode, make_candidates
+from epropnp_det.models.selection import flatten_levels, gather_proposals, select_points
+from epropnp_det.models.settings import InferenceSettings
+from epropnp_det.models.structures import FeatureMaps, PoseEstimates
+
+TOLERANCE = 2e-5
+
+
+@pytest.fixture(scope="module")
+def golden(reference_dir):
+    with np.load(reference_dir / "golden/det_v2_small.npz") as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture(scope="module")
+def run(repo_dir, reference_dir, golden):
+    """One forward pass from images to object predictions."""
+    from mmengine.registry import init_default_scope
+
+    init_default_scope("mmdet3d")
+    model = build_detector(repo_dir).eval()
+    load_named_weights(model, reference_dir)
+    head, geometry = model.bbox_head, reference_geometry(golden)
+    with torch.no_grad():
+        backbone = model.backbone(reference_images())
+        feats = model.neck(backbone)
+        dense = head.forward_dense(feats, geometry)
+        chosen = (torch.from_numpy(golden[f"sel_{k}"]) for k in ("img", "point", "label"))
+        proposals = gather_proposals(dense.proposals, *chosen)
+        objects = head.predict_objects(dense.features, proposals, geometry)
+    return SimpleNamespace(**locals())
+
+
+@pytest.fixture(scope="module")
+def stages(run, golden):
+    """The stages of the objects, started from the recorded maps and proposals."""
+    features = FeatureMaps(*(torch.from_numpy(golden[f"{k}_0_sub"]) for k in ("key", "value")), 8)
+    proposals = run.proposals._replace(
+        embeddings=torch.from_numpy(golden["sel_emb"]),
+        centers=torch.from_numpy(golden["sub_obj_center"]),
+    )
+    head, geometry = run.head, run.geometry
+    with torch.no_grad():
+        embeddings, query = head.object_query(
+            proposals.embeddings,
+            proposals.labels,
+            proposals.centers,
+            geometry.img_shapes[proposals.img_inds],
+        )
+        points = head.attention_sampler(embeddings, query, proposals, features, geometry)
+        objects = head.predict_objects(features, proposals, geometry)
+    return SimpleNamespace(**locals())
+
+
+@pytest.fixture(scope="module")
+def recorded_objects(stages, golden):
+    """Recorded correspondences and properties as object predictions."""
+    return stages.objects._replace(
+        **{
+            ours: torch.from_numpy(golden[f"sub_{name}"])
+            for ours, name in SUB_OUTPUTS.items()
+            if ours != "query"
+        }
+    )
+
+
+SUB_OUTPUTS = {
+    "scale": "scale",
+    "score_logits": "score_pred",
+    "dims_code": "dim_enc",
+    "dims": "dim_dec",
+    "velocities": "velo",
+    "attr_logits": "attr",
+    "noc": "noc",
+    "w2d": "w2d",
+    "x2d": "x2d",
+}
+
+
+def check(name: str, actual: torch.Tensor, expected: np.ndarray, tolerance: float = TOLERANCE):
+    difference = max_difference(actual, expected)
+    print(f"{name:24s} {difference:.1e}")
+    assert difference <= tolerance, name
+
+
+def test_backbone(run, golden):
+    for i, level in enumerate(run.backbone):
+        check(f"backbone {i} (means)", level.mean((2, 3)), golden[f"C_{i}_chmean"])
+
+
+def test_neck(run, golden):
+    for i, level in enumerate(run.feats):
+        check(f"FPN {i}", level, golden[f"P_{i}_sub"])
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("cls_logits", "cls"),
+        ("bboxes", "bbox"),
+        ("centers", "center"),
+        ("centerness_logits", "centerness"),
+        ("embeddings", "emb"),
+    ],
+)
+def test_proposal_maps(run, golden, field, name):
+    for i, level in enumerate(getattr(run.dense.proposals, field)):
+        check(f"{name} {i}", level, golden[f"head_{name}_{i}_sub"])
+
+
+def test_points(run, golden):
+    for i, points in enumerate(run.dense.proposals.points):
+        np.testing.assert_array_equal(points[[0, -1]].numpy(), golden[f"points_{i}_first_last"])
+
+
+def test_key_and_value(run, golden):
+    check("key", run.dense.features.key, golden["key_0_sub"])
+    check("value", run.dense.features.value, golden["value_0_sub"])
+
+
+def test_selection(run, golden):
+    maps = run.dense.proposals
+    chosen = select_points(maps.cls_logits, maps.centerness_logits, pool_batch=True)
+    ours = set(zip(*(inds.tolist() for inds in chosen), strict=True))
+    names = ("sel_img", "sel_point", "sel_label")
+    assert ours == set(zip(*(golden[name].tolist() for name in names), strict=True))
+
+
+def test_gathered_proposals(run, golden):
+    check("embedding", run.proposals.embeddings, golden["sel_emb"])
+    check("class probability", run.proposals.cls_probs, golden["sel_cls_prob"])
+    np.testing.assert_array_equal(run.proposals.strides.numpy(), golden["sel_stride"])
+    centers = flatten_levels(run.dense.proposals.centers)
+    centers = centers[run.proposals.img_inds, run.proposals.point_inds]
+    check("all centres", centers, golden["sel_center_all"])
+    check("centre of the label", run.proposals.centers, golden["sub_obj_center"])
+
+
+def test_query_and_attention(stages, golden):
+    check("class-aware embedding", stages.embeddings, golden["sub_obj_emb"])
+    check("query", stages.query, golden["sub_query"][:, :, 0])
+    check("sampled points", stages.points.x2d, golden["attn_x2d"])
+    check("border mask", stages.points.mask, golden["attn_mask"][:, :, 0])
+    check("sampled values", stages.points.values[:8], golden["attn_v_first8"])
+    check("attention output", stages.points.embeddings, golden["attn_out"])
+
+
+@pytest.mark.parametrize("field", SUB_OUTPUTS)
+def test_object_stages(stages, golden, field):
+    check(field, getattr(stages.objects, field), golden[f"sub_{SUB_OUTPUTS[field]}"])
+
+
+def test_correspondences(stages, golden):
+    check("x3d", stages.objects.x3d, golden["x3d"])
+    check("w2d scaled", stages.objects.w2d_scaled, golden["w2d_scaled"])
+
+
+def test_correspondences_from_images(run, golden):
+    # 2e-5 here, in both runs float32 noise of the hundred layers before
+    check("x3d from images", run.objects.x3d, golden["x3d"], tolerance=5e-5)
+    check("w2d from images", run.objects.w2d_scaled, golden["w2d_scaled"], tolerance=5e-5)
+    check("noc from images", run.objects.noc, golden["sub_noc"], tolerance=1e-4)
+
+
+@pytest.fixture(scope="module")
+def problem(run, golden):
+    """Pose problem of the recorded correspondences, as the layer poses it."""
+    solver = run.head.pose_solver
+    arrays = [torch.from_numpy(golden[k]).double() for k in ("x3d", "sub_x2d", "w2d_scaled")]
+    camera = solver.bind_camera(run.geometry, run.proposals.img_inds).to(arrays[0])
+    return build_problem(*arrays, camera, solver.cost_fun, YawPose(), normalize=True)
+
+
+def pose_differences(poses: torch.Tensor, expected: np.ndarray) -> torch.Tensor:
+    """Largest relative difference of each pose; the yaw counts modulo a turn."""
+    expected = torch.from_numpy(expected).double()
+    difference = (poses - expected).abs()
+    turn = difference[:, 3] % (2 * math.pi)
+    difference[:, 3] = torch.minimum(turn, 2 * math.pi - turn)
+    return difference.amax(-1) / expected.abs().amax(-1).clamp(min=1)
+
+
+def test_huber_delta(problem, golden):
+    check("delta", problem.cost.kernel.delta.flatten(), golden["delta"])
+
+
+def test_start_poses_from_recorded_draws(problem, golden):
+    yaws = torch.from_numpy(golden["rslm_rand"])[..., None] * (2 * math.pi)
+    subsets = torch.from_numpy(golden["rslm_inds"]).long()
+    fast = partial(gauss_newton, keep_best=False)
+    poses, costs = RSLMSolver(dof=4).best_of(problem.cost.unclipped(), subsets, yaws, fast)
+    check("start cost", costs, golden["rslm_cost"], tolerance=1e-4)
+    # recorded in float32; untrained correspondences pose badly conditioned problems
+    assert pose_differences(problem.frame.leave(poses), golden["rslm_pose"]).median() < TOLERANCE
+
+
+def test_poses_from_recorded_starts(problem, golden):
+    start = problem.frame.enter(torch.from_numpy(golden["rslm_pose"]).double())
+    solution = levenberg_marquardt(problem.cost, start, 5)
+    differences = pose_differences(problem.frame.leave(solution.pose), golden["pose_lm5"])
+    print("pose_lm5 quantiles", differences.quantile(torch.tensor([0.5, 0.7, 0.9]).double()))
+    assert differences.median() < 1e-5
+    assert differences.quantile(0.7) < TOLERANCE
+    recorded = problem.cost.value(
+        problem.frame.enter(torch.from_numpy(golden["pose_lm5"]).double())
+    )
+    # where the pose is badly determined, the cost still is not
+    torch.testing.assert_close(solution.value, recorded, rtol=1e-2, atol=1e-3)
+
+
+PUBLISHED = InferenceSettings(pool_batch=True, near_plane="published", drop_lone_box=True)
+
+
+@pytest.fixture(scope="module")
+def estimates(golden, recorded_objects):
+    poses = torch.from_numpy(golden["pose_lm5"])
+    valid = torch.ones(len(poses), dtype=torch.bool)
+    return PoseEstimates(poses, recorded_objects.score_logits.sigmoid(), None, valid)
+
+
+def test_boxes_in_the_image(run, golden, recorded_objects, estimates):
+    candidates = make_candidates(
+        recorded_objects, estimates, run.proposals, run.geometry, PUBLISHED
+    )
+    np.testing.assert_array_equal(candidates.valid.numpy(), golden["bbox2d_mask"])
+    visible = candidates.valid
+    check("2D boxes", candidates.bboxes[visible], golden["bbox2d"][visible.numpy()])
+
+
+def test_detections(run, golden, recorded_objects, estimates):
+    results = decode(recorded_objects, estimates, run.proposals, run.geometry, PUBLISHED)
+    for image, result in enumerate(results):
+        by_class = result.labels_3d.argsort(stable=True)
+        result = result[by_class]
+        counts = result.labels_3d.bincount(minlength=10)
+        np.testing.assert_array_equal(counts.numpy(), golden[f"final_{image}_ncls"])
+        boxes = result.bboxes_3d
+        columns = (
+            boxes.dims,
+            boxes.gravity_center,
+            boxes.yaw[:, None],
+            result.scores_3d[:, None],
+            boxes.tensor[:, 7:],
+            result.attr_logits,
+        )
+        expected = golden[f"final_{image}_3d"]
+        check(f"3D detections {image}", torch.cat(columns, dim=1), expected[:, :19])
+        boxes_2d = torch.cat((result.bboxes, result.scores_2d[:, None]), dim=1)
+        check(f"2D detections {image}", boxes_2d, golden[f"final_{image}_2d"])
