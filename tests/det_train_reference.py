@@ -1,5 +1,6 @@
 """Inputs of the recorded training step, as the detector's own structures."""
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,13 @@ CLASS_STDS = (
     (3.23, 0.93, 1.07), (0.26, 0.35, 0.16), (0.33, 0.29, 0.17), (0.19, 0.19, 0.14),
     (0.14, 0.27, 0.13), (0.17, 0.15, 0.62),
 )  # fmt: skip
+
+PUBLISHED_NAMES = {
+    "auxiliary.correspondences.regression": "corr_reg_aux",
+    "auxiliary.depth.layers": "depth_branch",
+    "auxiliary.depth.criterion": "loss_depth",
+    "auxiliary.loss_regr": "loss_regr",
+}
 
 
 class TrainReference:
@@ -135,6 +143,26 @@ class TrainReference:
             attr_logits=self["sub_attr"],
         )
 
+    def load_parameters(self, criterion: nn.Module) -> None:
+        """Set the parameters of a criterion as in the recorded run."""
+        with torch.no_grad():
+            for name, parameter in criterion.named_parameters():
+                for ours, published in PUBLISHED_NAMES.items():
+                    name = name.replace(ours, published)
+                parameter.copy_(named_parameter(f"bbox_head.{name}", tuple(parameter.shape)))
+
+
+def named_parameter(name: str, shape: tuple[int, ...]) -> Tensor:
+    """The parameter that belongs to a published name, for names of the auxiliary modules."""
+    normal = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape)
+    if name.endswith("bias"):
+        normal = 0.01 * normal
+    elif len(shape) >= 2:
+        normal = normal * np.sqrt(2 / np.prod(shape[1:]))
+    else:
+        normal = 1 + 0.1 * normal
+    return torch.as_tensor(normal, dtype=torch.float32)
+
 
 class ReplayedPnP(nn.Module):
     """PnP layer that finds the recorded poses and draws the recorded samples.
@@ -146,6 +174,7 @@ class ReplayedPnP(nn.Module):
         super().__init__()
         self.reference = reference
         self.solver = LMSolver(dof=4)
+        self.dtype = torch.float32
 
     def _problem(self, x3d, x2d, w2d, camera, cost_fun):
         return build_problem(x3d, x2d, w2d, camera, cost_fun, YawPose(), normalize=True)
@@ -172,7 +201,7 @@ class ReplayedPnP(nn.Module):
     def forward(self, *correspondences, with_pose_opt_plus):
         assert with_pose_opt_plus
         problem = self._problem(*correspondences)
-        pose = self.reference["score_pose_opt"]
+        pose = self.reference["score_pose_opt"].to(self.dtype)
         plus = self.solver.improve(problem.cost, problem.frame.enter(pose))
         return PnPSolution(pose, None, None, problem.frame.leave(plus), problem.valid)
 
@@ -183,3 +212,47 @@ class ReplayedPoseSolver(PoseSolver):
     def __init__(self, reference: TrainReference) -> None:
         super().__init__(pnp=dict(type="EProPnP4DoF"))
         self.pnp = ReplayedPnP(reference)
+
+
+def criterion_config() -> dict:
+    """Criterion of the published v2 config."""
+    mixture = "MVDGaussianMixtureNLLLoss"
+    return dict(
+        type="DetectionCriterion",
+        num_classes=NUM_CLASSES,
+        regress_ranges=REGRESS_RANGES,
+        center_target=dict(type="VolumeCenter"),
+        proposal_loss=dict(
+            type="ProposalLoss",
+            num_classes=NUM_CLASSES,
+            loss_cls=dict(type="mmdet.FocalLoss", use_sigmoid=True, gamma=2.0, alpha=0.25),
+            loss_centerness=dict(type="mmdet.CrossEntropyLoss", use_sigmoid=True),
+            loss_rp=dict(type="mmdet.SmoothL1Loss", beta=1.0),
+            loss_bbox=dict(type="mmdet.GIoULoss", eps=1e-7, loss_weight=0.5),
+        ),
+        object_loss=dict(
+            type="ObjectLoss",
+            dim_coder=dict(
+                type="MultiClassLogDimCoder", target_means=CLASS_MEANS, target_stds=CLASS_STDS
+            ),
+            loss_pose=dict(type="MonteCarloPoseLoss", loss_weight=0.5, momentum=0.01),
+            loss_dim=dict(type="mmdet.SmoothL1Loss", beta=1.0),
+            loss_score=dict(type="mmdet.CrossEntropyLoss", use_sigmoid=True),
+            loss_reg_pos=dict(type="SmoothL1LossMod", beta=1.0, loss_weight=0.05),
+            loss_reg_orient=dict(type="CosineAngleLoss", loss_weight=0.05),
+            loss_velo=dict(type="mmdet.SmoothL1Loss", beta=1.0, loss_weight=0.05),
+            loss_attr=dict(type="mmdet.CrossEntropyLoss", loss_weight=0.5),
+        ),
+        auxiliary=dict(
+            type="AuxiliaryLosses",
+            embed_dims=256,
+            num_heads=8,
+            loss_proj=dict(type=mixture, delta=2.0, loss_weight=0.5),
+            loss_regr=dict(type=mixture, delta=2.0, init_sigma=0.2, loss_weight=2.5),
+            depth=dict(
+                type="LidarDepthHead",
+                embed_dims=256,
+                loss=dict(type=mixture, delta=0.3, init_sigma=0.3, loss_weight=1.5),
+            ),
+        ),
+    )

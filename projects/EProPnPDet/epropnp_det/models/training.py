@@ -8,6 +8,8 @@ from mmdet3d.structures import Det3DDataSample
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from .auxiliary import AuxiliaryLosses
+from .losses import ObjectLoss, ProposalLoss
 from .pnp_layer import PoseSolver
 from .structures import (
     BatchGeometry,
@@ -20,6 +22,7 @@ from .structures import (
 from .targets import (
     GroundTruth,
     PointTargets,
+    VolumeCenter,
     assign_points,
     collect_ground_truth,
     make_point_grid,
@@ -43,10 +46,11 @@ class TrainingTargets(NamedTuple):
 
 @MODELS.register_module()
 class DetectionCriterion(BaseModule):
-    """Targets and losses, stage by stage::
+    """Targets and losses, stage by stage.
 
-        data samples -> GroundTruth -> PointTargets -> ObjectSamples      assign
-        ProposalLoss (maps), ObjectLoss (samples), AuxiliaryLosses (features)    forward
+    :meth:`assign`: data samples -> GroundTruth -> PointTargets -> ObjectSamples.
+    :meth:`forward`: ProposalLoss of the maps, ObjectLoss of the samples, AuxiliaryLosses of the
+    features.
 
     Args:
         num_classes: number of classes K.
@@ -73,10 +77,12 @@ class DetectionCriterion(BaseModule):
         self.num_classes = num_classes
         self.regress_ranges = tuple(tuple(each) for each in regress_ranges)
         self.num_obj_samples_per_img = num_obj_samples_per_img
-        self.center_target = TASK_UTILS.build(center_target)
-        self.proposal_loss = MODELS.build(proposal_loss)
-        self.object_loss = MODELS.build(object_loss)
-        self.auxiliary = None if auxiliary is None else MODELS.build(auxiliary)
+        self.center_target: VolumeCenter = TASK_UTILS.build(center_target)
+        self.proposal_loss: ProposalLoss = MODELS.build(proposal_loss)
+        self.object_loss: ObjectLoss = MODELS.build(object_loss)
+        self.auxiliary: AuxiliaryLosses | None = None
+        if auxiliary is not None:
+            self.auxiliary = MODELS.build(auxiliary)
 
     def assign(
         self, maps: ProposalMaps, geometry: BatchGeometry, data_samples: list[Det3DDataSample]

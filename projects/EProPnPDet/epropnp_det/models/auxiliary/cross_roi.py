@@ -36,8 +36,8 @@ def find_overlaps(rois: Tensor, roi_size: tuple[int, int]) -> RoIOverlaps:
     targets, sources = overlap.fill_diagonal_(False).nonzero(as_tuple=True)
 
     height, width = roi_size
-    xs = (torch.arange(width, device=rois.device) + 0.5) / width
-    ys = (torch.arange(height, device=rois.device) + 0.5) / height
+    xs = (torch.arange(width, dtype=rois.dtype, device=rois.device) + 0.5) / width
+    ys = (torch.arange(height, dtype=rois.dtype, device=rois.device) + 0.5) / height
     cells = torch.stack(torch.meshgrid(xs, ys, indexing="xy"), -1)
     size = (bottom_right - top_left)[:, None, None]
     points = top_left[targets, None, None] + cells * size[targets]
