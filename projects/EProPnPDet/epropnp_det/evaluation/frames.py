@@ -4,10 +4,13 @@ import os.path as osp
 from pathlib import Path
 
 import numpy as np
+from nuscenes.eval.detection.config import config_factory
 
 from ..datasets.camera_poses import CameraPose, camera_pose
 from ..datasets.checks import load_info_file
 from ..datasets.errors import DatasetError
+from ..datasets.taxonomy import CLASSES
+from .official import EVAL_CONFIG
 
 
 class FrameTable:
@@ -65,10 +68,5 @@ class FrameTable:
 
 def class_ranges() -> np.ndarray:
     """(10,) metres: distance up to which each class is evaluated."""
-    from nuscenes.eval.detection.config import config_factory
-
-    from ..datasets.taxonomy import CLASSES
-    from .official import EVAL_CONFIG
-
     ranges = config_factory(EVAL_CONFIG).class_range
     return np.array([ranges[name] for name in CLASSES], dtype=float)

@@ -115,7 +115,8 @@ def to_camera_boxes(predictions) -> CameraBoxes:
 
     Args:
         predictions: ``bboxes_3d`` (CameraInstance3DBoxes of 7 or 9 numbers), ``scores_3d``,
-            ``labels_3d`` and, when the detector has them, ``attr_logits`` or ``attr_labels``.
+            ``labels_3d`` and, when the detector has them, ``attr_logits`` or ``attr_labels``. A
+            velocity that is not predicted counts as zero.
     """
     bboxes = predictions["bboxes_3d"]
     tensor = bboxes.tensor.detach().cpu().double().numpy()
@@ -127,7 +128,7 @@ def to_camera_boxes(predictions) -> CameraBoxes:
         centers=centers,
         dims=tensor[:, 3:6],
         yaws=tensor[:, 6],
-        velocities=velocities,
+        velocities=np.nan_to_num(velocities),
         scores=predictions["scores_3d"].detach().cpu().double().numpy(),
         labels=labels,
         attr_labels=_attributes(predictions, labels),

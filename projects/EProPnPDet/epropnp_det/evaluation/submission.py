@@ -2,10 +2,11 @@
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from ..datasets.taxonomy import ATTRIBUTES, CLASSES, NO_ATTRIBUTE
 from .boxes import GlobalBoxes
@@ -48,8 +49,6 @@ def to_records(sample_token: str, boxes: GlobalBoxes) -> list[dict]:
 
 def from_records(records: list[dict]) -> GlobalBoxes:
     """Boxes of one keyframe of a results file."""
-    from scipy.spatial.transform import Rotation
-
     if not records:
         return GlobalBoxes.empty()
 
@@ -81,11 +80,7 @@ def write_submission(
     results = {token: to_records(token, item) for token, item in boxes.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps({"meta": submission_meta(use_external), "results": results}))
+    content = {"meta": submission_meta(use_external), "results": results}
+    part.write_text(json.dumps(content, allow_nan=False))
     part.replace(path)
     return path
-
-
-def missing_samples(results: Collection[str], expected: Collection[str]) -> list[str]:
-    """Keyframes of the split without an entry, sorted."""
-    return sorted(set(expected) - set(results))

@@ -115,7 +115,7 @@ class MonoCrop(BaseTransform):
     def transform(self, results: dict) -> dict | None:
         """Crop, or ask for another image."""
         x1, y1, x2, y2 = self._window(results["img_shape"])
-        results["img"] = np.ascontiguousarray(results["img"][y1:y2, x1:x2])
+        results["img"] = results["img"][y1:y2, x1:x2]
         shift = np.array([[1.0, 0, -x1], [0, 1, -y1], [0, 0, 1]])
         _record(results, shift, results["img"].shape[:2])
         if len(results.get("gt_bboxes", ())) == 0:

@@ -13,6 +13,7 @@ from ..box_geometry import project_points, transform_points
 from ..box_projection import NEAR_PLANE
 from ..camera_annotations import CameraAnnotations
 from ..errors import DatasetError
+from ..taxonomy import attribute_scope
 
 
 @TRANSFORMS.register_module()
@@ -48,9 +49,13 @@ class LoadMonoAnnotations(BaseTransform):
     """Turn the annotations of the data set into the arrays that the other transforms move along.
 
     Adds ``gt_bboxes`` (G, 4) ori pixels, ``gt_areas`` (G,) area that the 2D box would have without
-    truncation, ``gt_bboxes_3d``, ``gt_labels_3d``, ``attr_labels``, ``velocities`` (G, 2),
+    truncation, ``gt_bboxes_3d``, ``gt_labels_3d``, ``attr_labels`` (-1 where the annotation lacks
+    the attribute that its class should have), ``velocities`` (G, 2; NaN where unknown),
     ``truncation`` and ``visibility`` (G,).
     """
+
+    def __init__(self):
+        self.scope = attribute_scope()
 
     def transform(self, results: dict) -> dict:
         """Unpack ``results['annotations']``."""
@@ -64,7 +69,9 @@ class LoadMonoAnnotations(BaseTransform):
         )
         results["gt_bboxes_3d"] = CameraInstance3DBoxes(boxes, box_dim=7, origin=(0.5, 0.5, 0.5))
         results["gt_labels_3d"] = annotations.labels.astype(np.int64)
-        results["attr_labels"] = annotations.attr_labels.astype(np.int64)
+        attributes = annotations.attr_labels.astype(np.int64)
+        is_known = self.scope[annotations.labels, attributes]
+        results["attr_labels"] = np.where(is_known, attributes, -1)
         results["velocities"] = annotations.velocities.astype(np.float32)
         results["truncation"] = annotations.truncation.astype(np.float32)
         results["visibility"] = annotations.visibility.astype(np.int64)
