@@ -127,7 +127,9 @@ class PerspectiveCamera:
         """Derivatives (..., 2, 3, n) of clipped pixels by the camera-frame points.
 
         Row u is (K[u, 0], K[u, 1], K[u, 2] - u) / z at the clipped pixel u and clamped depth z.
-        A coordinate on a bound or at ``z_min`` has a zero row, unless `clip_jacobian` is False.
+        Unless `clip_jacobian` is False, a coordinate on a bound has a zero row, and so has a point
+        at ``z_min``: at that depth its pixel still moves with it, by a focal length per ``z_min``,
+        which says nothing of where the object should go.
         """
         uv, depth = pixels
         inverse = depth.reciprocal()

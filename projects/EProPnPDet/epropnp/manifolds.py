@@ -156,7 +156,7 @@ class QuatPose:
 
     def identity(self, like: Tensor) -> Tensor:
         """See `PoseManifold.identity`."""
-        return like.new_tensor((0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0))
+        return torch.eye(7, dtype=like.dtype, device=like.device)[3]
 
 
 def quaternion_tangent(quaternion: Tensor) -> Tensor:
@@ -169,7 +169,7 @@ def normalize_quaternion(quaternion: Tensor) -> Tensor:
     """Unit quaternions (..., 4); one too short to have a direction becomes the identity."""
     squared = quaternion.square().sum(-1, keepdim=True)
     short = squared < TINY_NORM**2
-    identity = quaternion.new_tensor((1.0, 0.0, 0.0, 0.0))
+    identity = torch.eye(4, dtype=quaternion.dtype, device=quaternion.device)[0]
     return torch.where(
         short, identity, quaternion * torch.where(short, torch.ones_like(squared), squared).rsqrt()
     )
