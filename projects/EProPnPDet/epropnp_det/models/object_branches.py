@@ -96,6 +96,7 @@ def mirror_axis(vectors: Tensor, flips: Tensor, axis: int) -> Tensor:
         flips: (M,) bool.
         axis: component of the last dimension.
     """
-    signs = vectors.new_ones(len(vectors), vectors.shape[-1])
+    num_objects, width = len(vectors), vectors.shape[-1]
+    signs = vectors.new_ones(num_objects, width)
     signs[flips, axis] = -1
-    return vectors * signs.view(len(vectors), *[1] * (vectors.ndim - 2), -1)
+    return vectors * signs.view(num_objects, *[1] * (vectors.ndim - 2), width)
