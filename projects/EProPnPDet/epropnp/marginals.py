@@ -1,24 +1,27 @@
 """Densities of heading and of ground position on grids, and their credible regions.
 
-A density is a sum of kernels at the weighted samples, as wide as the mode (Laplace covariance) or
-as all samples if those are closer together, shrunk by the effective number of samples. Modes as
-sharp as the main one stay apart, however far.
+A density is a sum of kernels at the weighted samples. Their shape is that of the mode (Laplace
+covariance), or of all samples if those cover less; their size is chosen for each object by
+least-squares cross-validation, so that sharp modes stay apart and broad ones come out smooth.
 
 Heading is the direction of the object's x axis seen from above, in the frame in which gravity
 points along y; ground position is (x, z) in that frame, metres.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from epropnp.distributions import von_mises_log_prob
-from epropnp.fitting import circular_moments, weighted_moments
+from epropnp.distributions import von_mises_log_prob, whiten
+from epropnp.fitting import cholesky_or, circular_moments, weighted_moments
 from epropnp.manifolds import PoseManifold
-from epropnp.posterior import PoseDistribution
+from epropnp.posterior import PoseDistribution, systematic_index
 
 WINDOW = 4.0  # half width of a default grid, in standard deviations
+SIZES = (0.1, 0.15, 0.22, 0.33, 0.5, 0.75, 1.1, 1.7, 2.5, 4.0, 6.0)  # tried for the kernels
+VALIDATION_ROWS = 128  # samples at which kernel sizes are compared
 HALF_CELL = 0.5  # kernels are at least this wide, in grid steps, so that none falls between points
 
 
@@ -56,11 +59,17 @@ def yaw_density(distribution: PoseDistribution, num: int = 360) -> YawDensity:
     _, circular_variance = circular_moments(angles, weights)
     spread = -2.0 * torch.log1p(-circular_variance.clamp(max=1.0 - 1e-6))
     variance = torch.minimum(_heading_variance(distribution), spread)
-    shrink = 1.06 * distribution.effective_sample_size.pow(-0.2)
-    step = 2.0 * torch.pi / num
-    concentration = 1.0 / (shrink.square() * variance + (HALF_CELL * step) ** 2)
+    floor = (HALF_CELL * 2.0 * torch.pi / num) ** 2
+    index = systematic_index(weights, VALIDATION_ROWS)
+    offsets = angles.gather(0, index).unsqueeze(1) - angles
 
-    yaw = torch.arange(num, dtype=angles.dtype, device=angles.device) * step - torch.pi
+    def kernel(squared_scale: float) -> Tensor:
+        return von_mises_log_prob(offsets, 1.0 / (squared_scale * variance + floor)).exp()
+
+    scale = cross_validated_scale(kernel, weights, index)
+    yaw = torch.arange(num, dtype=angles.dtype, device=angles.device) / num
+    yaw = (2.0 * yaw - 1.0) * torch.pi
+    concentration = 1.0 / (scale.square() * variance + floor)
     kernels = von_mises_log_prob(yaw[:, None, None] - angles, concentration).exp()
     return YawDensity(yaw, (kernels * weights).sum(1).T)
 
@@ -79,18 +88,51 @@ def ground_density(
     """
     positions = ground_position(distribution.cost.manifold, distribution.poses)
     mean, sample_covariance = weighted_moments(positions, distribution.weights)
-    covariance = _narrower(_ground_covariance(distribution), sample_covariance)
-    shrink = distribution.effective_sample_size.pow(-1.0 / 6.0)
-    covariance = covariance * shrink.square()[:, None, None]
+    shape = _factor(_narrower(_ground_covariance(distribution), sample_covariance))
+    index = systematic_index(distribution.weights, VALIDATION_ROWS)
+    rows = positions.gather(0, index.unsqueeze(-1).expand(-1, -1, 2))
+    white = whiten(shape, (rows.unsqueeze(1) - positions).flatten(0, 1))
+    distance = white.square().sum(-1).unflatten(0, (VALIDATION_ROWS, len(positions)))
+
+    def kernel(squared_scale: float) -> Tensor:
+        return torch.exp(-0.5 * distance / squared_scale) / squared_scale
+
+    scale = cross_validated_scale(kernel, distribution.weights, index)
+    shape = shape * scale[:, None, None]
 
     half_width = WINDOW * sample_covariance.diagonal(dim1=-2, dim2=-1).sqrt()
     unit = torch.linspace(-1.0, 1.0, num, dtype=mean.dtype, device=mean.device)
     x = mean[:, :1] + unit * half_width[:, :1] if x is None else x
     z = mean[:, 1:] + unit * half_width[:, 1:] if z is None else z
     steps = HALF_CELL * torch.stack((x[:, 1] - x[:, 0], z[:, 1] - z[:, 0]), dim=-1)
-    factor = torch.linalg.cholesky_ex(covariance + torch.diag_embed(steps.square())).L
+    factor = _factor(shape @ shape.mT + torch.diag_embed(steps.square()))
     rows = [_kernel_sum(x, row, positions, distribution.weights, factor) for row in z.unbind(1)]
     return GroundDensity(x, z, torch.stack(rows, dim=1))
+
+
+def cross_validated_scale(
+    kernel: Callable[[float], Tensor], weights: Tensor, index: Tensor
+) -> Tensor:
+    """Kernel size (B,) with the least estimated integrated squared error of the density.
+
+    The error is the integral of the squared estimate minus twice its mean at the samples, each
+    left out of the estimate at its own place (Rudemo 1982, Bowman 1984).
+
+    Args:
+        kernel: gives the kernels (R, S, B) between chosen samples and all samples, for a squared
+            size; the sum of two squared sizes is the size of a kernel smoothed by another.
+        weights: (S, B) of the samples.
+        index: (R, B) the chosen samples, drawn in proportion to the weights.
+    """
+    own = index.unsqueeze(1)
+    rest = weights.expand(len(index), *weights.shape).scatter(1, own, 0.0)
+    rest = rest / rest.sum(1, keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny)
+    errors = []
+    for size in SIZES:
+        squared = (kernel(2.0 * size**2) * weights).sum(1).mean(0)
+        errors.append(squared - 2.0 * (kernel(size**2) * rest).sum(1).mean(0))
+    best = torch.stack(errors).nan_to_num(nan=0.0).argmin(0)
+    return weights.new_tensor(SIZES)[best]
 
 
 def credible_cells(density: Tensor, level: float = 0.95) -> Tensor:
@@ -152,6 +194,12 @@ def _ground_covariance(distribution: PoseDistribution) -> Tensor:
     covariance = distribution.covariance[:, :3, :3]
     plane = _ground_rotation(distribution.cost.manifold, covariance)[..., ::2, :]
     return plane @ covariance @ plane.mT
+
+
+def _factor(covariance: Tensor) -> Tensor:
+    """Cholesky factor of covariances (B, 2, 2); the standard deviations where there is none."""
+    deviations = covariance.diagonal(dim1=-2, dim2=-1).sqrt()
+    return cholesky_or(covariance, torch.diag_embed(deviations))
 
 
 def _narrower(first: Tensor, second: Tensor) -> Tensor:

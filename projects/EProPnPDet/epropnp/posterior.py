@@ -75,11 +75,22 @@ class PoseDistribution:
         offset = torch.rand(
             self.mode.shape[0], generator=generator, dtype=self.mode.dtype, device=self.mode.device
         )
-        ranks = torch.arange(num, dtype=self.mode.dtype, device=self.mode.device)
-        levels = (ranks + offset.unsqueeze(-1)) / num
-        index = torch.searchsorted(self.weights.cumsum(0).T.contiguous(), levels)
-        index = index.clamp(max=len(self.poses) - 1).T.unsqueeze(-1)
+        index = systematic_index(self.weights, num, offset).unsqueeze(-1)
         return self.poses.gather(0, index.expand(-1, -1, self.poses.shape[-1]))
+
+
+def systematic_index(weights: Tensor, num: int, offset: float | Tensor = 0.5) -> Tensor:
+    """Indices (num, B) of samples, each as often as its weight (S, B) asks for, give or take one.
+
+    Args:
+        weights: (S, B), of sum one.
+        num: number of indices.
+        offset: (B,) position of the first one in the first of ``num`` equal steps, in [0, 1).
+    """
+    ranks = torch.arange(num, dtype=weights.dtype, device=weights.device).unsqueeze(-1)
+    levels = ((ranks + offset) / num).expand(num, weights.shape[1])
+    index = torch.searchsorted(weights.cumsum(0).T.contiguous(), levels.T.contiguous())
+    return index.T.clamp(max=len(weights) - 1)
 
 
 @torch.no_grad()
