@@ -22,8 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIG = "configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py"
 VERSION = "v1.0-mini"
 IMAGE_SCALE = 0.28  # 448 x 252 pixels
-TRAINING_LINES = r"Epoch\(|Saving checkpoint|WARNING|Step skipped|Error"
-TEST_LINES = r"Epoch\(test\)|^(mAP|mA.E|NDS):|^Object class|^[a-z_]+ +[\dn]|Over the|WARNING|Error"
+TRAINING_LINES = r"Iter\(train\)|WARNING|Error"
+SCORE_LINES = r"^(mAP|mA.E|NDS):|^Object class|^[a-z_]+ +[01]\.\d|^Over the"
+TEST_LINES = rf"Iter\(test\) +\[ *\d+/\d+\] +eta|{SCORE_LINES}|WARNING|Error"
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/demo"))
     parser.add_argument("--data-root", type=Path, default=Path("data/synthetic"))
-    parser.add_argument("--restart", action="store_true", help="forget earlier runs")
+    parser.add_argument("--restart", action="store_true", help="delete what earlier runs made")
     return parser.parse_args()
 
 
@@ -45,8 +46,7 @@ def tool(name: str, *arguments: str | Path) -> list[str]:
 def make_steps(data_root: Path, work_dir: Path) -> list[Step]:
     """The steps of the demo."""
     config = Config.fromfile(CONFIG)
-    epochs = config.train_cfg.max_epochs
-    checkpoint = work_dir / "train" / f"epoch_{epochs}.pth"
+    checkpoint = work_dir / "train" / f"iter_{config.train_cfg.max_iters}.pth"
     results = work_dir / "test" / "results_nusc.json"
     pictures = work_dir / "pictures"
     create = tool("create_synthetic_nuscenes", data_root, "--version", VERSION)
@@ -56,7 +56,7 @@ def make_steps(data_root: Path, work_dir: Path) -> list[Step]:
             "synthetic",
             "generate a synthetic nuScenes",
             [*create, "--image-scale", str(IMAGE_SCALE)],
-            output=data_root / VERSION,
+            output=data_root,
         ),
         Step(
             "infos",
@@ -94,7 +94,8 @@ def main() -> int:
     args = parse_args()
     os.chdir(ROOT)
     if args.restart:
-        shutil.rmtree(args.work_dir, ignore_errors=True)
+        for folder in (args.work_dir, args.data_root):
+            shutil.rmtree(folder, ignore_errors=True)
     start = time.monotonic()
     steps = make_steps(args.data_root, args.work_dir)
     try:

@@ -1,0 +1,101 @@
+# EPro-PnP-Det v2 on a small scale: ResNet-18 from scratch, 64 wide, images of 448 x 252 pixels.
+# For a CPU and the synthetic data set; `make demo` runs it.
+#
+#   python tools/train.py configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py
+_base_ = ["./epropnp-det-v2_r101-dcn-fpn_2xb6-12e_nus-mono3d.py"]
+
+width = 64
+num_heads = 4
+strides = (8, 16, 32)
+max_iters = 600
+data_root = "data/synthetic/"
+crop = dict(type="MonoCrop", region=(0, 228 / 900, 1, 1), unit="fraction")
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type="mmdet.ResNet",
+        depth=18,
+        num_stages=4,
+        out_indices=(1, 2, 3),
+        frozen_stages=-1,
+        norm_cfg=dict(type="BN", requires_grad=True),
+        norm_eval=False,
+        style="pytorch",
+    ),
+    neck=dict(in_channels=[128, 256, 512], out_channels=width, num_outs=len(strides)),
+    bbox_head=dict(
+        detector=dict(
+            in_channels=width,
+            feat_channels=width,
+            embed_dims=width,
+            strides=strides,
+            dcn_on_last_conv=False,
+        ),
+        dense_features=dict(in_channels=width, conv_channels=(width, 32, 32), embed_dims=width),
+        object_query=dict(embed_dims=width, num_heads=num_heads),
+        attention_sampler=dict(embed_dims=width, num_heads=num_heads, ffn_channels=4 * width),
+        object_branches=dict(embed_dims=width),
+        correspondence_head=dict(embed_dims=width, num_heads=num_heads, ffn_channels=width),
+        pose_solver=dict(
+            camera=dict(allowed_border=56),
+            pnp=dict(solver=dict(num_iter=5, init_solver=dict(num_proposals=32))),
+            test_pnp=dict(mc_samples=128),
+        ),
+        criterion=dict(
+            num_obj_samples_per_img=24,
+            regress_ranges=((-1, 32), (32, 64), (64, 1e8)),
+            center_target=dict(render_stride=2),
+            auxiliary=dict(
+                embed_dims=width,
+                num_heads=num_heads,
+                roi_size=7,
+                depth=dict(embed_dims=width, base_focal=353.0),
+            ),
+        ),
+    ),
+    test_cfg=dict(max_obj_per_img=64, min_box_size=2.0),
+)
+
+train_pipeline = [
+    dict(type="LoadMonoImage"),
+    dict(type="LoadMonoAnnotations"),
+    dict(type="LoadMonoLidar"),
+    dict(type="MonoFlip", prob=0.5),
+    crop,
+    dict(type="PackMonoInputs"),
+]
+test_pipeline = [dict(type="LoadMonoImage"), crop, dict(type="PackMonoInputs")]
+tta_pipeline = [
+    dict(type="LoadMonoImage"),
+    dict(
+        type="TestTimeAug",
+        transforms=[
+            [dict(type="MonoFlip", prob=0.0), dict(type="MonoFlip", prob=1.0)],
+            [crop],
+            [dict(type="PackMonoInputs")],
+        ],
+    ),
+]
+train_dataloader = dict(
+    num_workers=1,
+    sampler=dict(type="InfiniteSampler"),
+    dataset=dict(data_root=data_root, pipeline=train_pipeline, annotation_filter=dict(min_size=3)),
+)
+test_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root, pipeline=test_pipeline))
+test_evaluator = dict(data_root=data_root, ann_file=data_root + "nuscenes_infos_val.pkl")
+val_dataloader = None  # scored once, by tools/test.py
+val_evaluator = None
+val_cfg = None
+
+optim_wrapper = dict(optimizer=dict(lr=5e-4))
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=50),
+    dict(type="MultiStepLR", by_epoch=False, milestones=[450, 550], gamma=0.2),
+]
+train_cfg = dict(_delete_=True, type="IterBasedTrainLoop", max_iters=max_iters)
+default_hooks = dict(
+    logger=dict(interval=10),
+    checkpoint=dict(by_epoch=False, interval=100, max_keep_ckpts=2),
+)
+log_processor = dict(by_epoch=False, window_size=20)
