@@ -11,6 +11,7 @@ from epropnp.amis import PoseSamples
 from epropnp.levenberg_marquardt import levenberg_marquardt
 from epropnp.manifolds import QuatPose, YawPose
 from epropnp.posterior import (
+    canonical,
     credible_log_density,
     distribution_from_samples,
     laplace_log_evidence,
@@ -129,6 +130,17 @@ def test_mode_leaves_a_local_minimum_if_a_sample_is_lower():
     samples = sampler(cost)(cost, away, covariance, generator(4))
     dist = distribution_from_samples(cost, away, samples)
     torch.testing.assert_close(dist.mode, cost.mode, rtol=1e-4, atol=1e-4)
+
+
+def test_canonical_poses_are_the_same_poses():
+    yaw = torch.tensor([[1.0, 2, 3, 7.0], [1, 2, 3, -math.pi], [1, 2, 3, 3.0]])
+    expected = torch.tensor([7 - 2 * math.pi, -math.pi, 3.0])
+    torch.testing.assert_close(canonical(yaw)[:, 3], expected)
+    quaternion = random_poses(20, 6)
+    ours = canonical(quaternion)
+    assert (ours[:, 3] >= 0).all()
+    rotation = QuatPose().rotation_matrix
+    torch.testing.assert_close(rotation(ours), rotation(quaternion))
 
 
 def test_an_unusable_object_is_flagged_and_alone():

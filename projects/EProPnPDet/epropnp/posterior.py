@@ -17,6 +17,7 @@ from torch import Tensor
 from epropnp.amis import PoseSamples
 from epropnp.camera import PerspectiveCamera
 from epropnp.cost import PoseCost
+from epropnp.distributions import wrap_angle
 from epropnp.fitting import normalized_weights
 from epropnp.layer import EProPnP
 from epropnp.levenberg_marquardt import Solution, levenberg_marquardt
@@ -35,7 +36,7 @@ class PoseDistribution:
 
     Attributes:
         cost: cost whose negative is the log of the unnormalised density.
-        mode: (B, P) most likely pose.
+        mode: (B, P) most likely pose; yaw in [-pi, pi), the real part of a quaternion positive.
         covariance: (B, D, D) of a tangent step at the mode, if the density were normal (Laplace).
         poses: (S, B, P) samples.
         weights: (S, B) of the samples, their sum is one.
@@ -152,7 +153,7 @@ def distribution_from_samples(
     usable = solved & solution.value.isfinite() & log_evidence.isfinite()
     return PoseDistribution(
         cost=cost,
-        mode=solution.pose,
+        mode=canonical(solution.pose),
         covariance=covariance,
         poses=samples.poses,
         weights=normalized_weights(log_weights),
@@ -160,6 +161,20 @@ def distribution_from_samples(
         log_evidence=log_evidence,
         valid=usable & solution.pose.isfinite().all(-1),
     )
+
+
+def canonical(pose: Tensor) -> Tensor:
+    """One of the equal parametrisations of poses (..., P).
+
+    Yaw is brought into [-pi, pi), and of a quaternion and its negative the one with a real part
+    that is not negative is taken.
+    """
+    rotation = pose[..., 3:]
+    if rotation.shape[-1] == 1:
+        rotation = wrap_angle(rotation)
+    else:
+        rotation = torch.where(rotation[..., :1] < 0, -rotation, rotation)
+    return torch.cat((pose[..., :3], rotation), dim=-1)
 
 
 def laplace_log_evidence(distribution: PoseDistribution) -> Tensor:
