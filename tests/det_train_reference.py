@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmdet3d.structures import CameraInstance3DBoxes, Det3DDataSample
+from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from epropnp import LMSolver, MonteCarloResult, PnPSolution, YawPose
@@ -142,6 +144,25 @@ class TrainReference:
             velocities=self["sub_velo"],
             attr_logits=self["sub_attr"],
         )
+
+    def data_samples(self) -> list[Det3DDataSample]:
+        """The annotations as the data set gives them."""
+        samples = []
+        for i, count in enumerate((5, 3)):
+            boxes = self[f"in_gt_bboxes_3d_{i}"][:, [3, 4, 5, 0, 1, 2, 6]]
+            sample = Det3DDataSample(metainfo={"img_shape": PAD_SHAPE})
+            sample.lidar_uvz = self[f"in_cam_pts_uvz_{i}"]
+            sample.gt_instances_3d = InstanceData(
+                bboxes_3d=CameraInstance3DBoxes(boxes, origin=(0.5, 0.5, 0.5)),
+                labels_3d=self[f"in_gt_labels_{i}"],
+                attr_labels=self[f"in_gt_attr_{i}"],
+                velocities=self[f"in_gt_velo_{i}"],
+                bboxes=self[f"in_gt_bboxes_{i}"],
+                points_obj=[self[f"in_gt_x3d_{i}_{j}"] for j in range(count)],
+                points_uv=[self[f"in_gt_x2d_{i}_{j}"] for j in range(count)],
+            )
+            samples.append(sample)
+        return samples
 
     def load_parameters(self, criterion: nn.Module) -> None:
         """Set the parameters of a criterion as in the recorded run."""
