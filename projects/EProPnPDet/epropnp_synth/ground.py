@@ -8,14 +8,18 @@ from numpy.typing import NDArray
 from .noise import noise_tile, sample_tile
 from .road import ASPHALT_EDGE, FURNITURE, LANE_WIDTH, PARKING, YARD
 
-_ASPHALT = np.array([0.085, 0.087, 0.092])
-_PARKING = np.array([0.115, 0.113, 0.110])
-_PAVING = np.array([0.30, 0.285, 0.265])
-_KERB = np.array([0.42, 0.41, 0.39])
-_MARK = np.array([0.72, 0.72, 0.70])
-_YELLOW = np.array([0.72, 0.48, 0.06])
-_GRASS = np.array([0.07, 0.14, 0.025])
-_YARDS = (np.array([0.09, 0.15, 0.03]), np.array([0.25, 0.21, 0.15]), np.array([0.23, 0.23, 0.22]))
+_ASPHALT = np.array([0.085, 0.087, 0.092], np.float32)
+_PARKING = np.array([0.115, 0.113, 0.110], np.float32)
+_PAVING = np.array([0.30, 0.285, 0.265], np.float32)
+_KERB = np.array([0.42, 0.41, 0.39], np.float32)
+_MARK = np.array([0.72, 0.72, 0.70], np.float32)
+_YELLOW = np.array([0.72, 0.48, 0.06], np.float32)
+_GRASS = np.array([0.07, 0.14, 0.025], np.float32)
+_YARDS = (
+    np.array([0.09, 0.15, 0.03], np.float32),
+    np.array([0.25, 0.21, 0.15], np.float32),
+    np.array([0.23, 0.23, 0.22], np.float32),
+)
 CROSSING_PERIOD = 70.0  # metres between zebra crossings
 
 

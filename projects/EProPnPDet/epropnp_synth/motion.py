@@ -41,7 +41,7 @@ class Still:
         return MotionState(self.x, self.y, self.yaw, 0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SpeedProfile:
     """Distance travelled as a table over time, linear in between and beyond.
 

@@ -48,7 +48,7 @@ class RayCaster:
             return Hits(np.zeros(0), empty, empty)
         out = self._scene.run(_float32(origins, directions), _float32(directions), output=True)
         missed = out["primID"] < 0
-        distance = np.where(missed, np.inf, out["tfar"])
+        distance = np.where(missed, np.float32(np.inf), out["tfar"])
         return Hits(distance, np.where(missed, -1, out["geomID"]), out["primID"])
 
     def is_blocked(self, origins: NDArray, directions: NDArray) -> NDArray:

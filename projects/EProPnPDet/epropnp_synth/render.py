@@ -11,8 +11,10 @@ from .shading import shade
 from .snapshot import Snapshot
 
 EDGE_CONTRAST = 0.06  # in display values; pixels that differ more from a neighbour are refined
-_SUB_PIXELS = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]])
-_NOISE = 0.008  # standard deviation of sensor noise, of full scale
+_SUB_PIXELS = np.array(
+    [[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]], np.float32
+)
+_NOISE = 0.006  # standard deviation of sensor noise, of full scale
 
 
 def render_image(
@@ -21,7 +23,7 @@ def render_image(
     """RGB image (H, W, 3) uint8 from a camera, the ego vehicle standing at ``ego_to_global``."""
     ego_to_local = snapshot.to_local(ego_to_global)
     mount = camera.calibration.sensor_to_ego
-    rotation = ego_to_local.matrix @ mount.matrix
+    rotation = (ego_to_local.matrix @ mount.matrix).astype(np.float32)
     origin = ego_to_local.apply(np.asarray(mount.translation))
 
     def colors_at(pixels: NDArray) -> NDArray:
@@ -29,13 +31,14 @@ def render_image(
         return _display(linear, snapshot.world.light.exposure)
 
     width, height = camera.size
-    v, u = np.mgrid[0:height, 0:width] + 0.5
+    v, u = np.mgrid[0:height, 0:width].astype(np.float32) + np.float32(0.5)
     centers = np.stack([u.ravel(), v.ravel()], 1)
     image = colors_at(centers)
     edges = np.flatnonzero(_edge_mask(image.reshape(height, width, 3)).ravel())
     fine = colors_at((centers[edges, None] + _SUB_PIXELS).reshape(-1, 2))
     image[edges] = (image[edges] + fine.reshape(-1, 4, 3).sum(1)) / 5
-    image += rng.normal(0, _NOISE, (height * width, 1)) + rng.normal(0, _NOISE / 2, image.shape)
+    image += _NOISE * rng.standard_normal((height * width, 1), np.float32)
+    image += 0.5 * _NOISE * rng.standard_normal(image.shape, np.float32)
     return np.clip(255 * image + 0.5, 0, 255).astype(np.uint8).reshape(height, width, 3)
 
 

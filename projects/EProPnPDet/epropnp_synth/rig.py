@@ -35,9 +35,9 @@ class Camera:
         return np.asarray(self.calibration.intrinsic)
 
     def rays(self, pixels: NDArray) -> NDArray:
-        """Unit directions (R, 3) in the camera frame through pixel positions (R, 2)."""
+        """Unit directions (R, 3) float32 in the camera frame through pixel positions (R, 2)."""
         k = self.intrinsic
-        directions = np.ones((len(pixels), 3))
+        directions = np.ones((len(pixels), 3), np.float32)
         directions[:, 0] = (pixels[:, 0] - k[0, 2]) / k[0, 0]
         directions[:, 1] = (pixels[:, 1] - k[1, 2]) / k[1, 1]
         return directions / np.linalg.norm(directions, axis=1, keepdims=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ground import ground_albedo
-from .light import Light, sky_color
+from .light import Light, float3, sky_color, sky_gradient
 from .mesh import FACADE, LEAVES
 from .noise import noise_tile, sample_tile
 from .raycast import Hits
@@ -19,7 +19,7 @@ def shade(snapshot: Snapshot, origin: NDArray, directions: NDArray) -> tuple[NDA
     """Linear RGB (R, 3) of rays from one origin (3,) along unit directions (R, 3)."""
     hits = snapshot.caster.first_hit(origin, directions)
     light = snapshot.world.light
-    color = np.empty((len(directions), 3))
+    color = np.empty((len(directions), 3), np.float32)
     missed = hits.geometry < 0
     color[missed] = sky_color(light, directions[missed])
     seen = np.flatnonzero(~missed)
@@ -31,10 +31,10 @@ def shade(snapshot: Snapshot, origin: NDArray, directions: NDArray) -> tuple[NDA
 
 def _shade_surfaces(snapshot: Snapshot, origin: NDArray, rays: NDArray, hits: Hits) -> NDArray:
     light = snapshot.world.light
-    points = origin + hits.distance[:, None] * rays
+    points = float3(origin) + hits.distance[:, None] * rays
     index = snapshot.triangle_index(hits.geometry, hits.triangle)
     normals = snapshot.normals[index]
-    normals = normals * -np.sign(np.sum(normals * rays, axis=1, keepdims=True))
+    normals = normals * -np.sign(_dot(normals, rays))[:, None]
     surface = snapshot.surface[index]
     albedo = _albedo(snapshot, points, normals, hits, index)
     color = albedo * _light(snapshot, points, normals, hits.distance)
@@ -42,14 +42,19 @@ def _shade_surfaces(snapshot: Snapshot, origin: NDArray, rays: NDArray, hits: Hi
     shiny = np.flatnonzero(surface[:, 0] > 0)
     color[shiny] += _mirror(light, rays[shiny], normals[shiny], surface[shiny, 0])
     clear = np.exp(-hits.distance / light.haze)[:, None]
-    return clear * color + (1 - clear) * np.asarray(light.horizon)
+    return clear * color + (1 - clear) * float3(light.horizon)
+
+
+def _dot(a: NDArray, b: NDArray) -> NDArray:
+    return np.einsum("ri,ri->r", a, b)
 
 
 def _albedo(snapshot, points: NDArray, normals: NDArray, hits: Hits, index: NDArray) -> NDArray:
     world = snapshot.world
     albedo = snapshot.colors[index]
     on_ground = np.flatnonzero(hits.geometry == GROUND)
-    station, offset = world.road.coordinates(points[on_ground, :2] + snapshot.origin[:2])
+    position = world.road.coordinates(points[on_ground, :2] + snapshot.origin[:2])
+    station, offset = (p.astype(np.float32) for p in position)
     albedo[on_ground] = ground_albedo(
         station, offset, hits.distance[on_ground], world.ground, world.seed
     )
@@ -76,7 +81,7 @@ def _facade(points_global: NDArray, normals: NDArray) -> NDArray:
 def _light(snapshot: Snapshot, points: NDArray, normals: NDArray, distance: NDArray) -> NDArray:
     """Light (R, 3) arriving at surface points: sky from above, sun where nothing is in its way."""
     light = snapshot.world.light
-    sun = np.asarray(light.sun_direction)
+    sun = float3(light.sun_direction)
     facing = np.clip(normals @ sun, 0, None)
     lit = facing.copy()
     check = np.flatnonzero((facing > 0) & (distance < SHADOW_RANGE))
@@ -84,14 +89,14 @@ def _light(snapshot: Snapshot, points: NDArray, normals: NDArray, distance: NDAr
     blocked = snapshot.caster.is_blocked(starts, np.broadcast_to(sun, starts.shape))
     lit[check[blocked]] = 0.0
     above = 0.62 + 0.38 * normals[:, 2]
-    return above[:, None] * np.asarray(light.ambient) + lit[:, None] * np.asarray(light.sun)
+    return above[:, None] * float3(light.ambient) + lit[:, None] * float3(light.sun)
 
 
 def _mirror(light: Light, rays: NDArray, normals: NDArray, gloss: NDArray) -> NDArray:
     """Mirrored sky (R, 3), stronger at grazing angles; below the horizon dim ground."""
-    cosine = np.clip(-np.sum(rays * normals, axis=1), 0, 1)
+    cosine = np.clip(-_dot(rays, normals), 0, 1)
     mirrored = rays + 2 * cosine[:, None] * normals
-    sky = sky_color(light, mirrored)
+    sky = sky_gradient(light, mirrored)
     sky[mirrored[:, 2] < 0] *= 0.25
     strength = gloss + (1 - gloss) * gloss * (1 - cosine) ** 5 * 3
-    return np.clip(strength, 0, 0.9)[:, None] * np.minimum(sky, 2.5)
+    return np.clip(strength, 0, 0.9)[:, None] * sky

@@ -110,7 +110,7 @@ def take_snapshot(world: World, time: float) -> Snapshot:
         actors=tuple(actors),
         caster=RayCaster(soups),
         offsets=np.cumsum([0] + [len(s) for s in soups[:-1]]),
-        normals=normals,
-        colors=np.concatenate([bare, *(m.colors for m in meshes)]),
-        surface=np.concatenate([bare, *(m.surface for m in meshes)]),
+        normals=normals.astype(np.float32),
+        colors=np.concatenate([bare, *(m.colors for m in meshes)]).astype(np.float32),
+        surface=np.concatenate([bare, *(m.surface for m in meshes)]).astype(np.float32),
     )

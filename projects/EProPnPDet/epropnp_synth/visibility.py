@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .actors import Actor
 from .geometry import Pose
 from .raycast import RayCaster
 from .rig import Camera
@@ -73,11 +75,11 @@ def _grid(box: tuple[float, float, float, float]) -> NDArray:
 
 def _hits_alone(placed: Placed, origin: NDArray, rays: NDArray) -> NDArray:
     """Which rays would hit the actor if nothing else existed, (R,) bool."""
-    caster = _own_caster(placed)
-    rotation = placed.pose.matrix
     start = placed.pose.apply_inverse(origin)
-    return caster.is_blocked(start, rays @ rotation)
+    return _own_caster(placed.actor).is_blocked(start, rays @ placed.pose.matrix)
 
 
-def _own_caster(placed: Placed) -> RayCaster:
-    return RayCaster([actor_mesh(placed.actor).triangles])
+@lru_cache(maxsize=512)
+def _own_caster(actor: Actor) -> RayCaster:
+    """Ray caster over one actor in its own frame."""
+    return RayCaster([actor_mesh(actor).triangles])

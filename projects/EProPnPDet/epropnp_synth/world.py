@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .actors import Actor
+from .factory import ActorFactory
 from .geometry import Pose
-from .layout import ActorFactory, place_static, place_traffic, place_walkers
+from .layout import place_static
 from .light import Light, draw_light
 from .mesh import Mesh
 from .motion import FollowLane
 from .road import BACKDROP_START, FURNITURE, Road
 from .shapes.backdrop import building, lamp_post, road_sign, tree
+from .traffic import place_traffic, place_walkers
 
 MARGIN = 80.0  # metres of road before the first and after the last ego position
 NEAREST = 120.0  # smallest global x and y of a road; keeps map masks small and positive

@@ -43,6 +43,13 @@ def head(x: float, z: float, scale: float, outfit: Outfit, helmet: Material | No
     return join([face, cap])
 
 
+def _chest(x: float, z: tuple[float, float], half_width: float, outfit: Outfit) -> Mesh:
+    """Open jacket: a strip of another brightness on the chest, which tells front from back."""
+    bright = np.mean(outfit.shirt.color) > 0.25
+    strip = Material((0.03, 0.03, 0.05) if bright else (0.75, 0.75, 0.70))
+    return block((x - 0.06, -half_width, z[0]), (x + 0.01, half_width, z[1]), strip)
+
+
 def walker(size: tuple[float, float, float], rng: np.random.Generator, moving: bool) -> Mesh:
     """Standing or striding person; ``size`` (l, w, h) sets the stride and the shoulders."""
     l, w, h = size
@@ -76,6 +83,7 @@ def walker(size: tuple[float, float, float], rng: np.random.Generator, moving: b
             top=(-0.10 * k, -0.36 * w, 0.09 * k, 0.36 * w),
         )
     )
+    parts.append(_chest(0.12 * k, (0.52 * h, 0.80 * h), 0.12 * w, outfit))
     parts.append(limb((0, 0, 0.82 * h), (0, 0, 0.88 * h), 0.05 * k, outfit.skin))
     parts.append(head(0.02, 0.92 * h, k, outfit))
     if rng.uniform() < 0.5:
@@ -100,6 +108,7 @@ def sitter(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
             outfit.shirt,
             top=(-0.16 * k, -0.36 * w, 0.04 * k, 0.36 * w),
         ),
+        _chest(0.12 * k, (0.45 * h, 0.72 * h), 0.12 * w, outfit),
         head(-0.04, 0.89 * h, k, outfit),
     ]
     for side in (-1, 1):

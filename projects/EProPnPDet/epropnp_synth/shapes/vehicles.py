@@ -52,8 +52,8 @@ def car(size: Size, rng: np.random.Generator) -> Mesh:
     l, w, h = size
     body = Material(pick(rng, CAR_PAINTS), gloss=0.10)
     style = rng.integers(4)
-    rear_top, rear_bottom = ((-0.20, -0.36), (-0.36, -0.45), (-0.42, -0.47), (-0.47, -0.49))[style]
-    front_bottom, front_top = ((0.20, 0.04), (0.22, 0.06), (0.22, 0.07), (0.33, 0.18))[style]
+    rear_top, rear_bottom = ((-0.25, -0.38), (-0.36, -0.45), (-0.42, -0.47), (-0.47, -0.49))[style]
+    front_bottom, front_top = ((0.21, 0.06), (0.22, 0.06), (0.22, 0.07), (0.33, 0.18))[style]
     nose = 0.46 if style < 3 else 0.50
     belt = 0.58
     lower = prism(

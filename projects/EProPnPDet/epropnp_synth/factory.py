@@ -1,0 +1,28 @@
+"""Makes actors one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .actors import Actor, draw_size
+from .motion import Motion
+
+
+class ActorFactory:
+    """Makes actors with consecutive names, and sizes and looks from one random stream."""
+
+    def __init__(self, rng: np.random.Generator):
+        self.rng = rng
+        self.actors: list[Actor] = []
+
+    def draw(self, class_name: str, posture: str) -> tuple[float, float, float]:
+        """Size of the next actor."""
+        return draw_size(class_name, posture, self.rng)
+
+    def add(
+        self, class_name: str, posture: str, size: tuple[float, float, float], motion: Motion
+    ) -> None:
+        """Append an actor."""
+        look = int(self.rng.integers(2**31))
+        name = f"{class_name}-{len(self.actors):04d}"
+        self.actors.append(Actor(name, class_name, size, posture, look, motion))
