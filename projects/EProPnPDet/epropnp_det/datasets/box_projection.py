@@ -7,6 +7,7 @@ from shapely.geometry import box as shapely_box
 from .box_geometry import EDGES, project_points
 
 NEAR_PLANE = 0.1  # metres; nearer points are cut off before projection
+MIN_AREA = 1e-6  # square pixels; less is contact with the image border
 LATTICE = 10  # points per axis of the lattice that measures truncation
 
 
@@ -52,14 +53,10 @@ def annotation_box(
     low, high = pixels.min(0), pixels.max(0)
     if (high <= 0).any() or (low >= size_wh).any():
         return None
-    if (low >= 0).all() and (high <= size_wh).all():
-        visible = np.concatenate([low, high])
-    else:
-        hull = MultiPoint(pixels).convex_hull
-        visible = np.array(hull.intersection(shapely_box(0, 0, *size_wh)).bounds)
-    if len(visible) == 0 or visible[2] <= visible[0] or visible[3] <= visible[1]:
-        return None
-    return visible
+    hull = MultiPoint(pixels).convex_hull
+    if (low < 0).any() or (high > size_wh).any():
+        hull = hull.intersection(shapely_box(0, 0, *size_wh))
+    return np.array(hull.bounds) if hull.area > MIN_AREA else None
 
 
 def truncation(
