@@ -11,3 +11,8 @@ first. Pixel coordinates are continuous, the centre of the top-left pixel is (0.
 mmengine is installed; :mod:`epropnp_6dof.metrics` and :mod:`epropnp_6dof.bop` need numpy and scipy
 only.
 """
+
+import importlib.util
+
+if importlib.util.find_spec("mmdet3d"):
+    from . import datasets, evaluation, models  # noqa: F401 - only registration

@@ -1,7 +1,7 @@
 """Object models of a BOP data set: sizes, symmetries and meshes."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -52,6 +52,10 @@ class ObjectModel:
         """(8, 3) corners of the bounding box."""
         unit = np.array(list(product((0, 1), repeat=3)))
         return self.corner_min + unit * self.size
+
+    def with_box_vertices(self) -> "ObjectModel":
+        """The same object with its box corners in place of a mesh."""
+        return replace(self, vertices=self.box_corners)
 
 
 def symmetry_transforms(
@@ -129,10 +133,8 @@ def read_object_model(models_dir: Path, obj_id: int) -> ObjectModel:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: mesh not found")
     mesh = trimesh.load(path, process=False, force="mesh")
-    info = known[obj_id]
-    return ObjectModel(
-        **{name: getattr(info, name) for name in ("obj_id", "diameter", "corner_min", "size")},
-        symmetries=info.symmetries,
+    return replace(
+        known[obj_id],
         vertices=np.asarray(mesh.vertices, dtype=np.float64) * MM,
         faces=np.asarray(mesh.faces),
     )

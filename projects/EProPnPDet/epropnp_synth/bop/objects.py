@@ -58,13 +58,8 @@ def build_object(name: str, seed: int) -> SyntheticObject:
 def _house() -> trimesh.Trimesh:
     """Box with a one-sided roof and a chimney."""
     body = _box((0.09, 0.06, 0.05), (0, 0, 0.025))
-    roof = trimesh.convex.convex_hull(
-        [
-            (x, y, z)
-            for x in (-0.05, 0.05)
-            for y, z in ((-0.035, 0.05), (0.035, 0.05), (0.01, 0.085))
-        ]
-    )
+    gable = ((-0.035, 0.05), (0.035, 0.05), (0.01, 0.085))
+    roof = trimesh.convex.convex_hull([(x, y, z) for x in (-0.05, 0.05) for y, z in gable])
     chimney = _box((0.016, 0.016, 0.045), (0.028, -0.012, 0.08))
     return _join(body, roof, chimney)
 

@@ -1,0 +1,80 @@
+"""Load the image, the visible mask and the object coordinates of a crop."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmdet3d.registry import TRANSFORMS
+
+from ..coordinate_cache import CoordinateCache
+
+
+@TRANSFORMS.register_module()
+class LoadBOPImage(BaseTransform):
+    """Read the image as BGR, (H, W, 3) uint8; grey images are repeated."""
+
+    def transform(self, results: dict) -> dict:
+        """Add ``image``.
+
+        Raises:
+            FileNotFoundError: if the file is no readable image.
+        """
+        image = cv2.imread(results["img_path"], cv2.IMREAD_COLOR)
+        if image is None:
+            raise FileNotFoundError(f"{results['img_path']}: not a readable image")
+        results["image"] = image
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadObjectCoordinates(BaseTransform):
+    """Render the object coordinates of the annotation; take the visible mask where there is one.
+
+    Adds ``coords`` (H, W, 3) metres and ``coords_mask`` (H, W), the cells with a target: rendered
+    and visible. An object without mesh gets an empty target and trains in the model-free mode.
+    ``object_mask`` is the visible silhouette, or None if neither mask nor mesh exists.
+
+    Args:
+        models_dir: folder with the meshes.
+        cache_dir: where rendered maps are kept, None to render every time.
+        pixel_center: coordinate of the first pixel's centre in the convention of the data set's
+            intrinsics, 0 in BOP.
+    """
+
+    def __init__(
+        self, models_dir: str, cache_dir: str | None = None, pixel_center: float = 0.0
+    ) -> None:
+        self.maps = CoordinateCache(
+            Path(models_dir), None if cache_dir is None else Path(cache_dir), pixel_center
+        )
+
+    def transform(self, results: dict) -> dict:
+        """Add targets to a crop with an image."""
+        shape = results["image"].shape[:2]
+        visible = self._visible_mask(results, shape)
+        coords, rendered = np.zeros((*shape, 3), np.float32), None
+        if self.maps.has_mesh(results["obj_id"]):
+            image_path = Path(results["img_path"])
+            scene = image_path.parent.parent
+            name = f"{scene.parent.name}/{scene.name}/{image_path.stem}_{results['gt_index']:06d}"
+            found = self.maps.get(
+                name, results["obj_id"], results["pose"], results["cam_mat"], shape
+            )
+            coords, rendered = found.paste(shape)
+        masks = [mask for mask in (visible, rendered) if mask is not None]
+        results["coords"] = coords
+        results["object_mask"] = np.logical_and.reduce(masks) if masks else None
+        no_target = np.zeros(shape, dtype=bool)
+        results["coords_mask"] = no_target if rendered is None else results["object_mask"]
+        return results
+
+    @staticmethod
+    def _visible_mask(results: dict, shape: tuple[int, int]) -> np.ndarray | None:
+        if results.get("mask_path") is None:
+            return None
+        mask = cv2.imread(results["mask_path"], cv2.IMREAD_GRAYSCALE)
+        if mask is None or mask.shape != shape:
+            size = f"{shape[1]} x {shape[0]}"
+            raise ValueError(f"{results['mask_path']}: not a mask of {size} pixels")
+        return mask > 0

@@ -1,0 +1,138 @@
+"""Metric of a test run: LineMOD accuracies, BOP recall and the BOP result file."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmdet3d.registry import METRICS
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+
+from ..bop.models import ObjectModel, read_models_info, read_object_model
+from ..bop.results import PoseEstimate, write_results
+from ..bop.scenes import read_targets
+from ..datasets.selection import InstanceFilter, select_images
+from ..metrics.accuracy import accuracy_table, mean_row
+from ..metrics.pose_error import RigidPose
+from ..models.rotations import quaternion_to_matrix
+from .bop_evaluation import Evaluation, Truth, evaluate_estimates
+from .report import format_table
+
+
+@METRICS.register_module()
+class BOPPoseMetric(BaseMetric):
+    """ADD(-S), projection and n-degree n-cm accuracies per object, MSSD and MSPD recall.
+
+    ADD: Hinterstoisser et al., ACCV 2012; projection: Brachmann et al., CVPR 2016; MSSD, MSPD: BOP
+    Challenge 2020. An object that no crop answers counts as a miss.
+
+    Args:
+        data_root: ``<root>/<dataset>`` of the evaluated split.
+        split: folder of the scenes.
+        selection: the data set's own selection; which annotations count.
+        models_dir: folder below ``data_root`` with meshes for the errors.
+        targets: BOP target list below ``data_root``; None counts all selected annotations.
+        result_file: path of a BOP result CSV to write.
+        prefix: of the logged names.
+    """
+
+    default_prefix = "6dof"
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str,
+        selection: dict | None = None,
+        models_dir: str = "models_eval",
+        targets: str | None = None,
+        result_file: str | None = None,
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(prefix=prefix)
+        self.data_root = Path(data_root)
+        self.split = split
+        self.selection = InstanceFilter(**(selection or {}))
+        self.models_dir = models_dir
+        self.targets = targets
+        self.result_file = result_file
+
+    def process(self, data_batch: dict, data_samples: list[dict]) -> None:
+        """Keep the valid poses of a batch."""
+        for sample in data_samples:
+            if bool(sample["pred_valid"]):
+                pose = sample["pred_pose"].detach().cpu().double()
+                self.results.append(
+                    PoseEstimate(
+                        sample["scene_id"],
+                        sample["im_id"],
+                        sample["obj_id"],
+                        float(sample["score"]),
+                        RigidPose(quaternion_to_matrix(pose[3:]).numpy(), pose[:3].numpy()),
+                    )
+                )
+
+    def compute_metrics(self, results: list[PoseEstimate]) -> dict[str, float]:
+        """Errors of all targets, logged as a table; writes the result file."""
+        truths = self.load_truths()
+        models = self.load_models({truth.obj_id for truth in truths})
+        targets = None
+        if self.targets is not None:
+            targets = read_targets(self.data_root / self.targets)
+            evaluated = {truth.key for truth in truths}
+            targets = {key: count for key, count in targets.items() if key in evaluated}
+        evaluation = evaluate_estimates(results, truths, models, targets)
+        table = accuracy_table(evaluation.errors)
+        MMLogger.get_current_instance().info(
+            "Accuracy in percent per object\n" + format_table(table)
+        )
+        if self.result_file is not None:
+            write_results(Path(self.result_file), results)
+        return mean_row(table) | bop_scores(evaluation)
+
+    def load_truths(self) -> list[Truth]:
+        """Annotations that the selection keeps."""
+        widths: dict[Path, int] = {}
+        truths = []
+        for image in select_images(self.data_root, self.split, self.selection):
+            width = widths.setdefault(image.path.parent, _image_width(image.path))
+            truths += [
+                Truth(
+                    image.scene_id,
+                    image.im_id,
+                    instance.obj_id,
+                    instance.pose,
+                    instance.visib_fract,
+                    image.cam_mat,
+                    width,
+                )
+                for instance in image.instances
+                if self.selection.accepts(instance)
+            ]
+        return truths
+
+    def load_models(self, obj_ids: set[int]) -> dict[int, ObjectModel]:
+        """Meshes for the errors; of an object without mesh only the corners of its box."""
+        folder = self.data_root / self.models_dir
+        known = read_models_info(folder)
+        models = {}
+        for obj_id in sorted(obj_ids):
+            if (folder / f"obj_{obj_id:06d}.ply").is_file():
+                models[obj_id] = read_object_model(folder, obj_id)
+            else:
+                models[obj_id] = known[obj_id].with_box_vertices()
+        return models
+
+
+def bop_scores(evaluation: Evaluation) -> dict[str, float]:
+    """BOP scores in percent; VSD, which needs depth images, is not part of them."""
+    scores = {
+        "AR_MSSD": evaluation.recall_mssd.mean,
+        "AR_MSPD": evaluation.recall_mspd.mean,
+        "AP_MSSD": evaluation.precision_mssd.mean,
+        "AP_MSPD": evaluation.precision_mspd.mean,
+    }
+    return {name: 100 * float(np.float64(value)) for name, value in scores.items()}
+
+
+def _image_width(path: Path) -> int:
+    return cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).shape[1]
