@@ -1,0 +1,105 @@
+"""A small detector that runs on a CPU in a fraction of a second, and data samples for it."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmdet3d.registry import MODELS
+from mmdet3d.structures import CameraInstance3DBoxes, Det3DDataSample
+from mmengine import Config, ConfigDict
+from mmengine.structures import InstanceData
+from torch import nn
+
+IMAGE_SIZE = (128, 256)
+_BOXES = torch.tensor(  # x, y, z, l, h, w, yaw
+    [[0.0, 0.5, 8, 4, 1.6, 1.8, 0.3], [4, 0.5, 15, 1, 1.7, 0.8, -1]]
+)
+_BBOXES = torch.tensor([[80.0, 50, 180, 110], [160, 60, 190, 90]])
+
+
+def small_model_config(repo_dir: Path) -> ConfigDict:
+    """Config of the v2 detector, 64 wide, on a ResNet-18 without deformable convolutions."""
+    model = Config.fromfile(repo_dir / "configs/_base_/models/epropnp_det_v2.py").model
+    width, norm_cfg = 64, dict(type="GN", num_groups=8)
+    model.backbone = dict(
+        type="mmdet.ResNet", depth=18, out_indices=(1, 2, 3), norm_cfg=dict(type="BN")
+    )
+    model.neck.update(in_channels=[128, 256, 512], out_channels=width)
+    head = model.bbox_head
+    head.detector.update(
+        in_channels=width,
+        feat_channels=width,
+        embed_dims=width,
+        centerness_channels=32,
+        dcn_on_last_conv=False,
+        norm_cfg=norm_cfg,
+    )
+    head.dense_features.update(
+        in_channels=width, conv_channels=(width, width), embed_dims=width, norm_cfg=norm_cfg
+    )
+    for stage in ("object_query", "attention_sampler", "object_branches", "correspondence_head"):
+        head[stage].embed_dims = width
+    head.attention_sampler.update(ffn_channels=128, num_points=4)
+    head.correspondence_head.ffn_channels = 64
+    head.criterion.num_obj_samples_per_img = 8
+    head.criterion.auxiliary.embed_dims = width
+    head.criterion.auxiliary.depth.embed_dims = width
+    return model
+
+
+def build_small_detector(repo_dir: Path, **test_cfg: object) -> nn.Module:
+    """The small detector with seeded weights, in evaluation mode; proposes many objects."""
+    model = small_model_config(repo_dir)
+    model.test_cfg.update(max_obj_per_img=20, **test_cfg)
+    torch.manual_seed(0)
+    detector = MODELS.build(model)
+    nn.init.zeros_(detector.bbox_head.detector.conv_cls.bias)
+    nn.init.normal_(detector.bbox_head.detector.conv_cls.weight, std=0.3)
+    return detector.eval()
+
+
+def make_sample(num_objects: int = 2, flip: bool = False, num_lidar: int = 60) -> Det3DDataSample:
+    """Annotated data sample of an image of ``IMAGE_SIZE``."""
+    width = IMAGE_SIZE[1]
+    mirror = np.array([[-1.0, 0, width], [0, 1, 0], [0, 0, 1]])
+    sample = Det3DDataSample()
+    sample.set_metainfo(
+        dict(
+            cam_intrinsic=np.array([[200.0, 0, 128], [0, 200, 64], [0, 0, 1]]),
+            img_transform=mirror if flip else np.eye(3),
+            img_shape=IMAGE_SIZE,
+            ori_shape=IMAGE_SIZE,
+            pad_shape=IMAGE_SIZE,
+            flip=flip,
+        )
+    )
+    rng = np.random.default_rng(num_objects)
+    bboxes = _BBOXES[:num_objects]
+    if flip:
+        bboxes = torch.stack(
+            (width - bboxes[:, 2], bboxes[:, 1], width - bboxes[:, 0], bboxes[:, 3]), 1
+        )
+    sample.gt_instances_3d = InstanceData(
+        bboxes_3d=CameraInstance3DBoxes(_BOXES[:num_objects], box_dim=7, origin=(0.5, 0.5, 0.5)),
+        labels_3d=torch.tensor([0, 7])[:num_objects],
+        attr_labels=torch.tensor([5, 2])[:num_objects],
+        velocities=torch.tensor([[1.0, 2.0], [np.nan, np.nan]])[:num_objects],
+        bboxes=bboxes,
+        points_obj=[_uniform(rng, 5, (-0.5,) * 3, (0.5,) * 3) for _ in range(num_objects)],
+        points_uv=[_uniform(rng, 5, (80, 50), (180, 110)) for _ in range(num_objects)],
+    )
+    sample.lidar_uvz = _uniform(rng, num_lidar, (0, 0, 2), (256, 128, 40))
+    return sample
+
+
+def make_batch(samples: list[Det3DDataSample], seed: int = 0) -> dict:
+    """Batch of random images, or of one image and its mirror image for flipped samples."""
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 255, (3, *IMAGE_SIZE), dtype=np.uint8)
+    images = [image[..., ::-1] if sample.metainfo["flip"] else image for sample in samples]
+    tensors = [torch.from_numpy(np.ascontiguousarray(image)) for image in images]
+    return dict(inputs=dict(img=tensors), data_samples=samples)
+
+
+def _uniform(rng: np.random.Generator, num: int, low: tuple, high: tuple) -> torch.Tensor:
+    return torch.from_numpy(rng.uniform(low, high, (num, len(low)))).float()

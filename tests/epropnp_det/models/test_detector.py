@@ -1,0 +1,126 @@
+"""The small detector as a whole: training, inference, stages on few and no objects."""
+
+import math
+
+import pytest
+import torch
+from mmdet3d.registry import MODELS
+
+from det_small import build_small_detector, make_batch, make_sample, small_model_config
+
+
+@pytest.fixture(scope="module")
+def detector(repo_dir):
+    from mmengine.registry import init_default_scope
+
+    init_default_scope("mmdet3d")
+    return build_small_detector(repo_dir)
+
+
+def predict(detector, samples):
+    with torch.no_grad():
+        data = detector.data_preprocessor(make_batch(samples), False)
+        return [sample.pred_instances_3d for sample in detector(**data, mode="predict")]
+
+
+@pytest.mark.parametrize("num_objects", [(2, 2), (0, 0), (2, 0)])
+def test_training_step_reaches_every_parameter(repo_dir, num_objects):
+    torch.manual_seed(0)
+    model = MODELS.build(small_model_config(repo_dir)).train()
+    samples = [make_sample(num, flip=bool(i)) for i, num in enumerate(num_objects)]
+    losses = model(**model.data_preprocessor(make_batch(samples), True), mode="loss")
+    total, logs = model.parse_losses(losses)
+    assert all(math.isfinite(value) for value in logs.values())
+    assert {"loss_cls", "loss_rp", "loss_pose", "loss_score", "loss_proj", "loss_depth"} <= set(
+        logs
+    )
+    total.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
+def test_head_without_criterion_cannot_be_trained(repo_dir):
+    config = small_model_config(repo_dir)
+    config.bbox_head.criterion = None
+    model = MODELS.build(config)
+    data = model.data_preprocessor(make_batch([make_sample()]), True)
+    with pytest.raises(RuntimeError, match="criterion"):
+        model(**data, mode="loss")
+
+
+def test_predictions(detector):
+    results = predict(detector, [make_sample(), make_sample(flip=True)])
+    assert all(len(result) > 3 for result in results)
+    for result in results:
+        num = len(result)
+        assert result.bboxes_3d.tensor.shape == (num, 9)
+        assert result.bboxes_3d.tensor.isfinite().all()
+        assert (result.scores_3d.diff() <= 0).all()
+        assert result.bboxes.shape == (num, 4)
+        assert (result.bboxes[:, 2:] - result.bboxes[:, :2] >= 4).all()
+        assert result.attr_logits.shape == (num, 9)
+        torch.testing.assert_close(result.attr_labels, result.attr_logits.argmax(1))
+        assert (result.scores_3d <= result.scores_2d).all()
+
+
+def test_pose_covariances_on_request(repo_dir):
+    detector = build_small_detector(repo_dir, with_pose_cov=True)
+    (result,) = predict(detector, [make_sample()])
+    covariance = result.pose_cov
+    assert covariance.shape == (len(result), 4, 4)
+    torch.testing.assert_close(covariance, covariance.mT)
+
+
+def test_no_object_is_found_below_the_threshold(repo_dir):
+    detector = build_small_detector(repo_dir, min_fcos_score=0.999)
+    (result,) = predict(detector, [make_sample()])
+    assert len(result) == 0
+    assert result.bboxes_3d.tensor.shape == (0, 9)
+
+
+def test_mc_scoring_ratio_mixes_scores(repo_dir):
+    torch.manual_seed(0)
+    (plain,) = predict(build_small_detector(repo_dir), [make_sample()])
+    torch.manual_seed(0)
+    (mixed,) = predict(build_small_detector(repo_dir, mc_scoring_ratio=1.0), [make_sample()])
+    assert mixed.scores_3d.isfinite().all()
+    assert mixed.scores_3d.max() < plain.scores_3d.max()  # untrained poses are not certain
+
+
+def test_raw_outputs(detector):
+    data = detector.data_preprocessor(make_batch([make_sample()]), False)
+    dense = detector(**data, mode="tensor")
+    assert [tuple(level.shape) for level in dense.proposals.cls_logits][:2] == [
+        (1, 10, 16, 32),
+        (1, 10, 8, 16),
+    ]
+    assert dense.features.key.shape == (1, 64, 16, 32)
+
+
+def test_objects_do_not_depend_on_each_other(detector):
+    head = detector.bbox_head
+    samples = [make_sample(), make_sample(flip=True)]
+    data = detector.data_preprocessor(make_batch(samples), False)
+    with torch.no_grad():
+        feats = detector.extract_feat(data["inputs"])
+        geometry = head.geometry(feats, data["data_samples"])
+        dense = head.forward_dense(feats, geometry)
+        proposals = head.select(dense)
+        together = head.predict_objects(dense.features, proposals, geometry)
+        some = [0, len(proposals.labels) - 1]
+        few = type(proposals)(*(field[some] for field in proposals))
+        alone = head.predict_objects(dense.features, few, geometry)
+        none = type(proposals)(*(field[:0] for field in proposals))
+        empty = head.predict_objects(dense.features, none, geometry)
+    for name in alone._fields:
+        whole, part = getattr(together, name), getattr(alone, name)
+        torch.testing.assert_close(whole[some], part, rtol=1e-4, atol=1e-4)
+        assert getattr(empty, name).shape == (0, *whole.shape[1:])
+
+
+def test_unknown_test_setting_is_refused(repo_dir):
+    config = small_model_config(repo_dir)
+    config.test_cfg = dict(nms_iou=0.5)
+    with pytest.raises(TypeError, match="nms_iou"):
+        MODELS.build(config)
