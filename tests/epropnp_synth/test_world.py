@@ -60,10 +60,13 @@ def test_attributes_follow_the_motion(world):
 
 def test_snapshot_puts_meshes_where_the_boxes_are(world):
     snapshot = take_snapshot(world, 2.0)
-    for placed in snapshot.actors[:20]:
-        above = [*np.asarray(placed.pose.translation), 0, 0, 50.0]
-        down = np.tile([0.0, 0.0, -1.0], (1, 1))
+    checked = 0
+    for placed in snapshot.actors:
+        above = np.add(placed.pose.translation, (0, 0, 50.0))
+        down = np.array([[0.0, 0.0, -1.0]])
         hit = snapshot.caster.first_hit(above, down)
-        top = 50 - placed.actor.size_lwh[2] / 2
         if hit.geometry[0] == placed.geometry:
-            assert hit.distance[0] >= top
+            height = placed.actor.size_lwh[2]
+            assert 50 - height / 2 < hit.distance[0] < 50 + height / 2
+            checked += 1
+    assert checked > 0.7 * len(snapshot.actors)
