@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -71,7 +73,7 @@ def test_cost_never_rises_with_more_steps():
     cost, pose = near_scene(4)
     values = [levenberg_marquardt(cost, pose, n).value for n in range(12)]
     torch.testing.assert_close(values[0], cost.value(pose))
-    for before, after in zip(values, values[1:], strict=False):
+    for before, after in itertools.pairwise(values):
         assert (after <= before).all()
     assert (values[-1] < 0.9 * values[0]).any()
 

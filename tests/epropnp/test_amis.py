@@ -1,0 +1,143 @@
+import math
+
+import pytest
+import torch
+
+from epropnp.amis import AMIS
+from epropnp.levenberg_marquardt import levenberg_marquardt
+from epropnp.proposals import QuaternionProposals, YawProposals
+from pnp_scenes import cost_of, scene
+from pose_problems import QuadraticYawCost
+
+
+def quadratic(num=40, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    mode = 2 * torch.randn(num, 4, generator=generator, dtype=torch.float64)
+    factor = torch.randn(num, 4, 4, generator=generator, dtype=torch.float64)
+    return QuadraticYawCost(mode, factor + 5 * torch.eye(4, dtype=torch.float64))
+
+
+def sample(cost, num_samples=512, seed=0, family=None, pose=None, **options):
+    solution = levenberg_marquardt(cost, cost.mode if pose is None else pose, 5)
+    sampler = AMIS(num_samples, 4, family or YawProposals(), **options)
+    generator = torch.Generator().manual_seed(seed)
+    return sampler(cost, solution.pose, solution.covariance()[0], generator)
+
+
+def effective_sample_size(log_weights):
+    return log_weights.softmax(0).square().sum(0).reciprocal()
+
+
+def test_log_evidence_is_the_closed_form_of_a_quadratic_cost():
+    cost = quadratic()
+    samples = sample(cost)
+    estimate = samples.log_weights.logsumexp(0) - math.log(512)
+    # a normal density: (2 pi)^2 / |det factor|; the tails of yaw beyond half a turn are negligible
+    exact = 2 * math.log(2 * math.pi) - torch.linalg.slogdet(cost.factor).logabsdet
+    spread = (1 / effective_sample_size(samples.log_weights) - 1 / 512).sqrt()
+    assert (spread < 0.1).all()
+    assert ((estimate - exact).abs() < 4.5 * spread).all()
+
+
+def test_weighted_samples_have_the_moments_of_the_density():
+    cost = quadratic(num=10)
+    samples = sample(cost, num_samples=4000)
+    weights = samples.log_weights.softmax(0).unsqueeze(-1)
+    turn = (samples.poses - cost.mode)[..., 3:]
+    offset = torch.cat(
+        ((samples.poses - cost.mode)[..., :3], torch.atan2(turn.sin(), turn.cos())), -1
+    )
+    whitened = (cost.factor @ offset.unsqueeze(-1)).squeeze(-1)
+    size = effective_sample_size(samples.log_weights).unsqueeze(-1)
+    assert ((weights * whitened).sum(0).abs() < 4.5 / size.sqrt()).all()
+    second = (weights * whitened.square()).sum(0)
+    assert ((second - 1).abs() < 4.5 * math.sqrt(2) / size.sqrt()).all()
+
+
+def test_weights_are_over_the_mixture_of_all_proposals():
+    made = []
+
+    class Recorder(YawProposals):
+        def around(self, pose, covariance):
+            made.append(super().around(pose, covariance))
+            return made[-1]
+
+        def fit(self, poses, log_weights):
+            made.append(super().fit(poses, log_weights))
+            return made[-1]
+
+    cost = quadratic(num=3)
+    samples = sample(cost, num_samples=64, family=Recorder())
+    assert len(made) == 4
+    densities = torch.stack([proposal.log_prob(samples.poses) for proposal in made])
+    expected = -cost.value(samples.poses) - (densities.logsumexp(0) - math.log(4))
+    torch.testing.assert_close(samples.log_weights, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_gradient_is_that_of_the_costs_alone():
+    cost = quadratic(num=3)
+    cost.mode.requires_grad_()
+    samples = sample(cost, num_samples=32)
+    assert not samples.poses.requires_grad
+    weights = torch.randn(32, 3, dtype=torch.float64)
+    (ours,) = torch.autograd.grad((samples.log_weights * weights).sum(), cost.mode)
+    (theirs,) = torch.autograd.grad((-cost.value(samples.poses) * weights).sum(), cost.mode)
+    torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+def test_one_seed_gives_one_result(dof):
+    data = scene(dof, noise=3.0)
+    family = YawProposals() if dof == 4 else QuaternionProposals()
+    draws = [sample(cost_of(data, dof), 64, seed, family, data.pose).poses for seed in (3, 3, 4)]
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_a_sample_without_a_cost_has_no_weight():
+    class Holes(QuadraticYawCost):
+        def value(self, pose):
+            value = super().value(pose)
+            return torch.where(pose[..., 0] > self.mode[:, 0], torch.nan, value)
+
+    whole = quadratic(num=4)
+    cost = Holes(whole.mode, whole.factor)
+    samples = AMIS(256, 4, YawProposals())(
+        cost, cost.mode, torch.linalg.inv(cost.factor.mT @ cost.factor)
+    )
+    outside = samples.poses[..., 0] > cost.mode[:, 0]
+    assert outside.any(0).all()
+    assert (samples.log_weights[outside] == -torch.inf).all()
+    assert samples.log_weights[~outside].isfinite().all()
+    half = samples.log_weights.logsumexp(0) - math.log(256)
+    exact = 2 * math.log(2 * math.pi) - torch.linalg.slogdet(cost.factor).logabsdet - math.log(2)
+    assert ((half - exact).abs() < 0.6).all()
+
+
+def test_the_evaluation_can_be_replaced():
+    calls = []
+
+    class Counting:
+        def values(self, cost, poses):
+            calls.append(len(poses))
+            return cost.value(poses)
+
+        def attach(self, cost, poses, values):
+            calls.append("attach")
+            return values
+
+    sample(quadratic(num=2), num_samples=40, sample_cost=Counting())
+    assert calls == [10, 10, 10, 10, "attach"]
+
+
+def test_no_objects():
+    cost = quadratic(num=0)
+    samples = sample(cost, num_samples=16)
+    assert samples.poses.shape == (16, 0, 4)
+    assert samples.log_weights.shape == (16, 0)
+
+
+@pytest.mark.parametrize(("num_samples", "num_iter"), [(10, 4), (0, 4), (8, 0)])
+def test_rounds_must_share_the_samples(num_samples, num_iter):
+    with pytest.raises(ValueError, match="positive multiple of the number of rounds"):
+        AMIS(num_samples, num_iter, YawProposals())
