@@ -19,7 +19,7 @@ demo: setup  ## synthetic nuScenes -> training -> official score -> pictures (15
 	@$(VENV)/bin/python tools/demo.py
 
 test: setup  ## all tests and the linter; PYTEST_ARGS="-k name" selects
-	@$(RUN) -m pytest -n $(WORKERS) $(PYTEST_ARGS); code=$$?; \
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS); code=$$?; \
 	if [ -n "$(EXIT_CODE_FILE)" ]; then echo $$code > "$(EXIT_CODE_FILE)"; fi; exit $$code
 
 lint: setup  ## ruff: rules and formatting

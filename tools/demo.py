@@ -7,14 +7,17 @@ official evaluator and draws pictures. A second run reuses what is there; a stop
 """
 
 import argparse
+import json
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
 
 from mmengine.config import Config
 
+from epropnp_det.evaluation.official import ERROR_NAMES
 from misc.console import CommandFailed, clock, say
 from misc.steps import Step, run_steps
 
@@ -22,9 +25,12 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIG = "configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py"
 VERSION = "v1.0-mini"
 IMAGE_SCALE = 0.28  # 448 x 252 pixels
-TRAINING_LINES = r"Iter\(train\)|WARNING|Error"
+QUICK_SIZE = ["--scenes", "3", "--samples-per-scene", "2"]
+QUICK_ITERATIONS = 4
+QUICK_OPTIONS = ["train_dataloader.batch_size=2", "default_hooks.checkpoint.interval=2"]
+TRAINING_LINES = r"Iter\(train\)|resumed|Step skipped|WARNING - (?!\"FileClient|\"HardDisk)|Error"
 SCORE_LINES = r"^(mAP|mA.E|NDS):|^Object class|^[a-z_]+ +[01]\.\d|^Over the"
-TEST_LINES = rf"Iter\(test\) +\[ *\d+/\d+\] +eta|{SCORE_LINES}|WARNING|Error"
+TEST_LINES = rf"Iter\(test\) +\[ *\d+/\d+\] +eta|{SCORE_LINES}|Error"
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,10 +38,17 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/demo"))
-    parser.add_argument("--data-root", type=Path, default=Path("data/synthetic"))
+    parser.add_argument("--work-dir", type=Path, help="default: work_dirs/demo")
+    parser.add_argument("--data-root", type=Path, help="default: data/synthetic")
     parser.add_argument("--restart", action="store_true", help="delete what earlier runs made")
-    return parser.parse_args()
+    parser.add_argument(
+        "--quick", action="store_true", help="few images and iterations: checks the steps, no score"
+    )
+    args = parser.parse_args()
+    suffix = "-quick" if args.quick else ""
+    args.work_dir = args.work_dir or Path(f"work_dirs/demo{suffix}")
+    args.data_root = args.data_root or Path(f"data/synthetic{suffix}")
+    return args
 
 
 def tool(name: str, *arguments: str | Path) -> list[str]:
@@ -43,31 +56,46 @@ def tool(name: str, *arguments: str | Path) -> list[str]:
     return [sys.executable, f"tools/{name}.py", *map(str, arguments)]
 
 
-def make_steps(data_root: Path, work_dir: Path) -> list[Step]:
+def make_steps(args: argparse.Namespace) -> list[Step]:
     """The steps of the demo."""
+    data_root, work_dir = args.data_root, args.work_dir
     config = Config.fromfile(CONFIG)
-    checkpoint = work_dir / "train" / f"iter_{config.train_cfg.max_iters}.pth"
+    iterations = QUICK_ITERATIONS if args.quick else config.train_cfg.max_iters
+    checkpoint = work_dir / "train" / f"iter_{iterations}.pth"
     results = work_dir / "test" / "results_nusc.json"
     pictures = work_dir / "pictures"
-    create = tool("create_synthetic_nuscenes", data_root, "--version", VERSION)
-    options = ["--root-path", data_root, "--version", VERSION, "--overwrite"]
+    data, version = ["--data-root", data_root], ["--version", VERSION]
+    size = QUICK_SIZE if args.quick else []
+    scale = ["--image-scale", str(IMAGE_SCALE)]
+    train = tool("train", CONFIG, *data, "--work-dir", work_dir / "train", "--resume")
+    if args.quick:
+        train += ["--cfg-options", f"train_cfg.max_iters={iterations}", *QUICK_OPTIONS]
     return [
         Step(
             "synthetic",
             "generate a synthetic nuScenes",
-            [*create, "--image-scale", str(IMAGE_SCALE)],
+            tool("create_synthetic_nuscenes", data_root, *version, *scale, *size),
             output=data_root,
         ),
         Step(
             "infos",
             "write its info files",
-            tool("create_data", "nuscenes", *options),
-            output=data_root / "nuscenes_infos_val.pkl",
+            tool("create_data", "nuscenes", "--root-path", data_root, *version),
+            output=data_root / "nuscenes_infos_val_mono.pkl",
+            show=r"^wrote |Error|create_data:",
         ),
         Step(
             "train",
             f"train {CONFIG}",
-            tool("train", CONFIG, "--work-dir", checkpoint.parent, "--resume"),
+            tool(
+                "train",
+                CONFIG,
+                *data,
+                "--work-dir",
+                work_dir / "train",
+                "--resume",
+                *(brief if args.quick else []),
+            ),
             output=checkpoint.parent,
             depends=config.pretty_text,
             resumable=True,
@@ -76,41 +104,62 @@ def make_steps(data_root: Path, work_dir: Path) -> list[Step]:
         Step(
             "test",
             "score it with the official evaluator",
-            tool("test", CONFIG, checkpoint, "--work-dir", results.parent),
+            tool("test", CONFIG, checkpoint, *data, "--work-dir", results.parent),
             output=results,
             show=TEST_LINES,
         ),
         Step(
             "pictures",
             "draw predictions and ground truth",
-            tool("visualize", data_root, results, "--version", VERSION, "--out-dir", pictures),
+            tool("visualize", results, "--dataroot", data_root, *version, "--out-dir", pictures),
             output=pictures,
         ),
     ]
+
+
+def forget(args: argparse.Namespace) -> None:
+    """Delete what earlier runs made; a data root that is not synthetic is left alone."""
+    shutil.rmtree(args.work_dir, ignore_errors=True)
+    if (args.data_root / "synthetic.json").is_file():
+        shutil.rmtree(args.data_root)
+
+
+def report(args: argparse.Namespace) -> None:
+    """Say what came out and where it is."""
+    summary = json.loads((args.work_dir / "test" / "metrics_summary.json").read_text())
+    errors = summary["tp_errors"].items()
+    listed = ", ".join(f"{ERROR_NAMES[name]} {value:.3f}" for name, value in errors)
+    say(f"  NDS {summary['nd_score']:.3f}, mAP {summary['mean_ap']:.3f}, {listed}")
+    say(f"  data set       {args.data_root}")
+    say(f"  checkpoint     {args.work_dir}/train")
+    say(f"  submission     {args.work_dir}/test/results_nusc.json")
+    say(f"  scores         {args.work_dir}/test/metrics_summary.json")
+    say(f"  pictures       {args.work_dir}/pictures")
+
+
+def stop(signum: int, frame: object) -> None:
+    """End like Ctrl-C does, so that the running step ends too."""
+    raise KeyboardInterrupt
 
 
 def main() -> int:
     """Run the demo."""
     args = parse_args()
     os.chdir(ROOT)
+    signal.signal(signal.SIGTERM, stop)
     if args.restart:
-        for folder in (args.work_dir, args.data_root):
-            shutil.rmtree(folder, ignore_errors=True)
+        forget(args)
     start = time.monotonic()
-    steps = make_steps(args.data_root, args.work_dir)
     try:
-        total = run_steps(steps, args.work_dir / "steps")
+        total = run_steps(make_steps(args), args.work_dir / "steps")
     except CommandFailed as error:
         say(f"\n{error}")
         return 1
     except KeyboardInterrupt:
-        say("\nStopped; `make demo` goes on from here.")
+        say("\nStopped; the next run goes on from here.")
         return 130
     say(f"\nDone in {clock(time.monotonic() - start)} (all steps together {clock(total)}).")
-    say(f"  data set      {args.data_root}")
-    say(f"  checkpoint    {args.work_dir}/train")
-    say(f"  results file  {args.work_dir}/test/results_nusc.json")
-    say(f"  pictures      {args.work_dir}/pictures")
+    report(args)
     return 0
 
 

@@ -24,6 +24,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of every run, named as in mmdet3d."""
     parser.add_argument("config", help="config file")
     parser.add_argument("--work-dir", help="folder for logs and results")
+    parser.add_argument("--data-root", help="folder of the data set, instead of the config's")
     parser.add_argument(
         "--cfg-options",
         nargs="+",
@@ -53,11 +54,24 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
+    if args.data_root is not None:
+        set_data_root(cfg, args.data_root)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get("work_dir") is None:
         cfg.work_dir = str(Path("work_dirs") / Path(args.config).stem)
     return cfg
+
+
+def set_data_root(cfg: Config, data_root: str) -> None:
+    """Let all data sets and evaluators of a config read another folder."""
+    for split in ("train", "val", "test"):
+        loader, evaluator = (cfg.get(f"{split}_{part}") for part in ("dataloader", "evaluator"))
+        if loader is not None:
+            loader.dataset.data_root = data_root
+        if evaluator is not None:
+            evaluator.data_root = data_root
+            evaluator.ann_file = str(Path(data_root) / Path(evaluator.ann_file).name)
 
 
 def build_runner(cfg: Config) -> Runner:

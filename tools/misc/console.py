@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 POLL_SECONDS = 0.5
 REPORT_SECONDS = 15  # between lines when the output is not a terminal
@@ -28,6 +30,24 @@ def clock(seconds: float) -> str:
 def say(text: str) -> None:
     """Print one line at once, also into a pipe."""
     print(text, flush=True)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[int]:
+    """Hold a file lock; another process that wants it waits and says so.
+
+    Yields:
+        The file descriptor of the lock. A child process that is given it holds the lock too, so
+        that work goes on being protected when its parent is killed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"  another process holds {path}; waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle.fileno()
 
 
 class StatusLine:

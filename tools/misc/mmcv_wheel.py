@@ -7,18 +7,15 @@ An interrupted build goes on where it stopped.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from misc.console import CommandFailed, clock, run_logged, say
+from misc.console import CommandFailed, clock, locked, run_logged, say
 
 BYTES_PER_JOB = 2 * 1024**3  # one compiler process on a file of mmcv
 PROBE = """
@@ -72,19 +69,6 @@ def check_compiler(target: Target) -> None:
         raise CommandFailed(
             f"no Python.h in {target.headers}: install the headers, e.g. `apt install python3-dev`"
         )
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a file lock, so that two clones never build the same wheel at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"  another process holds {path}; waiting for it")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def cached_wheel(folder: Path, version: str) -> Path | None:

@@ -13,8 +13,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from misc.console import CommandFailed, clock, say, tail
+from misc.console import CommandFailed, clock, locked, say, tail
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,11 @@ def run_steps(steps: Sequence[Step], folder: Path) -> float:
     Raises:
         CommandFailed: when a step fails, with the end of its output.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / "lock") as lock:
+        return _run_steps(steps, folder, lock)
+
+
+def _run_steps(steps: Sequence[Step], folder: Path, lock: int) -> float:
     key, total = "", 0.0
     for number, step in enumerate(steps, start=1):
         key = _digest(key, json.dumps(list(step.command)), step.depends)
@@ -64,11 +69,19 @@ def run_steps(steps: Sequence[Step], folder: Path) -> float:
             say(f"{heading}: done before in {clock(record['seconds'])}, reusing {step.output}")
             total += record["seconds"]
             continue
-        total += _run_anew(step, heading, folder, key, record)
+        total += _run_anew(step, heading, _Workplace(folder, lock), key, record)
     return total
 
 
-def _run_anew(step: Step, heading: str, folder: Path, key: str, record: dict) -> float:
+class _Workplace(NamedTuple):
+    """Folder of the records and the lock on it, which the commands inherit."""
+
+    folder: Path
+    lock: int
+
+
+def _run_anew(step: Step, heading: str, place: _Workplace, key: str, record: dict) -> float:
+    folder = place.folder
     before = record.get("spent", 0.0)
     goes_on = record.get("key") == key and step.resumable and step.output.exists()
     if not goes_on:
@@ -79,7 +92,7 @@ def _run_anew(step: Step, heading: str, folder: Path, key: str, record: dict) ->
     start = time.monotonic()
     try:
         _write_record(folder, step, key=key, spent=before)
-        _run(step, folder / f"{step.name}.log")
+        _run(step, place)
     finally:
         seconds = before + time.monotonic() - start
         _write_record(folder, step, key=key, spent=seconds)
@@ -90,16 +103,20 @@ def _run_anew(step: Step, heading: str, folder: Path, key: str, record: dict) ->
     return seconds
 
 
-def _run(step: Step, log: Path) -> None:
+def _run(step: Step, place: _Workplace) -> None:
     """Run the command; its whole output goes to a log when only part of it is shown."""
     if step.show is None:
-        if subprocess.run(step.command).returncode != 0:
+        if subprocess.run(step.command, pass_fds=[place.lock]).returncode != 0:
             raise CommandFailed(f"{step.title} failed; the reason is above")
         return
-    pattern = re.compile(step.show)
+    pattern, log = re.compile(step.show), place.folder / f"{step.name}.log"
     with log.open("w") as sink:
         process = subprocess.Popen(
-            step.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            step.command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            pass_fds=[place.lock],
         )
         try:
             for line in process.stdout:
