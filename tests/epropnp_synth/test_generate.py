@@ -9,6 +9,7 @@ from nuscenes.utils import splits
 
 from epropnp_synth.generate import Settings, generate
 from epropnp_synth.splits import choose_scene_names, official_splits
+from epropnp_synth.staging import is_finished, staged
 
 TINY = Settings("v1.0-mini", scenes=2, samples_per_scene=2, image_scale=0.05, seed=7)
 
@@ -19,32 +20,32 @@ def digest(root):
     return {str(p.relative_to(root)): hashlib.md5(p.read_bytes()).hexdigest() for p in files}
 
 
-def test_result_depends_on_the_seed_but_not_on_the_workers(tmp_path):
-    for name, settings, workers in (
-        ("a", TINY, 1),
-        ("b", TINY, 2),
-        ("c", replace(TINY, seed=8), 1),
-    ):
-        assert generate(tmp_path / name, settings, workers)
-    assert digest(tmp_path / "a") == digest(tmp_path / "b")
-    assert digest(tmp_path / "a") != digest(tmp_path / "c")
-
-
-def test_a_scene_looks_the_same_whatever_others_exist(tmp_path):
-    generate(tmp_path / "two", TINY, 1)
-    generate(tmp_path / "three", replace(TINY, scenes=3), 1)
-    two, three = digest(tmp_path / "two"), digest(tmp_path / "three")
-    images = [name for name in two if name.endswith(".jpg")]
-    assert len(images) == 2 * 2 * 6
-    assert all(two[name] == three[name] for name in images)
-
-
-def test_finished_set_is_reused_and_other_settings_are_refused(tmp_path):
-    out = tmp_path / "set"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The tiny set, made by one worker."""
+    out = tmp_path_factory.mktemp("synthetic") / "set"
     assert generate(out, TINY, 1)
-    assert not generate(out, TINY, 2)
+    return out
+
+
+def test_result_does_not_depend_on_the_workers(made, tmp_path):
+    generate(tmp_path / "set", TINY, 2)
+    assert digest(tmp_path / "set") == digest(made)
+
+
+def test_seed_changes_every_image_but_other_scenes_change_none(made, tmp_path):
+    generate(tmp_path / "seed", replace(TINY, seed=8), 1)
+    generate(tmp_path / "more", replace(TINY, scenes=3), 1)
+    base, seed, more = (digest(path) for path in (made, tmp_path / "seed", tmp_path / "more"))
+    images = [name for name in base if name.endswith(".jpg")]
+    assert len(images) == 2 * 2 * 6
+    assert all(base[name] == more[name] != seed[name] for name in images)
+
+
+def test_finished_set_is_reused_and_other_settings_are_refused(made):
+    assert not generate(made, TINY, 2)
     with pytest.raises(FileExistsError, match="seed: there 7, asked 8"):
-        generate(out, replace(TINY, seed=8), 1)
+        generate(made, replace(TINY, seed=8), 1)
 
 
 def test_foreign_folder_is_left_alone(tmp_path):
@@ -54,16 +55,20 @@ def test_foreign_folder_is_left_alone(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
-def test_interrupted_run_leaves_no_result(tmp_path, monkeypatch):
-    def fail(*_):
-        raise KeyboardInterrupt
+def test_interrupted_run_leaves_no_result_and_the_next_one_starts_anew(tmp_path):
+    out = tmp_path / "set"
 
-    monkeypatch.setattr("epropnp_synth.generate.write_tables", fail)
+    def interrupted():
+        with staged(out, {"seed": 1}) as folder:
+            (folder / "half.jpg").write_text("half")
+            raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-        generate(tmp_path / "set", TINY, 1)
-    assert not (tmp_path / "set").exists()
-    monkeypatch.undo()
-    assert generate(tmp_path / "set", TINY, 1)
+        interrupted()
+    assert not out.exists()
+    with staged(out, {"seed": 1}) as folder:
+        assert not list(folder.iterdir())
+    assert is_finished(out, {"seed": 1})
 
 
 def test_test_version_has_no_annotations(tmp_path):
