@@ -1,6 +1,7 @@
 """Crops of a generated BOP data set: contents, targets, selection, detections, random state."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -15,11 +16,10 @@ from epropnp_6dof.models.rotations import quaternion_to_matrix
 from epropnp_6dof.models.structures import stack_crops
 
 
-def pipeline(root, train=True, geometry="continuous", models="models", cache=None):
+def pipeline(train=True, geometry="continuous", cache=None):
     steps = [dict(type="LoadBOPImage")]
     if train:
-        models_dir = str(root / models)
-        steps.append(dict(type="LoadObjectCoordinates", models_dir=models_dir, cache_dir=cache))
+        steps.append(dict(type="LoadObjectCoordinates", cache_dir=cache))
     steps.append(
         dict(type="CropObject", input_size=64, output_size=32, train=train, geometry=geometry)
     )
@@ -33,7 +33,7 @@ def build(root, split="train", train=True, steps=None, **options):
             _scope_="mmdet3d",
             data_root=str(root),
             split=split,
-            pipeline=steps or pipeline(root, train),
+            pipeline=steps or pipeline(train),
             test_mode=not train,
             **options,
         )
@@ -66,7 +66,7 @@ def test_targets_project_to_their_cells(bop_root):
 
 def test_published_geometry_keeps_its_offset(bop_root):
     torch.manual_seed(0)
-    steps = pipeline(bop_root, geometry="published")
+    steps = pipeline(geometry="published")
     errors = []
     for item in build(bop_root, steps=steps):
         error, mask = reprojection_error(item["data_samples"])
@@ -91,13 +91,27 @@ def test_crop_shows_the_object_where_the_mask_says(bop_root):
     assert different.sum() <= 2
 
 
-def test_object_without_mesh_trains_without_targets(bop_root, tmp_path):
-    (tmp_path / "models").mkdir()
-    steps = pipeline(tmp_path)
-    sample = build(bop_root, steps=steps)[0]["data_samples"]
+def test_object_without_mesh_trains_without_targets(bop_root):
+    bare = bop_root / "models_bare"
+    bare.mkdir()
+    shutil.copy(bop_root / "models" / "models_info.json", bare)
+    sample = build(bop_root, models_dir="models_bare")[0]["data_samples"]
     assert float(sample.crop.mask_gt.abs().sum()) == 0
     assert sample.crop.poses_gt.shape == (7,)
     assert float(sample.crop.coord_scale.min()) > 0.02
+
+
+def test_rendered_targets_are_kept_below_the_data_root(bop_root):
+    steps = pipeline(cache="coordinates")
+    torch.manual_seed(0)
+    first = build(bop_root, steps=steps)[3]
+    stored = sorted((bop_root / "coordinates").rglob("*.npz"))
+    relative = [str(path.relative_to(bop_root / "coordinates")) for path in stored]
+    assert relative == ["train/000001/000001_000000.npz"]
+    torch.manual_seed(0)
+    again = build(bop_root, steps=steps)[3]
+    one, two = (item["data_samples"].crop.noc_gt for item in (first, again))
+    torch.testing.assert_close(one, two, rtol=0, atol=1e-4)
 
 
 def test_selection_by_object_visibility_images_and_count(bop_root):
@@ -139,7 +153,7 @@ def test_background_changes_outside_the_object_only(bop_root, tmp_path):
     cv2.imwrite(str(tmp_path / "pink.png"), np.full((50, 400, 3), (255, 0, 255), np.uint8))
     steps = [
         dict(type="LoadBOPImage"),
-        dict(type="LoadObjectCoordinates", models_dir=str(bop_root / "models")),
+        dict(type="LoadObjectCoordinates"),
         dict(type="ReplaceBackground", folder=str(tmp_path), prob=1.0),
     ]
     steps = [*steps, dict(type="CropObject", input_size=64, output_size=64)]

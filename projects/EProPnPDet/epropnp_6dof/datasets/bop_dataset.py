@@ -22,7 +22,7 @@ class BOPDataset(BaseDataset):
         split: folder below it that holds the scenes, for example ``train_pbr``.
         pipeline: transforms.
         selection: fields of `InstanceFilter`.
-        models_dir: folder with ``models_info.json`` below ``data_root``.
+        models_dir: folder below ``data_root`` with ``models_info.json`` and the meshes, if any.
         detections: BOP or COCO detection file below ``data_root``; None crops annotated boxes.
         targets: BOP target list below ``data_root``: of each object only as many detections as it
             asks for are kept, the best ones.
@@ -119,8 +119,8 @@ class BOPDataset(BaseDataset):
             kept += [c for c in candidates if c.obj_id == obj_id][:count]
         return kept
 
-    @staticmethod
     def _entry(
+        self,
         image: SceneImage,
         obj_id: int,
         box: tuple[float, ...],
@@ -139,6 +139,8 @@ class BOPDataset(BaseDataset):
             obj_id=obj_id,
             box=tuple(box),
             score=score,
+            data_root=str(self.data_root),
+            models_dir=self.models_dir,
             cam_mat=image.cam_mat,
             coord_scale=models[obj_id].coord_scale,
         )

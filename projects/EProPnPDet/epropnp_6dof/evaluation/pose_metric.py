@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
@@ -17,6 +18,8 @@ from ..metrics.pose_error import RigidPose
 from ..models.rotations import quaternion_to_matrix
 from .bop_evaluation import Evaluation, Truth, evaluate_estimates
 from .report import format_table
+
+RESULT_NAME = "results_bop.csv"
 
 
 @METRICS.register_module()
@@ -32,7 +35,8 @@ class BOPPoseMetric(BaseMetric):
         selection: the data set's own selection; which annotations count.
         models_dir: folder below ``data_root`` with meshes for the errors.
         targets: BOP target list below ``data_root``; None counts all selected annotations.
-        result_file: path of a BOP result CSV to write.
+        out_dir: folder for ``results_bop.csv``, the BOP result file; None writes none.
+        format_only: write the result file, compute no scores.
         prefix: of the logged names.
     """
 
@@ -45,7 +49,8 @@ class BOPPoseMetric(BaseMetric):
         selection: dict | None = None,
         models_dir: str = "models_eval",
         targets: str | None = None,
-        result_file: str | None = None,
+        out_dir: str | None = None,
+        format_only: bool = False,
         prefix: str | None = None,
     ) -> None:
         super().__init__(prefix=prefix)
@@ -54,25 +59,32 @@ class BOPPoseMetric(BaseMetric):
         self.selection = InstanceFilter(**(selection or {}))
         self.models_dir = models_dir
         self.targets = targets
-        self.result_file = result_file
+        self.out_dir = out_dir
+        self.format_only = format_only
 
     def process(self, data_batch: dict, data_samples: list[dict]) -> None:
         """Keep the valid poses of a batch."""
         for sample in data_samples:
             if bool(sample["pred_valid"]):
-                pose = sample["pred_pose"].detach().cpu().double()
                 self.results.append(
-                    PoseEstimate(
-                        sample["scene_id"],
-                        sample["im_id"],
-                        sample["obj_id"],
-                        float(sample["score"]),
-                        RigidPose(quaternion_to_matrix(pose[3:]).numpy(), pose[:3].numpy()),
+                    dict(
+                        scene_id=sample["scene_id"],
+                        im_id=sample["im_id"],
+                        obj_id=sample["obj_id"],
+                        score=float(sample["score"]),
+                        pose=sample["pred_pose"].detach().cpu().double().tolist(),
                     )
                 )
 
-    def compute_metrics(self, results: list[PoseEstimate]) -> dict[str, float]:
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Errors of all targets, logged as a table; writes the result file."""
+        estimates = [
+            PoseEstimate(**result | dict(pose=_rigid_pose(result["pose"]))) for result in results
+        ]
+        if self.out_dir is not None:
+            write_results(Path(self.out_dir) / RESULT_NAME, estimates)
+        if self.format_only:
+            return {}
         truths = self.load_truths()
         models = self.load_models({truth.obj_id for truth in truths})
         targets = None
@@ -80,13 +92,11 @@ class BOPPoseMetric(BaseMetric):
             targets = read_targets(self.data_root / self.targets)
             evaluated = {truth.key for truth in truths}
             targets = {key: count for key, count in targets.items() if key in evaluated}
-        evaluation = evaluate_estimates(results, truths, models, targets)
+        evaluation = evaluate_estimates(estimates, truths, models, targets)
         table = accuracy_table(evaluation.errors)
         MMLogger.get_current_instance().info(
             "Accuracy in percent per object\n" + format_table(table)
         )
-        if self.result_file is not None:
-            write_results(Path(self.result_file), results)
         return mean_row(table) | bop_scores(evaluation)
 
     def load_truths(self) -> list[Truth]:
@@ -132,6 +142,11 @@ def bop_scores(evaluation: Evaluation) -> dict[str, float]:
         "AP_MSPD": evaluation.precision_mspd.mean,
     }
     return {name: 100 * float(np.float64(value)) for name, value in scores.items()}
+
+
+def _rigid_pose(pose: list[float]) -> RigidPose:
+    vector = torch.tensor(pose, dtype=torch.float64)
+    return RigidPose(quaternion_to_matrix(vector[3:]).numpy(), vector[:3].numpy())
 
 
 def _image_width(path: Path) -> int:

@@ -36,31 +36,27 @@ class LoadObjectCoordinates(BaseTransform):
     ``object_mask`` is the visible silhouette, or None if neither mask nor mesh exists.
 
     Args:
-        models_dir: folder with the meshes.
-        cache_dir: where rendered maps are kept, None to render every time.
+        cache_dir: where rendered maps are kept, below the data set's folder unless absolute; None
+            to render every time.
         pixel_center: coordinate of the first pixel's centre in the convention of the data set's
             intrinsics, 0 in BOP.
     """
 
-    def __init__(
-        self, models_dir: str, cache_dir: str | None = None, pixel_center: float = 0.0
-    ) -> None:
-        self.maps = CoordinateCache(
-            Path(models_dir), None if cache_dir is None else Path(cache_dir), pixel_center
-        )
+    def __init__(self, cache_dir: str | None = None, pixel_center: float = 0.0) -> None:
+        self.cache_dir = cache_dir
+        self.pixel_center = pixel_center
 
     def transform(self, results: dict) -> dict:
         """Add targets to a crop with an image."""
         shape = results["image"].shape[:2]
         visible = self._visible_mask(results, shape)
         coords, rendered = np.zeros((*shape, 3), np.float32), None
-        if self.maps.has_mesh(results["obj_id"]):
+        maps = self._maps(results)
+        if maps.has_mesh(results["obj_id"]):
             image_path = Path(results["img_path"])
             scene = image_path.parent.parent
             name = f"{scene.parent.name}/{scene.name}/{image_path.stem}_{results['gt_index']:06d}"
-            found = self.maps.get(
-                name, results["obj_id"], results["pose"], results["cam_mat"], shape
-            )
+            found = maps.get(name, results["obj_id"], results["pose"], results["cam_mat"], shape)
             coords, rendered = found.paste(shape)
         masks = [mask for mask in (visible, rendered) if mask is not None]
         results["coords"] = coords
@@ -68,6 +64,11 @@ class LoadObjectCoordinates(BaseTransform):
         no_target = np.zeros(shape, dtype=bool)
         results["coords_mask"] = no_target if rendered is None else results["object_mask"]
         return results
+
+    def _maps(self, results: dict) -> CoordinateCache:
+        root = Path(results["data_root"])
+        cache_dir = None if self.cache_dir is None else root / self.cache_dir
+        return CoordinateCache(root / results["models_dir"], cache_dir, self.pixel_center)
 
     @staticmethod
     def _visible_mask(results: dict, shape: tuple[int, int]) -> np.ndarray | None:

@@ -1,0 +1,13 @@
+# python tools/test.py configs/epropnp_6dof/epropnp-6dof-v2_r34_lm_published-weights.py CHECKPOINT
+# Evaluation as published, for converted published checkpoints of version 2: integer crop windows,
+# three undamped Gauss-Newton steps after EPnP. Published: see the training configs.
+_base_ = ["./epropnp-6dof-v2_r34_lm_coord-cdpn-init.py"]
+load_from = None
+model = dict(solver=dict(fast_mode=True, pnp=dict(lm_iterations=3, published=True)))
+test_pipeline = [
+    dict(type="LoadBOPImage"),
+    dict(type="CropObject", geometry="published"),
+    dict(type="PackPoseInputs"),
+]
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
