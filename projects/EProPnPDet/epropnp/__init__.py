@@ -21,6 +21,7 @@ from epropnp.layer import EProPnP4DoF, EProPnP6DoF, MonteCarloResult
 from epropnp.levenberg_marquardt import Solution, TrustRegion, levenberg_marquardt
 from epropnp.losses import MonteCarloPoseLoss, monte_carlo_pose_loss
 from epropnp.manifolds import QuatPose, YawPose
+from epropnp.posterior import PoseDistribution, pose_distribution
 from epropnp.solvers import LMSolver, PnPSolution
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "PerspectiveCamera",
     "PnPSolution",
     "PoseCost",
+    "PoseDistribution",
     "PoseSamples",
     "QuatPose",
     "RSLMSolver",
@@ -48,4 +50,5 @@ __all__ = [
     "gauss_newton_step",
     "levenberg_marquardt",
     "monte_carlo_pose_loss",
+    "pose_distribution",
 ]
