@@ -15,7 +15,7 @@ from nuscenes.utils.data_classes import LidarPointCloud
 from nuscenes.utils.geometry_utils import points_in_box
 from PIL import Image
 
-from epropnp_synth.generate import _world
+from epropnp_synth.generate import scene_world
 from epropnp_synth.tables import TABLE_NAMES
 from synth_fixtures import tiny_nuscenes  # noqa: F401 -- a fixture
 
@@ -79,7 +79,7 @@ def test_velocity_is_the_difference_of_simulated_positions(nusc, tiny_nuscenes):
     seed = json.loads((tiny_nuscenes / "made_with.json").read_text())["seed"]
     moving = 0
     for scene in nusc.scene:
-        world = _world(seed, scene["name"], 0.5 * scene["nbr_samples"])
+        world = scene_world(seed, scene["name"], 0.5 * scene["nbr_samples"])
         origins = {}
         for actor in world.actors:
             position = np.asarray(actor.pose_at(0.0).translation)

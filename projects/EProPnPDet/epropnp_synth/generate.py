@@ -68,18 +68,18 @@ def generate(out: Path, settings: Settings, workers: int) -> bool:
         raise ValueError("samples per scene and workers must be at least 1")
     names = choose_scene_names(settings.version, settings.scenes)
     nuscenes_cameras(settings.image_scale)  # refuses a bad scale before any work
+    out = Path(out)
     wanted = {"generator": GENERATOR, **asdict(settings)}
     if is_finished(out, wanted):
         return False
     with staged(out, wanted) as root:
-        make_folders(root)
+        _make_folders(root)
         scenes = _record_scenes(root, settings, names, workers)
         write_tables(root, settings.version, scenes)
     return True
 
 
-def make_folders(root: Path) -> None:
-    """Folders that every nuScenes data root has."""
+def _make_folders(root: Path) -> None:
     for channel in (*CAMERA_CHANNELS, LIDAR_CHANNEL):
         (root / "samples" / channel).mkdir(parents=True)
     for name in ("sweeps", "maps"):
@@ -108,7 +108,7 @@ def _record_scenes(root: Path, settings: Settings, names: list[str], workers: in
     keyframes = list(progress)
     scenes = []
     for position, name in enumerate(names):
-        world = _world(settings.seed, name, settings.duration)
+        world = scene_world(settings.seed, name, settings.duration)
         log = _log(name)
         write_map_mask(root / log.map_file, world.road)
         first = position * settings.samples_per_scene
@@ -136,16 +136,17 @@ def _record(job: _Job) -> Keyframe:
         annotated=settings.annotated,
         seed=(settings.seed, number),
     )
-    return recorder.record(_world(settings.seed, job.scene, settings.duration), job.index)
+    return recorder.record(scene_world(settings.seed, job.scene, settings.duration), job.index)
 
 
 def _scene_number(name: str) -> int:
-    """Digits of an official scene name; they choose the world, whatever other scenes exist."""
+    """Digits of an official scene name."""
     return int(name.split("-")[1])
 
 
 @lru_cache(maxsize=2)
-def _world(seed: int, scene: str, duration: float) -> World:
+def scene_world(seed: int, scene: str, duration: float) -> World:
+    """World of an official scene name; it does not depend on which others exist."""
     return build_world(seed, _scene_number(scene), duration)
 
 

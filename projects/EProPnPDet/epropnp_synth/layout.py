@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .factory import ActorFactory
 from .geometry import footprint_corners, footprints_overlap
 from .motion import Still
 from .road import FURNITURE, PARKING, YARD, Road
 
-ALONG, ACROSS, ANY = "along", "across", "any"
+ALONG, ANY = "along", "any"
+ATTEMPTS = 12  # random places tried for each object
+NEAR = 16.0  # metres; footprints with farther centres cannot overlap
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Zone:
 
     Attributes:
         band: nearest and farthest distance from the centre line.
-        yaw: ALONG the road, ACROSS it, or ANY.
+        yaw: ALONG the road, or ANY.
         density: objects of each (class, posture) per 100 m and side.
         gap: metres kept free around each object.
     """
@@ -52,42 +55,58 @@ ZONES = (
 )  # fmt: skip
 
 
+class OccupiedGround:
+    """Footprints of what already stands somewhere."""
+
+    def __init__(self):
+        self._taken: list[tuple[float, float, NDArray]] = []
+
+    def claim(self, x: float, y: float, corners: NDArray) -> bool:
+        """Take a footprint (4, 2) centred at (x, y) if it is free; say whether it was."""
+        near = (c for u, v, c in self._taken if abs(u - x) < NEAR and abs(v - y) < NEAR)
+        if any(footprints_overlap(corners, other) for other in near):
+            return False
+        self._taken.append((x, y, corners))
+        return True
+
+
 def place_static(road: Road, factory: ActorFactory) -> None:
     """Fill the zones on both sides of the road, the largest objects of a zone first."""
-    taken: list[tuple[float, float, np.ndarray]] = []
+    ground = OccupiedGround()
     for zone in ZONES:
         for (class_name, posture), density in zone.density.items():
             for side in (-1, 1):
                 for _ in range(factory.rng.poisson(density * road.length / 100)):
-                    _place_one(road, factory, zone, class_name, posture, side, taken)
+                    size = factory.draw(class_name, posture)
+                    place = _find_place(road, zone, side, size, ground, factory.rng)
+                    if place is not None:
+                        factory.add(class_name, posture, size, place)
 
 
-def _place_one(road, factory, zone: Zone, class_name: str, posture: str, side: int, taken) -> None:
-    """Try some random places; give up when all overlap something."""
-    rng = factory.rng
-    size = factory.draw(class_name, posture)
-    for _ in range(12):
+def _find_place(
+    road: Road,
+    zone: Zone,
+    side: int,
+    size: tuple[float, float, float],
+    ground: OccupiedGround,
+    rng: np.random.Generator,
+) -> Still | None:
+    """Try some random places within the zone; None when all overlap something."""
+    for _ in range(ATTEMPTS):
         station, offset = rng.uniform(0, road.length), side * rng.uniform(*zone.band)
-        turn = _draw_turn(zone.yaw, class_name, side, rng)
         x, y, heading = road.locate(station, offset)
-        corners = footprint_corners(
-            x, y, heading + turn, size[0] + 2 * zone.gap, size[1] + 2 * zone.gap
-        )
+        yaw = heading + _draw_turn(zone.yaw, side, rng)
+        grown = np.asarray(size[:2]) + 2 * zone.gap
+        corners = footprint_corners(x, y, yaw, *grown)
         across = np.abs(road.coordinates(corners)[1])
-        if across.min() < zone.band[0] - 0.5 or across.max() > zone.band[1] + 0.8:
-            continue
-        near = (c for u, v, c in taken if abs(u - x) < 16 and abs(v - y) < 16)
-        if any(footprints_overlap(corners, other) for other in near):
-            continue
-        taken.append((x, y, corners))
-        factory.add(class_name, posture, size, Still(x, y, float(heading + turn)))
-        return
+        within = across.min() >= zone.band[0] - 0.5 and across.max() <= zone.band[1] + 0.8
+        if within and ground.claim(x, y, corners):
+            return Still(x, y, float(yaw))
+    return None
 
 
-def _draw_turn(mode: str, class_name: str, side: int, rng: np.random.Generator) -> float:
-    along = 0.0 if side < 0 else np.pi
+def _draw_turn(mode: str, side: int, rng: np.random.Generator) -> float:
+    """Yaw relative to the road; vehicles along it face the way their side's traffic goes."""
     if mode == ANY:
         return float(rng.uniform(-np.pi, np.pi))
-    if class_name == "barrier" or mode == ACROSS:
-        along += np.pi / 2
-    return float(along + rng.normal(0, 0.04))
+    return float((0.0 if side < 0 else np.pi) + rng.normal(0, 0.04))

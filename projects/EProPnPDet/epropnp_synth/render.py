@@ -27,7 +27,7 @@ def render_image(
     origin = ego_to_local.apply(np.asarray(mount.translation))
 
     def colors_at(pixels: NDArray) -> NDArray:
-        linear, _ = shade(snapshot, origin, camera.rays(pixels) @ rotation.T)
+        linear = shade(snapshot, origin, camera.rays(pixels) @ rotation.T)
         return _display(linear, snapshot.world.light.exposure)
 
     width, height = camera.size

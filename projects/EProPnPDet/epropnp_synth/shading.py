@@ -15,7 +15,7 @@ from .snapshot import GROUND, Snapshot
 SHADOW_RANGE = 90.0  # metres; farther shadows are too small to see
 
 
-def shade(snapshot: Snapshot, origin: NDArray, directions: NDArray) -> tuple[NDArray, Hits]:
+def shade(snapshot: Snapshot, origin: NDArray, directions: NDArray) -> NDArray:
     """Linear RGB (R, 3) of rays from one origin (3,) along unit directions (R, 3)."""
     hits = snapshot.caster.first_hit(origin, directions)
     light = snapshot.world.light
@@ -26,7 +26,7 @@ def shade(snapshot: Snapshot, origin: NDArray, directions: NDArray) -> tuple[NDA
     color[seen] = _shade_surfaces(
         snapshot, origin, directions[seen], Hits(*(h[seen] for h in hits))
     )
-    return color, hits
+    return color
 
 
 def _shade_surfaces(snapshot: Snapshot, origin: NDArray, rays: NDArray, hits: Hits) -> NDArray:
