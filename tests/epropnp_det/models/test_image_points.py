@@ -60,15 +60,15 @@ def test_mirror_image_has_the_mirrored_ramp(geometry, ramp, symmetric):
 
 
 @pytest.mark.parametrize("stride", [4, 8])
-def test_raster_points_are_analytic_ones_half_a_pixel_off_and_saturated(geometry, stride):
+def test_raster_points_are_analytic_ones_that_saturate(geometry, stride):
     locations, img_inds = grid(), torch.tensor([0, 1])
     x2d, mask = RasterImagePoints(stride)(locations, img_inds, as_double(geometry))
     analytic, ramp = AnalyticImagePoints(stride)(locations, img_inds, as_double(geometry))
-    half = (stride - 1) / 2
+    half = stride / 2
     low = torch.tensor([half, 16 + half]).double()
-    high = torch.tensor([127 - half, 79 - half]).double()
+    high = torch.tensor([128 - half, 80 - half]).double()
     inside_rows = locations[..., 0].lt(128 - stride) & locations[..., 0].gt(0)
-    expected = torch.minimum(torch.maximum(analytic - 0.5, low), high)
+    expected = torch.minimum(torch.maximum(analytic, low), high)
     torch.testing.assert_close(x2d[inside_rows], expected[inside_rows])
     torch.testing.assert_close(mask, ramp)
 

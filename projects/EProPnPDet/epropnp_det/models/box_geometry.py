@@ -33,7 +33,6 @@ def project_boxes(
     near_plane: str = "clip",
     z_near: float = 0.1,
     min_size: float = 4.0,
-    pixel_shift: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """2D boxes that enclose the visible parts of 3D boxes.
 
@@ -45,7 +44,6 @@ def project_boxes(
             corner to only one of its cuts, as the published code does.
         z_near: depth of the near plane, metres.
         min_size: smallest width and height of a valid 2D box, pixels.
-        pixel_shift: added to the pixels; 0.5 for intrinsics that count pixel centres by integers.
 
     Returns:
         (M, 4) boxes x1, y1, x2, y2 limited to the image, and a mask (M,) of valid ones. A box that
@@ -55,7 +53,7 @@ def project_boxes(
     points, visible = _CUTS[near_plane](corners, z_near)
     projected = points @ cam_intrinsics.mT
     depth = projected[..., 2:].clamp(min=z_near)
-    pixels = projected[..., :2] / depth + pixel_shift
+    pixels = projected[..., :2] / depth
     infinity = torch.full_like(pixels, torch.inf)
     lowest = torch.where(visible[..., None], pixels, infinity).amin(dim=1)
     highest = torch.where(visible[..., None], pixels, -infinity).amax(dim=1)

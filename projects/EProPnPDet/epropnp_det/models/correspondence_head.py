@@ -138,6 +138,7 @@ class CorrespondenceHead(BaseModule):
         if self.detach_positions:
             x2d = x2d.detach()
         seen = mirror_axis(x2d, flips, axis=0)
-        centered = seen - seen.mean(dim=1, keepdim=True)
-        variance = centered.square().sum(dim=1, keepdim=True) / (seen.shape[1] - 1)
-        return centered / variance.clamp(min=1.0).sqrt()
+        if len(seen) == 0:  # torch warns about the deviation of nothing
+            return seen
+        std, mean = torch.std_mean(seen, dim=1, keepdim=True)
+        return (seen - mean) / std.clamp(min=1.0)

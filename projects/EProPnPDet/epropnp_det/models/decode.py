@@ -69,7 +69,6 @@ def make_candidates(
         geometry.ori_shapes[proposals.img_inds],
         near_plane=settings.near_plane,
         min_size=settings.min_box_size,
-        pixel_shift=settings.pixel_shift,
     )
     scores = proposals.cls_probs * estimates.scores
     return Candidates(boxes, bboxes, scores, visible & estimates.valid)

@@ -10,7 +10,10 @@ from .structures import BatchGeometry
 
 
 def batch_geometry(
-    metainfos: Sequence[dict], pad_shape: tuple[int, int], device: torch.device | str
+    metainfos: Sequence[dict],
+    pad_shape: tuple[int, int],
+    device: torch.device | str,
+    principal_point_shift: float = 0.0,
 ) -> BatchGeometry:
     """Collect the geometry of a batch from the metainfos of its data samples.
 
@@ -23,6 +26,8 @@ def batch_geometry(
             they differ from no augmentation, ``img_transform``, ``ori_shape`` and ``flip``.
         pad_shape: (height, width) of the padded batch.
         device: where the tensors go.
+        principal_point_shift: pixels added to the principal points; 0.5 reads intrinsics as if
+            they counted pixel centres by integers.
 
     Raises:
         KeyError: when a data sample has no camera matrix.
@@ -31,8 +36,10 @@ def batch_geometry(
     def stack(values: list) -> Tensor:
         return torch.as_tensor(np.stack(values), dtype=torch.float32, device=device)
 
+    cam_intrinsics = np.stack([_intrinsics(meta) for meta in metainfos])
+    cam_intrinsics[:, :2, 2] += principal_point_shift
     return BatchGeometry(
-        cam_intrinsics=stack([_intrinsics(meta) for meta in metainfos]),
+        cam_intrinsics=stack(cam_intrinsics),
         img_transforms=stack(
             [_to_array(meta.get("img_transform", np.eye(3))) for meta in metainfos]
         ),

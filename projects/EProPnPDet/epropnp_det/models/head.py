@@ -30,11 +30,13 @@ class DeformPnPHead(BaseModule):
         correspondence_head: 3D points and weights (:class:`CorrespondenceHead`).
         pose_solver: camera, cost and PnP layer (:class:`PoseSolver`).
         criterion: targets, auxiliary modules and losses; a head without it cannot be trained.
+        principal_point_shift: pixels added to the principal points of all cameras. v1 counted
+            pixel centres by integers but read the intrinsics as they are; 0.5 reproduces that.
         train_cfg: unused, part of mmdet3d's interface.
         test_cfg: fields of :class:`InferenceSettings`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per stage
         self,
         detector: dict,
         dense_features: dict,
@@ -44,6 +46,7 @@ class DeformPnPHead(BaseModule):
         correspondence_head: dict,
         pose_solver: dict,
         criterion: dict | None = None,
+        principal_point_shift: float = 0.0,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
     ) -> None:
@@ -56,6 +59,7 @@ class DeformPnPHead(BaseModule):
         self.correspondence_head = MODELS.build(correspondence_head)
         self.pose_solver = MODELS.build(pose_solver)
         self.criterion = None if criterion is None else MODELS.build(criterion)
+        self.principal_point_shift = principal_point_shift
         self.test_settings = InferenceSettings(**(test_cfg or {}))
 
     def forward(self, feats: tuple[Tensor, ...], geometry: BatchGeometry) -> DenseOutputs:
@@ -171,4 +175,6 @@ class DeformPnPHead(BaseModule):
         """Geometry of a batch on the device of its features."""
         metainfos = [sample.metainfo for sample in batch_data_samples]
         pad_shape = metainfos[0].get("batch_input_shape", metainfos[0]["pad_shape"])
-        return batch_geometry(metainfos, tuple(pad_shape[:2]), feats[0].device)
+        return batch_geometry(
+            metainfos, tuple(pad_shape[:2]), feats[0].device, self.principal_point_shift
+        )

@@ -61,8 +61,7 @@ class AnalyticImagePoints(nn.Module):
 class RasterImagePoints(nn.Module):
     """Interpolate maps of pixel coordinates and of validity (v1 checkpoints).
 
-    Coordinates count pixels by integers (the centre of the top-left pixel is (0, 0)) and saturate
-    half a cell inside the border, beyond which offsets get no gradient.
+    Coordinates saturate half a cell inside the border, beyond which offsets get no gradient.
 
     Args:
         stride: cell size of the maps, aug pixels.
@@ -99,7 +98,7 @@ class RasterImagePoints(nn.Module):
         sizes = like.flip(-1)[:, None]
         validity = (pixels < sizes).all(dim=-1).to(like.dtype)
         inside = torch.minimum(pixels[None], sizes - 0.5)
-        coordinates = to_original_pixels(inside, geometry.img_transforms) - 0.5
+        coordinates = to_original_pixels(inside, geometry.img_transforms)
         return (
             F.avg_pool2d(coordinates.mT.unflatten(-1, geometry.pad_shape), self.stride),
             F.avg_pool2d(validity[:, None].unflatten(-1, geometry.pad_shape), self.stride),

@@ -21,7 +21,6 @@ class InferenceSettings:
         with_pose_cov: return pose covariances.
         near_plane: "clip", or (published) "published" 2D boxes of objects that reach behind the
             camera.
-        pixel_shift: 0.5 when intrinsics count pixel centres by integers (v1), else 0.
         min_box_size: smallest width and height of a detection in the image, original pixels.
         nms_iou_2d: largest overlap in the image of two detections of one class.
         nms_iou_bev: largest overlap from above of two detections of one class.
@@ -38,7 +37,6 @@ class InferenceSettings:
     mc_scoring_ratio: float = 0.0
     with_pose_cov: bool = False
     near_plane: str = "clip"
-    pixel_shift: float = 0.0
     min_box_size: float = 4.0
     nms_iou_2d: float = 0.8
     nms_iou_bev: float = 0.25

@@ -25,6 +25,8 @@ class AuxiliaryLosses(BaseModule):
         loss_proj: config of the reprojection loss, with predicted deviations.
         loss_regr: config of the regression at lidar returns on objects; None without it.
         depth: config of :class:`LidarDepthHead`; None without it.
+        regr_unit: errors of the regression are relative to the "mean" of the dimensions, or to
+            the largest, "max" (v1).
     """
 
     def __init__(
@@ -35,8 +37,12 @@ class AuxiliaryLosses(BaseModule):
         loss_regr: dict | None = None,
         depth: dict | None = None,
         roi_size: int = 14,
+        regr_unit: str = "mean",
     ) -> None:
         super().__init__()
+        if regr_unit not in ("mean", "max"):
+            raise ValueError(f"regr_unit must be 'mean' or 'max', got {regr_unit!r}")
+        self.regr_unit = regr_unit
         self.roi_size = roi_size
         self.correspondences = RoICorrespondences(num_heads, embed_dims // num_heads)
         self.loss_proj = MODELS.build(loss_proj)
@@ -75,7 +81,7 @@ class AuxiliaryLosses(BaseModule):
         }
         if self.loss_regr is not None:
             losses["loss_regr"] = lidar_regression_loss(
-                self.loss_regr, rois, predictions, ground_truth, geometry
+                self.loss_regr, rois, predictions, ground_truth, geometry, self.regr_unit
             )
         if self.depth is not None:
             losses["loss_depth"] = self.depth(features, ground_truth.lidar, geometry)

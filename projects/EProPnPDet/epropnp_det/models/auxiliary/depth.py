@@ -3,7 +3,7 @@
 import torch
 from mmdet.utils import reduce_mean
 from mmdet3d.registry import MODELS
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, xavier_init
 from torch import Tensor, nn
 
 from ..map_sampling import sample_heads
@@ -48,8 +48,10 @@ class LidarDepthHead(BaseModule):
         self.criterion = MODELS.build(loss)
 
     def init_weights(self) -> None:
-        """Equal weights of the modes; the rest keeps torch's start."""
+        """Xavier uniform, biases 0; equal weights of the modes."""
         super().init_weights()
+        for layer in self.layers[::2]:
+            xavier_init(layer, distribution="uniform")
         nn.init.zeros_(self.layers[-1].weight[1::2])
 
     def forward(self, features: FeatureMaps, lidar: LidarPoints, geometry: BatchGeometry) -> Tensor:

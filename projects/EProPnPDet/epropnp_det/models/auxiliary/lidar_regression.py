@@ -6,7 +6,7 @@ import torch
 from mmdet.utils import reduce_mean
 from torch import Tensor
 
-from ..losses import MVDGaussianMixtureNLLLoss
+from ..losses import MixtureSmoothL1Loss, MVDGaussianMixtureNLLLoss
 from ..structures import BatchGeometry
 from ..targets import GroundTruth
 from .roi_correspondences import RoIPredictions
@@ -28,23 +28,26 @@ class LidarCells(NamedTuple):
 
 
 def lidar_regression_loss(
-    criterion: MVDGaussianMixtureNLLLoss,
+    criterion: MVDGaussianMixtureNLLLoss | MixtureSmoothL1Loss,
     rois: RoIFeatures,
     predictions: RoIPredictions,
     ground_truth: GroundTruth,
     geometry: BatchGeometry,
+    unit: str = "mean",
 ) -> Tensor:
     """Likelihood of the lidar returns under the heads' object coordinates; 0 without returns.
 
     Args:
-        criterion: the mixture loss.
+        criterion: loss of targets under a mixture.
         rois: features of A regions.
         predictions: of these regions.
         ground_truth: of the batch.
         geometry: of the batch.
+        unit: errors are relative to the "mean" or the largest ("max") of the dimensions.
     """
     targets = lidar_cells(rois, ground_truth, geometry)
-    size = ground_truth.dims[rois.gt_inds][targets.roi_inds].mean(-1)[:, None]
+    dims = ground_truth.dims[rois.gt_inds][targets.roi_inds]
+    size = (dims.mean(-1) if unit == "mean" else dims.amax(-1))[:, None]
     x3d = predictions.x3d.flatten(2, 3)[targets.roi_inds, :, targets.cells]  # (N, H, 3)
     attention = predictions.attention.flatten(2)[targets.roi_inds, :, targets.cells]
     num_cells = reduce_mean(size.new_tensor(float(len(size)))).clamp(min=1e-4)

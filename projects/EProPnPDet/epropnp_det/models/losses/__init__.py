@@ -1,6 +1,7 @@
 """Loss functions of the detector, and the losses of its dense and object stages."""
 
 from .mixture_nll import MVDGaussianMixtureNLLLoss
+from .mixture_smooth_l1 import MixtureSmoothL1Loss
 from .object_loss import ObjectLoss
 from .proposal_loss import ProposalLoss
 from .regression import CosineAngleLoss, SmoothL1LossMod
@@ -8,6 +9,7 @@ from .regression import CosineAngleLoss, SmoothL1LossMod
 __all__ = [
     "CosineAngleLoss",
     "MVDGaussianMixtureNLLLoss",
+    "MixtureSmoothL1Loss",
     "ObjectLoss",
     "ProposalLoss",
     "SmoothL1LossMod",

@@ -38,6 +38,7 @@ def solve_training_poses(
     pose_gt: Tensor,
     geometry: BatchGeometry,
     img_inds: Tensor,
+    detach_scales: bool = False,
 ) -> TrainingPoses:
     """Solve twice: sampling may start from the truth, but score and derivatives must not know it.
 
@@ -47,16 +48,28 @@ def solve_training_poses(
         pose_gt: (M, 4) true poses.
         geometry: of the batch.
         img_inds: (M,) image of each object.
+        detach_scales: the differentiable step does not see dimensions and weight scales (v1).
     """
-    problem = (
+    camera = solver.bind_camera(geometry, img_inds)
+    monte_carlo = solver.pnp.monte_carlo_forward(
         objects.x3d,
         objects.x2d,
         objects.w2d_scaled,
-        solver.bind_camera(geometry, img_inds),
+        camera,
         solver.cost_fun,
+        pose_init=pose_gt,
+        force_init_solve=True,
     )
-    monte_carlo = solver.pnp.monte_carlo_forward(*problem, pose_init=pose_gt, force_init_solve=True)
-    solution = solver.pnp(*problem, with_pose_opt_plus=True)
+    if detach_scales:
+        objects = objects._replace(dims=objects.dims.detach(), scale=objects.scale.detach())
+    solution = solver.pnp(
+        objects.x3d,
+        objects.x2d,
+        objects.w2d_scaled,
+        camera,
+        solver.cost_fun,
+        with_pose_opt_plus=True,
+    )
     valid = solution.valid & solution.pose_opt_plus.isfinite().all(-1)
     return TrainingPoses(monte_carlo, solution.pose_opt, solution.pose_opt_plus, valid)
 
@@ -74,6 +87,8 @@ class ObjectLoss(BaseModule):
         loss_reg_orient: config of that of orientations; None without it.
         loss_velo: config of the velocity loss; None without that branch.
         loss_attr: config of the attribute loss; None without that branch.
+        detach_scales: no gradient from the derivative regularisation to dimensions and weight
+            scales (v1).
     """
 
     def __init__(
@@ -86,8 +101,10 @@ class ObjectLoss(BaseModule):
         loss_reg_orient: dict | None = None,
         loss_velo: dict | None = None,
         loss_attr: dict | None = None,
+        detach_scales: bool = False,
     ) -> None:
         super().__init__()
+        self.detach_scales = detach_scales
 
         def build(config: dict | None):
             return None if config is None else MODELS.build(config)
@@ -121,7 +138,9 @@ class ObjectLoss(BaseModule):
         gt_inds = samples.gt_inds
         pose_gt = ground_truth.poses[gt_inds]
         num_samples = reduce_mean(pose_gt.new_tensor(float(len(pose_gt)))).clamp(min=1)
-        poses = solve_training_poses(solver, objects, pose_gt, geometry, samples.img_inds)
+        poses = solve_training_poses(
+            solver, objects, pose_gt, geometry, samples.img_inds, self.detach_scales
+        )
         losses = self._pose(objects, samples, poses, num_samples)
         losses |= self._derivatives(samples, poses, pose_gt, num_samples)
         losses["loss_dim"] = self.loss_dim(
