@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmdet3d.registry import DATASETS
 from mmdet3d.structures import CameraInstance3DBoxes
-from nuscenes.utils.geometry_utils import points_in_box
+from nuscenes.utils.geometry_utils import BoxVisibility, points_in_box
 
 from epropnp_det.datasets import DatasetError
 from epropnp_det.datasets.annotation_filter import AnnotationFilter
@@ -148,7 +148,7 @@ def test_lidar_agrees_with_the_devkit(nuscenes_root):
 
 def check_object_points(nusc, token, info, sample):
     """Object-frame points, moved back to the camera, are the image's points inside the box."""
-    _, boxes, _ = nusc.get_sample_data(token)
+    _, boxes, _ = nusc.get_sample_data(token, BoxVisibility.NONE)
     intrinsic = sample.cam2img
     uvz = sample.lidar_uvz.double().numpy()
     rays = np.column_stack([uvz[:, :2], np.ones(len(uvz))]) @ np.linalg.inv(intrinsic).T

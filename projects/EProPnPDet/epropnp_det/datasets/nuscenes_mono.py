@@ -86,6 +86,11 @@ class NuScenesMonoDataset(NuScenesDataset):
             self._annotations = load_side_file(side_file_of(self.ann_file), self.data_root)
         items = [item for info in content["data_list"] for item in self.parse_data_info(info)]
         self._annotations = {}
+        if not items:
+            raise DatasetError(
+                f"{self.ann_file}: holds no keyframe. The splits of {version} are official "
+                "scene names, and none of them is in the tables"
+            )
         check_images(item["img_path"] for item in items)
         self._note_missing_lidar(items)
         return items
@@ -98,7 +103,13 @@ class NuScenesMonoDataset(NuScenesDataset):
         """Leave out training images without annotations."""
         if self.test_mode or not self.filter_empty_gt:
             return self.data_list
-        return [item for item in self.data_list if len(item["annotations"].labels)]
+        kept = [item for item in self.data_list if len(item["annotations"])]
+        if not kept:
+            raise DatasetError(
+                f"{side_file_of(self.ann_file)}: none of its images has an annotation that passes "
+                f"{self.annotation_filter}. Loosen annotation_filter, or train on another split"
+            )
+        return kept
 
     def prepare_data(self, index: int) -> dict | None:
         """Run the pipeline; None asks for another image (only a transform decides that)."""

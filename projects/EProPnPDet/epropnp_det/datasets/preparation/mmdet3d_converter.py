@@ -3,24 +3,28 @@
 The converter has three habits that its command line leaves to the user, all handled here: its
 second step reads ``./data/nuscenes`` whatever the data root is; it cuts 2D boxes at 1600 x 900
 pixels whatever the image size is; and it stops at a keyframe without a lidar file. It runs in a
-process of its own, in a temporary folder that holds links to the data, so that none of its
-intermediate files reach the data root.
+temporary folder that holds links to the data, so that none of its intermediate files reach the
+data root.
 """
 
 import importlib.util
 import json
-import multiprocessing
 import os
 import pickle
-import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
+import mmdet3d
+from mmdet3d.datasets import convert_utils
 from nuscenes.nuscenes import NuScenes
 
 from ..taxonomy import CLASSES
 
 LINKED_ROOT = Path("data/nuscenes")  # the converter's second step reads this path
+CONVERTERS = Path(mmdet3d.__file__).parent / ".mim" / "tools" / "dataset_converters"
 
 
 def split_names(version: str) -> tuple[str, ...]:
@@ -31,51 +35,61 @@ def split_names(version: str) -> tuple[str, ...]:
 def convert(data_root: Path, version: str, tag: str, out_dir: Path, max_sweeps: int = 10) -> None:
     """Write ``<tag>_infos_<split>.pkl`` in mmdet3d's v2 format.
 
+    Changes the working directory of the process while it runs.
+
     Args:
         data_root: folder with ``samples``, ``maps`` and ``<version>``.
         version: nuScenes version.
         tag: prefix of the info files.
         out_dir: where the info files go; complete or not at all.
         max_sweeps: lidar sweeps listed per keyframe.
-
-    Raises:
-        RuntimeError: the converter failed.
     """
-    with tempfile.TemporaryDirectory(dir=out_dir, prefix=".converting-") as scratch:
-        job = (Path(scratch), data_root.resolve(), version, tag, max_sweeps)
-        process = multiprocessing.get_context("spawn").Process(target=_convert_in, args=job)
-        process.start()
-        process.join()
-        if process.exitcode != 0:
-            raise RuntimeError(
-                f"mmdet3d's converter failed on {data_root} ({version}); its output is above"
-            )
+    data_root, out_dir = data_root.resolve(), out_dir.resolve()
+    first_step = load_converter("nuscenes_converter")
+    second_step = load_converter("update_infos_to_v2")
+    with (
+        tempfile.TemporaryDirectory(dir=out_dir, prefix=".converting-") as scratch,
+        working_directory(scratch),
+        boxes_cut_at_image_size(second_step),
+    ):
+        link_data(data_root, LINKED_ROOT, _keyframe_lidar_files(data_root, version))
+        first_step.create_nuscenes_infos(
+            str(LINKED_ROOT), tag, version=version, max_sweeps=max_sweeps
+        )
         for split in split_names(version):
-            name = f"{tag}_infos_{split}.pkl"
-            (Path(scratch) / "out" / name).replace(out_dir / name)
+            info_file = LINKED_ROOT / f"{tag}_infos_{split}.pkl"
+            _update(second_step, info_file, version)
+            Path(info_file.name).replace(out_dir / info_file.name)
 
 
-def _convert_in(scratch: Path, data_root: Path, version: str, tag: str, max_sweeps: int) -> None:
-    """Body of the child process; the scratch folder becomes its working directory."""
-    os.chdir(scratch)
-    Path("out").mkdir()
-    link_data(data_root, LINKED_ROOT, _keyframe_lidar_files(data_root, version))
-    package = Path(importlib.util.find_spec("mmdet3d").origin).parent
-    sys.path.insert(0, str(package / ".mim"))
-    from tools.dataset_converters import nuscenes_converter, update_infos_to_v2
+def load_converter(name: str) -> ModuleType:
+    """One of the converter scripts in mmdet3d's wheel, as a module of its own."""
+    path = CONVERTERS / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"mmdet3d_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
-    cut_boxes_at_image_size(update_infos_to_v2)
-    nuscenes_converter.create_nuscenes_infos(
-        str(LINKED_ROOT), tag, version=version, max_sweeps=max_sweeps
-    )
-    for split in split_names(version):
-        first_step = LINKED_ROOT / f"{tag}_infos_{split}.pkl"
-        with first_step.open("rb") as file:
-            is_empty = not pickle.load(file)["infos"]
-        if is_empty:
-            _write_empty(Path("out") / first_step.name, version)
-        else:
-            update_infos_to_v2.update_nuscenes_infos(str(first_step), "out")
+
+@contextmanager
+def working_directory(folder: str) -> Iterator[None]:
+    """Change the working directory for a while."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _update(second_step: ModuleType, info_file: Path, version: str) -> None:
+    """Bring an info file of the first step to the v2 format; the result lies in ``.``."""
+    with info_file.open("rb") as file:
+        is_empty = not pickle.load(file)["infos"]
+    if is_empty:  # the converter fails on an empty split
+        _write_empty(Path(info_file.name), version)
+    else:
+        second_step.update_nuscenes_infos(str(info_file), ".")
 
 
 def link_data(data_root: Path, target: Path, lidar_files: list[str]) -> None:
@@ -106,22 +120,29 @@ def _link_folder(data_root: Path, target: Path, folder: Path, rebuilt: set[str])
             (target / name).symlink_to(entry)
 
 
-def cut_boxes_at_image_size(update_infos_to_v2) -> None:
+@contextmanager
+def boxes_cut_at_image_size(second_step: ModuleType) -> Iterator[None]:
     """Make the converter cut each 2D box at the size of its image instead of at 1600 x 900.
 
-    The size is the default of an argument deep inside; it is set anew for every image.
-    """
-    from mmdet3d.datasets import convert_utils
+    The size is the default of an argument deep inside mmdet3d; it is set anew for every image.
 
-    boxes_of_image = convert_utils.get_nuscenes_2d_boxes
+    Args:
+        second_step: the converter script that makes the boxes.
+    """
+    boxes_of_image = second_step.get_nuscenes_2d_boxes
     cut = convert_utils.post_process_coords
+    defaults = cut.__defaults__
 
     def boxes_of_sized_image(nusc: NuScenes, sample_data_token: str, visibilities: list[str]):
         image = nusc.get("sample_data", sample_data_token)
         cut.__defaults__ = ((image["width"], image["height"]),)
         return boxes_of_image(nusc, sample_data_token, visibilities)
 
-    update_infos_to_v2.get_nuscenes_2d_boxes = boxes_of_sized_image
+    second_step.get_nuscenes_2d_boxes = boxes_of_sized_image
+    try:
+        yield
+    finally:
+        cut.__defaults__ = defaults
 
 
 def _keyframe_lidar_files(data_root: Path, version: str) -> list[str]:
