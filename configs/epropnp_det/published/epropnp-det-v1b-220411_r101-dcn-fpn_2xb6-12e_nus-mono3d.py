@@ -1,0 +1,34 @@
+# Published EPro-PnP-Det v1b (220411): NDS 0.444 on nuScenes val, 0.453 with TTA.
+#   python tools/convert_checkpoint.py PUBLISHED.pth det_v1b.pth
+#   python tools/test.py configs/epropnp_det/published/<this file> det_v1b.pth
+_base_ = "./epropnp-det-v2_r101-dcn-fpn_2xb6-12e_nus-mono3d.py"
+
+model = dict(
+    bbox_head=dict(
+        principal_point_shift=0.5,
+        detector=dict(with_bbox=False),
+        attention_sampler=dict(
+            image_points=dict(_delete_=True, type="RasterImagePoints", stride=8)
+        ),
+        correspondence_head=dict(detach_positions=True),
+        pose_solver=dict(
+            cost_fun=dict(detach_delta=True),
+            test_pnp=dict(mc_samples=128),
+        ),
+        criterion=dict(
+            proposal_loss=dict(loss_bbox=None),
+            object_loss=dict(detach_scales=True),
+            auxiliary=dict(
+                regr_unit="max",
+                loss_proj=dict(delta=float("inf")),
+                loss_regr=dict(
+                    _delete_=True, type="MixtureSmoothL1Loss", beta=0.05, loss_weight=0.25
+                ),
+                depth=None,
+            ),
+        ),
+    ),
+)
+param_scheduler = [
+    dict(type="MultiStepLR", by_epoch=True, begin=0, end=12, milestones=[10, 11], gamma=0.1),
+]

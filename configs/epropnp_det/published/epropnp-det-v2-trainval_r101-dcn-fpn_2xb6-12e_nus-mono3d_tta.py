@@ -1,0 +1,12 @@
+# epropnp-det-v2-trainval_r101-dcn-fpn_2xb6-12e_nus-mono3d
+# with flip test-time augmentation (same weights; as `--tta`):
+# NDS 0.490, mAP 0.423 on nuScenes test.
+#   python tools/test.py configs/epropnp_det/published/<this file> CKPT
+_base_ = "./epropnp-det-v2-trainval_r101-dcn-fpn_2xb6-12e_nus-mono3d.py"
+
+model = dict(
+    _delete_=True,
+    type="EProPnPDetTTAModel",
+    module=_base_.model,
+)
+test_dataloader = dict(dataset=dict(pipeline=_base_.tta_pipeline))
