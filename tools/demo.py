@@ -87,15 +87,7 @@ def make_steps(args: argparse.Namespace) -> list[Step]:
         Step(
             "train",
             f"train {CONFIG}",
-            tool(
-                "train",
-                CONFIG,
-                *data,
-                "--work-dir",
-                work_dir / "train",
-                "--resume",
-                *(brief if args.quick else []),
-            ),
+            train,
             output=checkpoint.parent,
             depends=config.pretty_text,
             resumable=True,
