@@ -114,7 +114,7 @@ class VonMisesUniformMix:
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density (S, B) of ``value`` (S, B), radians; any turn of an angle is the same."""
         peaked = von_mises_log_prob(value - self.loc, self.concentration)
-        flat = value.new_tensor(math.log(self.uniform_weight) - LOG_TWO_PI)
+        flat = value.new_full((), math.log(self.uniform_weight) - LOG_TWO_PI)
         return torch.logaddexp(peaked + math.log1p(-self.uniform_weight), flat)
 
 
@@ -195,7 +195,7 @@ class AngularCentralGaussian:
         factor = self.scale_tril if self.frame is None else self.frame @ self.scale_tril
         vector = (factor @ normal.unsqueeze(-1)).squeeze(-1)
         norm = vector.norm(dim=-1, keepdim=True)
-        identity = vector.new_tensor((1.0, 0.0, 0.0, 0.0))
+        identity = torch.eye(4, dtype=vector.dtype, device=vector.device)[0]
         return torch.where(norm > torch.finfo(norm.dtype).tiny, vector / norm, identity)
 
     def log_prob(self, value: Tensor) -> Tensor:

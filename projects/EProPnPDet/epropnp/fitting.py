@@ -85,8 +85,13 @@ class FitRule(Protocol):
         """Smallest variance (B,) allowed for a coordinate of this magnitude (B,)."""
         ...
 
-    def translation_factor(self, covariance: Tensor, loc: Tensor, published: Tensor) -> Tensor:
-        """Factor (B, 3, 3) of a covariance (B, 3, 3); ``published`` is the published fallback."""
+    def translation_factor(
+        self, covariance: Tensor, loc: Tensor, published: tuple[float, ...]
+    ) -> Tensor:
+        """Factor (B, 3, 3) of a covariance (B, 3, 3) of positions near ``loc`` (B, 3).
+
+        ``published`` is the diagonal that the published system falls back to, metres.
+        """
         ...
 
     def steady_moment(self, moment: Tensor) -> Tensor:
@@ -118,7 +123,9 @@ class ScaledFit:
         """A proposal narrower than float steps at its location would draw one point only."""
         return torch.maximum(variance, self._rounding_variance(magnitude))
 
-    def translation_factor(self, covariance: Tensor, loc: Tensor, published: Tensor) -> Tensor:
+    def translation_factor(
+        self, covariance: Tensor, loc: Tensor, published: tuple[float, ...]
+    ) -> Tensor:
         """Cholesky factor; the standard deviations alone where there is none."""
         return self._factor(covariance, loc.abs().amax(-1))
 
@@ -162,9 +169,11 @@ class PublishedFit:
         """The constant floor, whatever the magnitude."""
         return variance.clamp(min=self.floor)
 
-    def translation_factor(self, covariance: Tensor, loc: Tensor, published: Tensor) -> Tensor:
+    def translation_factor(
+        self, covariance: Tensor, loc: Tensor, published: tuple[float, ...]
+    ) -> Tensor:
         """Cholesky factor; the published constant (used as a factor) where there is none."""
-        return cholesky_or(covariance, published)
+        return cholesky_or(covariance, torch.diag(covariance.new_tensor(published)))
 
     def steady_moment(self, moment: Tensor) -> Tensor:
         """Adds the floor to the diagonal."""

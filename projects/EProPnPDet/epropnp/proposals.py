@@ -125,8 +125,7 @@ class YawProposals:
         )
 
     def _translation(self, loc: Tensor, covariance: Tensor) -> MultivariateT:
-        published_fallback = torch.diag(loc.new_tensor((1.0, 1.0, 4.0)))
-        return MultivariateT(loc, self.rule.translation_factor(covariance, loc, published_fallback))
+        return MultivariateT(loc, self.rule.translation_factor(covariance, loc, (1.0, 1.0, 4.0)))
 
 
 @dataclass(frozen=True)
@@ -163,8 +162,7 @@ class QuaternionProposals:
     def _proposal(
         self, loc: Tensor, covariance: Tensor, frame: Tensor, moment: Tensor
     ) -> QuaternionPoseProposal:
-        published_fallback = torch.eye(3, dtype=loc.dtype, device=loc.device)
-        factor = self.rule.translation_factor(covariance, loc, published_fallback)
+        factor = self.rule.translation_factor(covariance, loc, (1.0, 1.0, 1.0))
         return QuaternionPoseProposal(
             MultivariateT(loc, factor),
             AngularCentralGaussian(self.rule.quaternion_factor(moment), frame),
