@@ -8,6 +8,10 @@ from scipy.spatial.transform import Rotation
 from ..datasets.box_geometry import transform_points, yaw_to_nuscenes_rotation
 from ..datasets.camera_poses import CameraPose
 
+# Metres. The evaluator makes the exact cut, from the ego pose at the lidar's time; between that and
+# a camera's time the ego vehicle moves up to a metre.
+RANGE_MARGIN = 1.0
+
 
 class CameraBoxes(NamedTuple):
     """Detections of one image; N boxes in the unmirrored camera frame, float64.
@@ -97,8 +101,8 @@ def camera_to_global(
     Args:
         boxes: N detections of one image.
         pose: pose of its camera.
-        class_ranges: (K,) metres; boxes whose centre is farther than the range of their class from
-            the ego origin, in the ego plane, are dropped.
+        class_ranges: (K,) metres; boxes whose centre is farther than the range of their class (and
+            ``RANGE_MARGIN``) from the ego origin, in the ego plane, are dropped.
     """
     rotations_ego = pose.cam_to_ego[:3, :3] @ yaw_to_nuscenes_rotation(boxes.yaws)
     centers_ego = transform_points(pose.cam_to_ego, boxes.centers)
@@ -118,4 +122,4 @@ def camera_to_global(
     if class_ranges is None:
         return result
     distance = np.linalg.norm(centers_ego[:, :2], axis=1)
-    return result.select(distance <= class_ranges[boxes.labels])
+    return result.select(distance <= class_ranges[boxes.labels] + RANGE_MARGIN)
