@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import distributed
 
 from det_training import IMG_SHAPE, NEAR_TRUCK, TWO_CARS, data_sample, small_detector
 
@@ -112,6 +113,42 @@ def test_object_that_cannot_be_solved_harms_no_other(detector):
     assert all(loss.isfinite() for loss in losses.values())
     assert_all_parameters_reached(detector)
     assert head.correspondence_head.regression.weight.grad.any()
+
+
+@pytest.fixture
+def all_reduced(tmp_path, monkeypatch):
+    """Shapes of the tensors reduced over processes, in order; a group of one process is enough."""
+    shapes = []
+    all_reduce = distributed.all_reduce
+
+    def record(tensor, *args, **kwargs):
+        shapes.append(tuple(tensor.shape))
+        return all_reduce(tensor, *args, **kwargs)
+
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'rendezvous'}", rank=0, world_size=1
+    )
+    monkeypatch.setattr(distributed, "all_reduce", record)
+    yield shapes
+    distributed.destroy_process_group()
+
+
+def test_processes_stay_in_step_whatever_their_batches_hold(detector, all_reduced):
+    """Every batch reduces the same tensors, or a process without objects would block the others."""
+    torch.manual_seed(0)
+    reduced = []
+    for samples in (
+        [data_sample(TWO_CARS)],
+        [data_sample([])],
+        [data_sample(FAR_CONE)],
+        [without_lidar(data_sample(NEAR_TRUCK))],
+    ):
+        all_reduced.clear()
+        torch.manual_seed(1)
+        detector.loss({"imgs": torch.randn(1, 3, *IMG_SHAPE)}, samples)
+        reduced.append(list(all_reduced))
+    assert len(reduced[0]) > 5
+    assert all(each == reduced[0] for each in reduced)
 
 
 def test_losses_fall_when_one_batch_is_repeated(detector):
