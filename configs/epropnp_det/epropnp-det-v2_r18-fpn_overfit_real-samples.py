@@ -1,0 +1,50 @@
+# Overfit a few real nuScenes keyframes from scratch on a CPU. It shows that all parts fit real
+# data (calibration, boxes, lidar, attributes, evaluation), nothing about generalisation: training
+# and evaluation see the same images.
+#
+#   python tools/create_real_samples.py GROUND_TRUTH.json data/nuscenes_real
+#   python tools/create_data.py nuscenes --root-path data/nuscenes_real --version v1.0-mini
+#   python tools/train.py configs/epropnp_det/epropnp-det-v2_r18-fpn_overfit_real-samples.py
+_base_ = ["./epropnp-det-v2_r18-fpn_demo_synthetic.py"]
+
+data_root = "data/nuscenes_real/"
+max_iters = 800
+resize = dict(type="MonoResize", scale=(800, 450))
+crop = dict(type="MonoCrop", region=(0, 228 / 900, 1, 1), unit="fraction")
+
+model = dict(
+    bbox_head=dict(
+        pose_solver=dict(camera=dict(allowed_border=200)),
+        criterion=dict(
+            num_obj_samples_per_img=32,
+            regress_ranges=((-1, 48), (48, 96), (96, 1e8)),
+            auxiliary=dict(depth=dict(base_focal=1260.0)),
+        ),
+    ),
+    test_cfg=dict(max_obj_per_img=128),
+)
+
+train_pipeline = [
+    dict(type="LoadMonoImage"),
+    dict(type="LoadMonoAnnotations"),
+    dict(type="LoadMonoLidar"),
+    resize,
+    crop,
+    dict(type="PackMonoInputs"),
+]
+test_pipeline = [dict(type="LoadMonoImage"), resize, crop, dict(type="PackMonoInputs")]
+train_dataloader = dict(
+    dataset=dict(
+        data_root=data_root,
+        pipeline=train_pipeline,
+        annotation_filter=dict(min_visibility=1, min_size=4),  # as much as is evaluated
+    ),
+)
+test_dataloader = dict(dataset=dict(data_root=data_root, pipeline=test_pipeline))
+test_evaluator = dict(data_root=data_root, ann_file=data_root + "nuscenes_infos_val.pkl")
+
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=50),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=50, end=max_iters, eta_min_ratio=0.02),
+]
+train_cfg = dict(max_iters=max_iters)
