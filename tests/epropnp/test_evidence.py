@@ -59,7 +59,7 @@ def test_bingham_density_closed_form():
     assert_log_evidence(cost, cost.mode, cost.log_evidence())
 
 
-def whitened_grid(solution, half_width=7.0, num=27):
+def whitened_grid(solution, half_width=7.0, num=21):
     """Grid poses (G, B, 4) along the principal axes of the Laplace covariance, and cell volume."""
     covariance, _ = solution.covariance()
     values, vectors = torch.linalg.eigh(covariance)
@@ -84,7 +84,7 @@ def test_pnp_log_evidence_against_quadrature(delta):
     poses, cell = whitened_grid(solution)
     with torch.no_grad():
         exact = (-cost.value(poses)).logsumexp(0) + cell.log()
-        coarse_poses, coarse_cell = whitened_grid(solution, num=19)
+        coarse_poses, coarse_cell = whitened_grid(solution, num=17)
         coarse = (-cost.value(coarse_poses)).logsumexp(0) + coarse_cell.log()
     torch.testing.assert_close(coarse, exact, rtol=0, atol=2e-3)  # the quadrature has converged
     assert_log_evidence(cost, pose, exact, num_samples=2048)
@@ -94,7 +94,7 @@ def test_loss_gradient_against_quadrature():
     """Derivatives along random directions of all inputs: expectations under the exact density."""
     pose, cost = perspective_problem(1.0)
     solution, _ = sample(cost, pose)
-    poses, _ = whitened_grid(solution, num=19)
+    poses, _ = whitened_grid(solution, num=17)
     rng = np.random.default_rng(5)
     parameters = tuple(p.clone() for p in cost.parameters())
     for trial in range(4):

@@ -26,7 +26,7 @@ from pose_problems import (
 )
 
 FAMILIES = {4: YawProposals(), 6: QuaternionProposals()}
-EXAMPLES = settings(max_examples=25, deadline=None)
+EXAMPLES = settings(max_examples=15, deadline=None)
 
 batches = st.integers(0, 4)
 seeds = st.integers(0, 10_000)
