@@ -1,5 +1,6 @@
 """Metric of a test run: LineMOD accuracies, BOP recall and the BOP result file."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ from .bop_evaluation import Evaluation, Truth, evaluate_estimates
 from .report import format_table
 
 RESULT_NAME = "results_bop.csv"
+SCORES_NAME = "scores_6dof.json"
 
 
 @METRICS.register_module()
@@ -35,7 +37,7 @@ class BOPPoseMetric(BaseMetric):
         selection: the data set's own selection; which annotations count.
         models_dir: folder below ``data_root`` with meshes for the errors.
         targets: BOP target list below ``data_root``; None counts all selected annotations.
-        out_dir: folder for ``results_bop.csv``, the BOP result file; None writes none.
+        out_dir: folder for ``results_bop.csv``, the BOP result file, and ``scores_6dof.json``.
         format_only: write the result file, compute no scores.
         prefix: of the logged names.
     """
@@ -97,7 +99,11 @@ class BOPPoseMetric(BaseMetric):
         MMLogger.get_current_instance().info(
             "Accuracy in percent per object\n" + format_table(table)
         )
-        return mean_row(table) | bop_scores(evaluation)
+        scores = mean_row(table) | bop_scores(evaluation)
+        if self.out_dir is not None:
+            text = json.dumps(dict(objects=table, mean=scores), indent=1)
+            (Path(self.out_dir) / SCORES_NAME).write_text(text)
+        return scores
 
     def load_truths(self) -> list[Truth]:
         """Annotations that the selection keeps."""

@@ -60,6 +60,30 @@ class EPnPRefineSolver(nn.Module):
             valid = torch.where(found, valid, random.valid)
         return PosePredictions(poses, covariances, valid)
 
+    @torch.no_grad()
+    def sample(self, maps: DenseMaps, batch: CropBatch, poses: Tensor) -> tuple[Tensor, Tensor]:
+        """Weighted samples of the pose density of B crops.
+
+        Args:
+            maps: dense maps.
+            batch: geometry.
+            poses: (B, 7) solutions to sample around.
+
+        Returns:
+            Poses (S, B, 7) and weights (S, B), which sum to one.
+        """
+        points = gather_correspondences(maps, batch, self.weighting)
+        result = self.pnp.monte_carlo_forward(
+            points.x3d,
+            points.x2d,
+            points.w2d,
+            crop_camera(batch, grid_size=None),
+            self.cost_fun,
+            pose_init=poses,
+            force_init_solve=False,
+        )
+        return result.pose_samples, result.pose_sample_logweights.softmax(dim=0)
+
 
 @MODELS.register_module()
 class RansacPnPSolver(nn.Module):

@@ -86,7 +86,10 @@ def generate_bop(root: Path, settings: SyntheticBOPSettings, progress: bool = Fa
     ):
         scene = _write_scene(partial, split, scene_id, count, settings, objects, progress)
         if split == "test":
-            write_json(partial / "test_targets_bop19.json", scene.targets(TARGET_MIN_VISIBILITY))
+            targets = scene.targets(TARGET_MIN_VISIBILITY)
+            write_json(partial / "test_targets_bop19.json", targets)
+            detections = scene.detections(TARGET_MIN_VISIBILITY)
+            write_json(partial / "test_detections.json", detections)
     write_json(partial / "settings.json", signature)
     partial.replace(root)
     return True

@@ -92,6 +92,21 @@ class SceneWriter:
             if info["visib_fract"] >= min_visib
         ]
 
+    def detections(self, min_visib: float) -> list[dict]:
+        """True boxes of the visible parts as BOP detections."""
+        return [
+            {
+                "scene_id": int(self.folder.name),
+                "image_id": int(im_id),
+                "category_id": truth["obj_id"],
+                "bbox": info["bbox_visib"],
+                "score": 1.0,
+            }
+            for im_id, truths in self._truths.items()
+            for truth, info in zip(truths, self._infos[im_id], strict=True)
+            if info["visib_fract"] >= min_visib
+        ]
+
     def close(self) -> None:
         """Write the annotation files; a scene without them is unfinished."""
         write_json(self.folder / "scene_gt.json", self._truths)

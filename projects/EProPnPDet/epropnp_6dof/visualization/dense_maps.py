@@ -1,0 +1,18 @@
+"""Dense maps of one crop as pictures (BGR, uint8)."""
+
+import cv2
+import numpy as np
+
+
+def coordinate_picture(noc: np.ndarray, side: int) -> np.ndarray:
+    """Object coordinates (3, h, w) in [-1, 1] as colours, (side, side, 3)."""
+    colors = 255 * (0.5 + 0.5 * noc.transpose(1, 2, 0)).clip(0, 1)
+    return cv2.resize(colors.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
+
+
+def weight_picture(weight_logits: np.ndarray, side: int) -> np.ndarray:
+    """Softmax of the weights (2, h, w): u in red, v in green, each relative to its largest."""
+    weights = np.exp(weight_logits - weight_logits.max(axis=(1, 2), keepdims=True))
+    picture = np.zeros((*weights.shape[1:], 3), dtype=np.uint8)
+    picture[..., 2], picture[..., 1] = (255 * np.sqrt(weights)).astype(np.uint8)
+    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_NEAREST)

@@ -1,0 +1,61 @@
+"""Draw a posed object over its image (BGR, (H, W, 3) uint8)."""
+
+import cv2
+import numpy as np
+
+from ..metrics.pose_error import RigidPose, project
+
+EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if bin(a ^ b).count("1") == 1]
+SUBPIXEL_BITS = 4
+Z_NEAR = 1e-3  # metres; edges that reach behind the camera are left out
+OPACITY = 0.5
+
+
+def draw_box(
+    image: np.ndarray,
+    pose: RigidPose,
+    corners: np.ndarray,
+    cam_mat: np.ndarray,
+    color: tuple[int, int, int],
+) -> np.ndarray:
+    """Copy of an image with the wireframe of a bounding box.
+
+    Args:
+        image: picture.
+        pose: object to camera, metres.
+        corners: (8, 3) in the order of :attr:`epropnp_6dof.bop.ObjectModel.box_corners`.
+        cam_mat: (3, 3), integer pixel centres as in BOP.
+        color: BGR.
+    """
+    canvas = image.copy()
+    points = pose.apply(corners)
+    uv = project(points, cam_mat)
+    for a, b in EDGES:
+        if min(points[a, 2], points[b, 2]) > Z_NEAR:
+            start, end = (
+                tuple(np.rint(uv[i] * 2**SUBPIXEL_BITS).clip(-(2**28), 2**28).astype(int).tolist())
+                for i in (a, b)
+            )
+            cv2.line(canvas, start, end, color, 1, cv2.LINE_AA, SUBPIXEL_BITS)
+    return canvas
+
+
+def draw_model(
+    image: np.ndarray,
+    coords: np.ndarray,
+    mask: np.ndarray,
+    corner_min: np.ndarray,
+    size: np.ndarray,
+) -> np.ndarray:
+    """Copy of an image with the rendered model over it, coloured by object coordinate.
+
+    Args:
+        image: picture.
+        coords: (H, W, 3) rendered object coordinates, metres.
+        mask: (H, W) pixels of the model.
+        corner_min: (3,) least corner of the model's box.
+        size: (3,) its sides.
+    """
+    colors = 255 * ((coords - corner_min) / size).clip(0, 1)
+    blend = (1 - OPACITY) * image + OPACITY * colors
+    return np.where(mask[..., None] > 0, blend, image).astype(np.uint8)

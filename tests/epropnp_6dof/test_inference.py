@@ -1,0 +1,147 @@
+"""Inference on images of the generated data set; records and pictures."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmdet3d.registry import MODELS
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from scipy.spatial.transform import Rotation
+from torch import nn
+
+from epropnp_6dof.bop import read_models_info, read_scene
+from epropnp_6dof.inference import ImageObject, PoseInferencer, load_inferencer
+from epropnp_6dof.metrics.pose_error import rotation_error_deg, translation_error
+from epropnp_6dof.models import EPnPRefineSolver
+from epropnp_6dof.models.rotations import quaternion_to_matrix
+from epropnp_6dof.models.structures import DenseMaps, stack_crops
+from epropnp_6dof.pose_record import pose_record
+from epropnp_6dof.visualization.report import draw_report, orientation_samples
+
+CONFIG = "configs/epropnp_6dof/epropnp-6dof-v2_r18_synthetic_demo.py"
+
+
+class OracleNetwork(nn.Module):
+    """Returns the true coordinates of rendered crops instead of looking at pixels."""
+
+    def __init__(self, noc, mask):
+        super().__init__()
+        self.data_preprocessor = lambda data, training: data
+        self.solver = EPnPRefineSolver(pnp=dict(mc_samples=128))
+        self.maps = DenseMaps(
+            noc, torch.where(mask > 0, 0.0, -20.0).expand(-1, 2, -1, -1), torch.full((1, 2), 1000.0)
+        )
+
+    def predict_maps(self, inputs, data_samples):
+        batch = stack_crops(data_samples)
+        return self.maps, batch, self.solver(self.maps, batch)
+
+
+def crop_steps(train):
+    crop = dict(type="CropObject", input_size=64, output_size=32)
+    load = [dict(type="LoadBOPImage"), *([dict(type="LoadObjectCoordinates")] if train else [])]
+    steps = [*load, crop, dict(type="PackPoseInputs")]
+    return Compose([dict(step, _scope_="mmdet3d") for step in steps])
+
+
+@pytest.fixture(scope="module")
+def found(bop_root):
+    """Result of the oracle for one object, and the true pose."""
+    image = read_scene(bop_root / "test" / "000002")[0]
+    instance = max(image.instances, key=lambda item: item.visib_fract)
+    models = read_models_info(bop_root / "models")
+    target = ImageObject(
+        image.path,
+        instance.obj_id,
+        instance.bbox_obj,
+        0.8,
+        image.cam_mat,
+        models[instance.obj_id].coord_scale,
+    )
+    results = dict(
+        img_path=str(image.path),
+        obj_id=instance.obj_id,
+        box=instance.bbox_obj,
+        cam_mat=image.cam_mat,
+        coord_scale=target.coord_scale,
+        pose=instance.pose,
+        mask_path=str(instance.mask_path),
+        gt_index=instance.gt_index,
+        data_root=str(bop_root),
+        models_dir="models",
+    )
+    crop = crop_steps(train=True)(results)["data_samples"].crop
+    network = OracleNetwork(crop.noc_gt[None], crop.mask_gt[None])
+    inferencer = PoseInferencer(network, crop_steps(train=False))
+    (result,) = inferencer([target])
+    return result, instance.pose, models[instance.obj_id], network
+
+
+def test_true_coordinates_give_the_true_pose_in_the_conventions_of_the_file(found):
+    result, truth, _, _ = found
+    assert result.valid
+    assert rotation_error_deg(result.pose, truth) < 0.3
+    assert translation_error(result.pose, truth) < 0.002
+
+
+def test_record_is_json_with_uncertainty(found):
+    result = found[0]
+    record = json.loads(json.dumps(pose_record(result)))
+    assert record["score"] == 0.8
+    np.testing.assert_allclose(record["rotation"], result.pose.rotation)
+    covariance = np.array(record["covariance"])
+    np.testing.assert_allclose(record["std_translation"], np.sqrt(np.diag(covariance))[:3])
+    np.testing.assert_allclose(
+        record["std_rotation_deg"], np.degrees(np.sqrt(np.diag(covariance))[3:])
+    )
+
+
+def test_covariance_is_that_of_the_samples_as_rotation_vectors(found):
+    """Independent of the solver's parametrisation: scatter of the Monte Carlo samples."""
+    result, _, _, network = found
+    torch.manual_seed(0)
+    maps = DenseMaps(*(field[None] for field in result.maps))
+    solver = EPnPRefineSolver(pnp=dict(mc_samples=4096))
+    pose = network.solver(maps, result.crop).poses
+    samples, weights = solver.sample(maps, result.crop, pose)
+    poses, weights = samples[:, 0].double(), weights[:, 0].double().numpy()
+    rotations = quaternion_to_matrix(poses[:, 3:]).numpy()
+    turns = Rotation.from_matrix(rotations @ result.pose.rotation.T).as_rotvec()
+    steps = np.concatenate((poses[:, :3].numpy() - result.pose.translation, turns), axis=1)
+    scatter = np.einsum("s,si,sj->ij", weights, steps, steps)
+    deviation = np.sqrt(np.diag(result.covariance))
+    np.testing.assert_allclose(np.sqrt(np.diag(scatter)), deviation, rtol=0.35)
+    ours = result.covariance / np.outer(deviation, deviation)
+    theirs = scatter / np.sqrt(np.outer(np.diag(scatter), np.diag(scatter)))
+    strong = np.abs(ours) > 0.5
+    assert strong.sum() > 6  # some translation and rotation always trade off
+    np.testing.assert_array_equal(np.sign(ours[strong]), np.sign(theirs[strong]))
+
+
+def test_picture_shows_the_model_and_all_panels(found, bop_root):
+    result, _, model, network = found
+    torch.manual_seed(0)
+    picture = draw_report(result, network.solver, model, bop_root / "models")
+    assert picture.shape == (360, 480 + 360 + 360 + 720, 3)
+    rotations, weights = orientation_samples(result, network.solver)
+    assert rotations.shape == (128, 3, 3)
+    assert weights.sum() == pytest.approx(1, rel=1e-5)
+
+
+def test_config_checkpoint_and_images_work_together(repo_dir, bop_root, tmp_path):
+    config = repo_dir / CONFIG
+    cfg = Config.fromfile(config)
+    model = MODELS.build(cfg.model)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / "random.pth")
+    inferencer = load_inferencer(str(config), str(tmp_path / "random.pth"))
+    image = read_scene(bop_root / "test" / "000002")[0]
+    scale = np.array([0.05, 0.04, 0.05])
+    targets = [
+        ImageObject(image.path, i.obj_id, i.bbox_obj, 1.0, image.cam_mat, scale)
+        for i in image.instances
+    ]
+    found = inferencer(targets)
+    assert [item.target for item in found] == targets
+    assert found[0].maps.noc.shape == (3, 32, 32)

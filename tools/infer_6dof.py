@@ -1,0 +1,177 @@
+r"""Poses of objects in your own images, with pictures.
+
+    python tools/infer_6dof.py IMAGES --intrinsics 572.4 573.6 325.3 242.0 \
+        --detections boxes.json --config CONFIG --checkpoint CHECKPOINT --models-dir MODELS
+
+IMAGES are files or folders. Boxes come from one of
+  --detections FILE  BOP / COCO results: a list of {"image_id" or "image", "category_id",
+                     "bbox": [x, y, w, h], "score"}; an image is found by its file name or by the
+                     number in it
+  --box X Y W H      one box, the same in every image, of the object --obj-id
+Intrinsics are fx fy cx cy, or a text file with the 3x3 matrix, in OpenCV's convention (integer
+pixel coordinates are pixel centres). MODELS holds models_info.json (BOP); meshes are only drawn.
+Writes poses.json, results_bop.csv and pictures to --out-dir.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine.registry import init_default_scope
+from tqdm import tqdm
+
+from epropnp_6dof.bop import ObjectModel, PoseEstimate, read_models_info, write_results
+from epropnp_6dof.inference import ImageObject, ObjectPose, PoseInferencer, load_inferencer
+from epropnp_6dof.pose_record import pose_record
+from epropnp_6dof.visualization.report import draw_report
+
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("images", nargs="+", type=Path)
+    parser.add_argument("--intrinsics", nargs="+", required=True)
+    boxes = parser.add_mutually_exclusive_group(required=True)
+    boxes.add_argument("--detections", type=Path)
+    boxes.add_argument("--box", nargs=4, type=float, metavar=("X", "Y", "W", "H"))
+    parser.add_argument("--obj-id", type=int, help="object in --box")
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--models-dir", type=Path, required=True)
+    parser.add_argument("--out-dir", type=Path, default=Path("work_dirs/infer_6dof"))
+    parser.add_argument("--score-thr", type=float, default=0.0, help="lowest detection score used")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--no-pictures", action="store_true")
+    args = parser.parse_args()
+    if args.box is not None and args.obj_id is None:
+        parser.error("--box needs --obj-id")
+    return args
+
+
+def list_images(paths: list[Path]) -> list[Path]:
+    """Image files named, or in the folders named."""
+    images = []
+    for path in paths:
+        if path.is_dir():
+            images += sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+        elif path.is_file():
+            images.append(path)
+        else:
+            raise FileNotFoundError(f"{path}: no such image or folder")
+    if not images:
+        raise FileNotFoundError(f"no images in {', '.join(map(str, paths))}")
+    return images
+
+
+def read_intrinsics(words: list[str]) -> np.ndarray:
+    """Matrix (3, 3) of ``fx fy cx cy`` or of a text file."""
+    if len(words) == 4:
+        fx, fy, cx, cy = map(float, words)
+        return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+    if len(words) == 1:
+        matrix = np.loadtxt(words[0])
+        if matrix.shape == (3, 3):
+            return matrix
+        raise ValueError(f"{words[0]}: holds {matrix.shape} numbers, expected a 3x3 matrix")
+    raise ValueError(f"--intrinsics takes 4 numbers or one file, got {len(words)} words")
+
+
+def find_image(entry: dict, images: list[Path]) -> Path | None:
+    """Image of a detection, by file name or by number."""
+    if "image" in entry:
+        return next((path for path in images if path.name == Path(entry["image"]).name), None)
+    number = int(entry["image_id"])
+    return next((p for p in images if p.stem.isdigit() and int(p.stem) == number), None)
+
+
+def find_targets(
+    args: argparse.Namespace, images: list[Path], models: dict[int, ObjectModel]
+) -> list[ImageObject]:
+    """Objects asked for."""
+    if args.box is not None:
+        entries = [dict(image=path.name, category_id=args.obj_id, bbox=args.box) for path in images]
+    else:
+        entries = json.loads(args.detections.read_text())
+    cam_mat = read_intrinsics(args.intrinsics)
+    targets = []
+    for index, entry in enumerate(entries):
+        path = find_image(entry, images)
+        if path is None or entry.get("score", 1.0) < args.score_thr:
+            continue
+        obj_id = int(entry["category_id"])
+        if obj_id not in models:
+            raise ValueError(f"entry {index}: object {obj_id} is not in models_info.json")
+        targets.append(
+            ImageObject(
+                image_path=path,
+                obj_id=obj_id,
+                box=tuple(entry["bbox"]),
+                score=float(entry.get("score", 1.0)),
+                cam_mat=cam_mat,
+                coord_scale=models[obj_id].coord_scale,
+                scene_id=int(entry.get("scene_id", 0)),
+                im_id=int(path.stem) if path.stem.isdigit() else images.index(path),
+            )
+        )
+    if not targets:
+        raise ValueError("no detection belongs to any of the images")
+    return targets
+
+
+def write_outputs(out_dir: Path, found: list[ObjectPose]) -> None:
+    """Write poses as JSON and, the valid ones, as a BOP result file."""
+    out_dir.mkdir(parents=True, exist_ok=True)
+    (out_dir / "poses.json").write_text(json.dumps([pose_record(item) for item in found], indent=1))
+    estimates = [
+        PoseEstimate(t.scene_id, t.im_id, t.obj_id, t.score, item.pose)
+        for item in found
+        if item.valid
+        for t in [item.target]
+    ]
+    write_results(out_dir / "results_bop.csv", estimates)
+
+
+def draw(
+    args: argparse.Namespace,
+    inferencer: PoseInferencer,
+    found: list[ObjectPose],
+    models: dict[int, ObjectModel],
+) -> None:
+    """Draw one picture per object."""
+    folder = args.out_dir / "pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, item in enumerate(tqdm(found, desc="pictures", disable=not sys.stderr.isatty())):
+        model = models[item.target.obj_id]
+        picture = draw_report(item, inferencer.model.solver, model, args.models_dir)
+        name = f"{item.target.image_path.stem}_{index:03d}_obj{item.target.obj_id:06d}.png"
+        cv2.imwrite(str(folder / name), picture)
+
+
+def main() -> None:
+    """Estimate, write, draw."""
+    args = parse_args()
+    init_default_scope("mmdet3d")
+    try:
+        images = list_images(args.images)
+        models = read_models_info(args.models_dir)
+        targets = find_targets(args, images, models)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f"infer_6dof: {error}")
+    inferencer = load_inferencer(args.config, args.checkpoint, args.device)
+    found = inferencer(targets)
+    write_outputs(args.out_dir, found)
+    if not args.no_pictures:
+        draw(args, inferencer, found, models)
+    solved = sum(item.valid for item in found)
+    print(f"{solved} of {len(found)} objects solved, see {args.out_dir}")
+
+
+if __name__ == "__main__":
+    main()
