@@ -305,6 +305,17 @@ def measure_amis(case: Case, report: Report) -> None:
         report.compare(f"AMIS gradient {name}", grad, recorded, scale=_largest(first))
 
 
+def fast_mode_costs(path: Path, number: int) -> dict[str, torch.Tensor]:
+    """Costs (B,) at the start, after the recorded solver, and after ten steps of fast mode."""
+    case = Case(path, number)
+    cost, start = case.cost(), case.tensor("pose_init")
+    ends = {"start": cost.value(start), "recorded": case.out("lm10_cost")}
+    for name, published in (("safe", False), ("published", True)):
+        solver = LMSolver(case.dof, 10, published_fast_mode=published)
+        ends[name] = solver.solve(cost, start, fast_mode=True).value
+    return ends
+
+
 TOLERANCE = 1e-8
 LOOSER = {  # stated with their reason in the recording: conditioning, or a better formula of ours
     "LM covariance": 1e-7,
