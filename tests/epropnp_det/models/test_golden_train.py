@@ -245,8 +245,10 @@ class TestWholeStep:
                 key = f"__{loss_name}__{name}"
                 if f"grad{key}" in reference.arrays:
                     recorded = reference[f"grad{key}"].view_as(gradient)
-                    tolerance = 4e-3 if loss_name.startswith("loss_reg_") else 1e-3
-                    assert relative_error(gradient, recorded) < tolerance, key
+                    # by norm: rounding in the network may move a sample across the image bounds,
+                    # where the derivative of the clipped projection jumps
+                    error = (gradient - recorded).norm() / recorded.norm()
+                    assert error < (2e-3 if loss_name.startswith("loss_reg_") else 5e-4), key
                 elif f"gradnorm{key}" in reference.arrays:
                     recorded = reference[f"gradnorm{key}"].item()
                     assert gradient.norm().item() == pytest.approx(recorded, rel=1e-3), key
