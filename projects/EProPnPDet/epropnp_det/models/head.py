@@ -144,15 +144,21 @@ class DeformPnPHead(BaseModule):
 
     def select(self, dense: DenseOutputs) -> Proposals:
         """Pick the objects of a test batch."""
-        maps, settings = dense.proposals, self.test_settings
-        chosen = select_points(
-            maps.cls_logits,
-            maps.centerness_logits,
+        maps = dense.proposals
+        return gather_proposals(maps, *self.choose(maps.cls_logits, maps.centerness_logits))
+
+    def choose(
+        self, cls_logits: list[Tensor], centerness_logits: list[Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Images, points and labels to look at, see :func:`select_points`."""
+        settings = self.test_settings
+        return select_points(
+            cls_logits,
+            centerness_logits,
             max_per_img=settings.max_obj_per_img,
             min_score=settings.min_fcos_score,
             pool_batch=settings.pool_batch,
         )
-        return gather_proposals(maps, *chosen)
 
     def solve_and_decode(
         self, objects: ObjectPredictions, proposals: Proposals, geometry: BatchGeometry

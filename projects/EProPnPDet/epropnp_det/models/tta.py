@@ -15,8 +15,8 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from .head import DeformPnPHead
-from .selection import gather_proposals, select_points
-from .structures import BatchGeometry, FeatureMaps, ObjectPredictions, ProposalMaps
+from .selection import gather_proposals
+from .structures import BatchGeometry, FeatureMaps, ObjectPredictions, ProposalMaps, Proposals
 
 
 class DenseView(NamedTuple):
@@ -70,21 +70,30 @@ def predict_views(
         samples_of_views: V x B data samples; the first view is not flipped.
     """
     views = [_dense_view(head, f, g) for f, g in zip(feats_of_views, samples_of_views, strict=True)]
-    settings = head.test_settings
+    objects, proposals = predict_objects_of_views(head, views)
+    return head.solve_and_decode(objects, proposals, views[0].geometry)
+
+
+def predict_objects_of_views(
+    head: DeformPnPHead, views: Sequence[DenseView]
+) -> tuple[ObjectPredictions, Proposals]:
+    """Select objects from the mean maps of the views and merge their predictions.
+
+    Returns:
+        The merged objects and their proposals, whose images, labels and class probabilities are
+        those of all views.
+    """
     cls_logits = _mean_of_levels([view.aligned.cls_logits for view in views])
-    chosen = select_points(
-        cls_logits,
-        _mean_of_levels([view.aligned.centerness_logits for view in views]),
-        max_per_img=settings.max_obj_per_img,
-        min_score=settings.min_fcos_score,
-        pool_batch=settings.pool_batch,
-    )
-    objects = []
-    for view in views:
-        proposals = gather_proposals(view.aligned._replace(cls_logits=cls_logits), *chosen)
-        objects.append(head.predict_objects(view.features, proposals, view.geometry))
-    # images, labels and class probabilities of the proposals are those of every view
-    return head.solve_and_decode(merge_objects(objects), proposals, views[0].geometry)
+    centerness_logits = _mean_of_levels([view.aligned.centerness_logits for view in views])
+    chosen = head.choose(cls_logits, centerness_logits)
+    proposals = [
+        gather_proposals(view.aligned._replace(cls_logits=cls_logits), *chosen) for view in views
+    ]
+    objects = [
+        head.predict_objects(view.features, own, view.geometry)
+        for view, own in zip(views, proposals, strict=True)
+    ]
+    return merge_objects(objects), proposals[0]
 
 
 def _dense_view(
