@@ -10,7 +10,10 @@ import torch
 from mmengine.registry import DATASETS
 from torch.utils.data import DataLoader, Dataset
 
+from epropnp_6dof.bop import read_object_model
 from epropnp_6dof.datasets.random_state import WorkerRandom
+from epropnp_6dof.datasets.transforms import RotateCamera
+from epropnp_6dof.metrics.pose_error import project
 from epropnp_6dof.models.correspondences import grid_pixels
 from epropnp_6dof.models.rotations import quaternion_to_matrix
 from epropnp_6dof.models.structures import stack_crops
@@ -166,6 +169,39 @@ def test_background_changes_outside_the_object_only(bop_root, tmp_path):
     assert not pink[eroded].any()
     box = slice(16, 48)  # away from the black border outside the image
     assert pink[box, box][~dilated[box, box]].float().mean() > 0.95
+
+
+def test_turned_camera_keeps_pose_and_targets_consistent(bop_root):
+    torch.manual_seed(0)
+    steps = pipeline()
+    steps.insert(2, dict(type="RotateCamera", max_degrees=60))
+    plain, turned = build(bop_root), build(bop_root, steps=steps)
+    changed = []
+    for index in range(len(turned)):
+        item = turned[index]["data_samples"]
+        error, mask = reprojection_error(item)
+        if mask.any():
+            assert error[mask].norm(dim=-1).max() < 1.5  # nearest pixel, twice
+            assert error[mask].mean(0).abs().max() < 0.2
+        pose, before = (s.crop.poses_gt for s in (item, plain[index]["data_samples"]))
+        changed.append(float((pose[3:] @ before[3:]).abs()))
+        assert float(pose[:3].norm()) == pytest.approx(float(before[:3].norm()), rel=1e-5)
+    assert min(changed) < np.cos(np.radians(40 / 2))
+
+
+def test_turned_camera_moves_the_picture_with_the_coordinates(bop_root):
+    """Colours at the projections of fixed object points stay the same."""
+    dataset = build(bop_root, steps=[dict(type="LoadBOPImage")])
+    results = dataset[2]
+    turned = RotateCamera(max_degrees=50).transform(dict(results))
+    points = read_object_model(bop_root / "models", results["obj_id"]).vertices
+    colors = []
+    for view in (results, turned):
+        uv = np.rint(project(view["pose"].apply(points), view["cam_mat"])).astype(int)
+        uv = uv.clip(2, (317, 237))
+        blurred = cv2.blur(view["image"], (3, 3))
+        colors.append(blurred[uv[:, 1], uv[:, 0]].astype(float))
+    assert np.median(np.abs(colors[0] - colors[1])) < 6
 
 
 class Draws(Dataset):

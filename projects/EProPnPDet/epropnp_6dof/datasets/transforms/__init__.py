@@ -1,6 +1,7 @@
 """Pipeline from an annotation to a crop; importing registers the transforms."""
 
 from .background import ReplaceBackground
+from .camera_rotation import RotateCamera
 from .cropping import ColorJitter, CropObject
 from .loading import LoadBOPImage, LoadObjectCoordinates
 from .packing import PackPoseInputs
@@ -12,4 +13,5 @@ __all__ = [
     "LoadObjectCoordinates",
     "PackPoseInputs",
     "ReplaceBackground",
+    "RotateCamera",
 ]
