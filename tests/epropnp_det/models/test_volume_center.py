@@ -122,6 +122,22 @@ def test_padding_has_no_thickness():
     torch.testing.assert_close(centers, fine, rtol=0, atol=1.5)
 
 
+def test_thin_boxes_do_not_pass_between_the_rays():
+    """Poles 3 pixels wide at all offsets to the cells; rays lie 2 pixels apart."""
+    camera = geometry()
+    focal = camera.cam_intrinsics[0, 0, 0].item()
+    offsets = torch.arange(16) / 2  # pixels
+    dims = torch.tensor([[3 * 20 / focal, 4.0, 0.1]]).expand(16, 3)
+    poses = torch.zeros(16, 4)
+    poses[:, 0], poses[:, 2] = offsets * 20 / focal, 20.0
+    boxes = torch.tensor([[0.0, 0, 50, 50]]).expand(16, 4)
+    centers, keep = centers_of(
+        camera, dims, poses, boxes, torch.zeros(16).long(), output_stride=8, render_stride=2
+    )
+    assert keep.all()
+    assert (centers[:, 0] - 128 - offsets).abs().max() <= 1.5
+
+
 def test_small_2d_boxes_are_dropped():
     bboxes = torch.tensor([[0.0, 0, 3.9, 50], [0, 0, 4, 4]])
     assert centers_of(geometry(), bboxes=bboxes)[1].tolist() == [False, True]

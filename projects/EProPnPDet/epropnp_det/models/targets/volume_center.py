@@ -136,7 +136,9 @@ class VolumeCenter:
 
     Args:
         output_stride: aug pixels per cell of the grid that is averaged.
-        render_stride: aug pixels between the rays that give a cell its thickness.
+        render_stride: aug pixels between the rays that give a cell its thickness. A cell is never
+            larger than two of them, or thin boxes could pass between its rays; small images want
+            a small value.
         min_box_size: boxes with a 2D side shorter than this, in aug pixels, are not trained on.
         z_near: nearer surfaces are not seen, metres.
     """
@@ -148,7 +150,7 @@ class VolumeCenter:
         min_box_size: float = 4.0,
         z_near: float = 0.01,
     ) -> None:
-        self.output_stride = output_stride
+        self.output_stride = min(output_stride, 2 * render_stride)
         self.render_stride = render_stride
         self.min_box_size = min_box_size
         self.z_near = z_near
