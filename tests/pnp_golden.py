@@ -6,6 +6,7 @@ difference of two terms that may be 1e4 times larger; there "relative" is to the
 recorded gradient and its first term.
 """
 
+import copy
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,15 @@ class Case:
 
     def out(self, name: str) -> torch.Tensor:
         return self.tensor(f"out_{name}")
+
+    def float32(self) -> "Case":
+        """The same case in single precision."""
+        case = copy.copy(self)
+        case.data = {
+            k: v.astype(np.float32) if v.dtype == np.float64 and v.ndim else v
+            for k, v in self.data.items()
+        }
+        return case
 
     def inputs(self, requires_grad: bool = False) -> list[torch.Tensor]:
         return [self.tensor(name).clone().requires_grad_(requires_grad) for name in INPUTS]
@@ -303,6 +313,15 @@ def measure_amis(case: Case, report: Report) -> None:
     for name, grad, first in zip(INPUTS, grads, first_terms, strict=True):
         recorded = case.out(f"amis_grad_{name}")
         report.compare(f"AMIS gradient {name}", grad, recorded, scale=_largest(first))
+
+
+def float32_error(path: Path, number: int) -> float:
+    """Largest difference of a float32 pose after ten steps from the recorded float64 one."""
+    case = Case(path, number)
+    single = case.float32()
+    pose = LMSolver(case.dof, 10).solve(single.cost(), single.tensor("pose_init")).pose
+    assert pose.dtype == torch.float32
+    return (pose.double() - case.out("lm10_pose")).abs().max().item()
 
 
 def fast_mode_costs(path: Path, number: int) -> dict[str, torch.Tensor]:

@@ -5,7 +5,7 @@
 
 import pytest
 
-from pnp_golden import CASES, excess, fast_mode_costs, measure, table
+from pnp_golden import CASES, excess, fast_mode_costs, float32_error, measure, table
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +30,9 @@ def test_fast_mode_is_as_good_as_the_full_solver_where_the_published_one_is_not(
         assert (costs["safe"] <= costs["start"]).all()
         failed += (costs["published"] > 1.02 * costs["recorded"]).sum().item()
     assert failed == 8  # of 13 objects
+
+
+@pytest.mark.parametrize("number", CASES)
+def test_float32_poses_are_close_to_the_recorded_float64_ones(reference_dir, number):
+    """The published solver is up to 7e-4 metres or radians off in float32."""
+    assert float32_error(reference_dir / "golden" / "pnp_4dof.npz", number) < 5e-5

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import optimize
 
-from epropnp.levenberg_marquardt import Solution, TrustRegion, levenberg_marquardt
+from epropnp.levenberg_marquardt import Solution, TrustRegion, _gain, levenberg_marquardt
 from pnp_scenes import cost_of, near_scene, scene, tilted
 from pose_problems import QuadraticYawCost
 
@@ -74,7 +74,7 @@ def test_cost_never_rises_with_more_steps():
     values = [levenberg_marquardt(cost, pose, n).value for n in range(12)]
     torch.testing.assert_close(values[0], cost.value(pose))
     for before, after in itertools.pairwise(values):
-        assert (after <= before).all()
+        assert (after <= before * (1 + 1e-15)).all()
     assert (values[-1] < 0.9 * values[0]).any()
 
 
@@ -141,6 +141,17 @@ def test_the_radius_follows_the_quality_of_the_steps():
     torch.testing.assert_close(radius, torch.tensor([90.0, 30.0, 30 / (1 + 0.8**3), 7.5]))
     largest = region.resize(torch.full((1,), 1e16), torch.ones(1), gain[:1], accepted[:1])
     assert largest.item() == pytest.approx(1e16)
+
+
+def test_steps_hidden_by_rounding_are_taken():
+    value = torch.tensor([100.0, 100.0, 100.0, 100.0])
+    trial = value + torch.tensor([2e-5, 1e-3, -1e-3, torch.nan])
+    predicted = torch.tensor([1e-5, 1e-5, 2e-3, 1e-5])
+    gain = _gain(value, trial, predicted)
+    assert gain[0] == 1
+    assert gain[1] < 0
+    torch.testing.assert_close(gain[2], torch.tensor(0.5), rtol=0.01, atol=0)
+    assert gain[3].isnan()
 
 
 def test_no_objects():
