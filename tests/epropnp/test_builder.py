@@ -2,6 +2,8 @@ import pytest
 
 from epropnp import EProPnP4DoF, EProPnP6DoF, LMSolver, RSLMSolver, TrustRegion
 from epropnp.builder import build
+from epropnp.fitting import PublishedFit
+from epropnp.proposals import QuaternionProposals, YawProposals
 
 PUBLISHED = {
     "mc_samples": 128,
@@ -63,3 +65,11 @@ def test_a_solver_for_other_poses_is_refused():
 def test_an_unknown_argument_is_refused():
     with pytest.raises(TypeError, match="num_steps"):
         build({"type": "LMSolver", "num_steps": 3}, (LMSolver,))
+
+
+def test_published_rules_can_be_chosen_in_a_config():
+    layer = EProPnP4DoF(proposals={"type": "YawProposals", "rule": {"type": "PublishedFit"}})
+    assert layer.sampler.proposals == YawProposals(PublishedFit())
+    assert EProPnP6DoF(proposals={"type": "QuaternionProposals"}).sampler.proposals == (
+        QuaternionProposals()
+    )

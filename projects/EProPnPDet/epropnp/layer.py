@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from epropnp.amis import AMIS
 from epropnp.builder import build
 from epropnp.camera import PerspectiveCamera
+from epropnp.fitting import PublishedFit, ScaledFit
 from epropnp.initializers import RSLMSolver
 from epropnp.problem import CostSetting, Problem, build_problem
 from epropnp.proposals import ProposalFamily, QuaternionProposals, YawProposals
@@ -68,7 +69,7 @@ class EProPnP(nn.Module):
         num_iter: int = 4,
         normalize: bool = False,
         solver: LMSolver | dict | None = None,
-        proposals: ProposalFamily | None = None,
+        proposals: ProposalFamily | dict | None = None,
         sample_cost: SampleCost | None = None,
     ):
         super().__init__()
@@ -83,7 +84,7 @@ class EProPnP(nn.Module):
         self.sampler = AMIS(
             mc_samples,
             num_iter,
-            proposals or self.proposal_family(),
+            _build_proposals(proposals) or self.proposal_family(),
             sample_cost or ChunkedSampleCost(),
         )
 
@@ -180,6 +181,13 @@ class EProPnP(nn.Module):
             valid=valid & (samples.log_weights.detach().logsumexp(0)).isfinite(),
             pose_cov=outside.pose_cov,
         )
+
+
+def _build_proposals(config: ProposalFamily | dict | None) -> ProposalFamily | None:
+    """A family from its config, whose rule may be a config as well."""
+    if isinstance(config, dict) and "rule" in config:
+        config = {**config, "rule": build(config["rule"], (ScaledFit, PublishedFit))}
+    return build(config, (YawProposals, QuaternionProposals))
 
 
 class EProPnP4DoF(EProPnP):
