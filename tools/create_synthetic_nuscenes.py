@@ -52,6 +52,8 @@ def main() -> None:
         image_scale=args.image_scale,
         seed=args.seed,
     )
+    # Each worker process gets one core; without this its matrix products would take them all.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     start = time.perf_counter()
     try:
         made = generate(args.out, settings, args.workers)

@@ -133,7 +133,9 @@ def test_devkit_renders(nusc, tmp_path):
         sample["data"]["LIDAR_TOP"], underlay_map=True, out_path=str(tmp_path / "lidar.png")
     )
     nusc.render_annotation(sample["anns"][0], out_path=str(tmp_path / "ann.png"))
-    assert len(list(tmp_path.glob("*.png"))) == 3
+    location = nusc.log[0]["location"]
+    nusc.render_egoposes_on_map(location, out_path=str(tmp_path / "poses.png"))
+    assert len(list(tmp_path.glob("*.png"))) == 4
 
 
 def test_ego_vehicle_drives_on_the_map(nusc):

@@ -46,10 +46,10 @@ def seen_colors(mesh, size, side):
     return mesh.colors[hits.triangle[hits.geometry >= 0]]
 
 
-@pytest.mark.parametrize(("class_name", "posture"), CASES)
+@pytest.mark.parametrize(
+    ("class_name", "posture"), [case for case in CASES if case[0] != "traffic_cone"]
+)
 def test_front_and_back_look_different(class_name, posture):
-    if class_name == "traffic_cone":
-        pytest.skip("a cone is round")
     mean = SIZE_STATISTICS[class_name][0]
     for seed in range(5):
         mesh = build_shape(class_name, mean, posture, seed)

@@ -152,7 +152,7 @@ def scene_world(seed: int, scene: str, duration: float) -> World:
 
 def _log(scene: str) -> Log:
     name = f"synthetic-{scene}"
-    return Log(name, "synthetic", "2020-01-01", "synthetic", f"maps/{name}.png")
+    return Log(name, "synthetic", "2020-01-01", name, f"maps/{name}.png")  # one map per scene
 
 
 def _scene(name: str, log: Log, settings: Settings, frames: tuple[Keyframe, ...]) -> Scene:
