@@ -4,8 +4,8 @@
 
 SOURCE is LM-O's test scene in BOP layout (``test/000002`` with any number of its frames,
 ``models_eval``), and ``--labels`` a folder of label images (pixel value = object id) next to it,
-for the masks of the visible parts. Every fourth frame is for testing. It is one sequence: a score on
-it shows that the network fits real images, and says nothing about LM-O.
+for the masks of the visible parts. Every fourth frame is for testing. It is one sequence: a score
+on it shows that the network fits real images, and says nothing about LM-O.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-# A version 2 network for 128 pixel crops on the CPU: 3.9 M parameters instead of 27 M.
+# A version 2 network for 128 pixel crops on the CPU: 3.2 M parameters instead of 27 M.
 _base_ = ["./epropnp_6dof_v2.py"]
 model = dict(
     backbone=dict(depth=18, base_channels=32, init_cfg=None),
