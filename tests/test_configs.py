@@ -32,7 +32,7 @@ def _is_pretrained(key, value):
 def transforms_of(config):
     """Configs of all transforms in the pipelines of a config."""
     for key in ("train_pipeline", "test_pipeline", "tta_pipeline"):
-        yield from config.get(key, [])
+        yield from config.get(key) or []
 
 
 def test_there_are_configs():

@@ -2,6 +2,7 @@
 
 from .geometric import MonoCrop, MonoFlip, MonoResize
 from .loading import LoadMonoAnnotations, LoadMonoImage, LoadMonoLidar
+from .network_camera import PackNetworkCameraInputs
 from .packing import PackMonoInputs
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "MonoFlip",
     "MonoResize",
     "PackMonoInputs",
+    "PackNetworkCameraInputs",
 ]

@@ -1,0 +1,18 @@
+# nus-mono3d.py for heads that know one camera only: the ground truth is packed as the network
+# sees it, in the frame and with the camera matrix of its (cropped, possibly mirrored) input.
+_base_ = "./nus-mono3d.py"
+
+pack = dict(type="PackNetworkCameraInputs")
+train_pipeline = [
+    dict(type="LoadMonoImage"),
+    dict(type="LoadMonoAnnotations"),
+    dict(type="MonoFlip", prob=0.5),
+    _base_.crop,
+    pack,
+]
+test_pipeline = [dict(type="LoadMonoImage"), _base_.crop, pack]
+tta_pipeline = None
+tta_model = None
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
