@@ -27,9 +27,9 @@ class InstanceFilter:
     max_per_object: int | None = None
 
     def accepts(self, instance: ObjectInstance) -> bool:
-        """Whether object and visibility fit."""
+        """Whether object and visibility fit; what cannot be seen at all never does."""
         wanted = self.obj_ids is None or instance.obj_id in self.obj_ids
-        return wanted and instance.visib_fract >= self.min_visib
+        return wanted and instance.visib_fract >= self.min_visib and instance.visib_fract > 0
 
 
 def select_images(data_root: Path, split: str, selection: InstanceFilter) -> list[SceneImage]:

@@ -110,7 +110,9 @@ class BOPPoseMetric(BaseMetric):
         widths: dict[Path, int] = {}
         truths = []
         for image in select_images(self.data_root, self.split, self.selection):
-            width = widths.setdefault(image.path.parent, _image_width(image.path))
+            folder = image.path.parent
+            if folder not in widths:
+                widths[folder] = _image_width(image.path)
             truths += [
                 Truth(
                     image.scene_id,
@@ -119,7 +121,7 @@ class BOPPoseMetric(BaseMetric):
                     instance.pose,
                     instance.visib_fract,
                     image.cam_mat,
-                    width,
+                    widths[folder],
                 )
                 for instance in image.instances
                 if self.selection.accepts(instance)
