@@ -4,7 +4,7 @@
 
 mmdet3d's own converter makes ``<tag>_infos_{train,val,test}.pkl`` (v2 format, usable by any model
 of mmdet3d); ``<tag>_infos_*_mono.pkl`` beside them adds visibility, truncation and exact 2D boxes.
-A second run sees that everything is there and stops. Full nuScenes takes about an hour.
+A second run sees that everything is there and stops. One core takes about 0.2 s per keyframe.
 """
 
 import argparse

@@ -101,6 +101,19 @@ def test_identical_boxes_leave_one():
     assert len(merge_cameras([make([[3, 4]] * 5, [0.3] * 5)]).labels) == 1
 
 
+def test_almost_equal_boxes_leave_one_each():
+    """The same object from two cameras, equal up to rounding."""
+    rng = np.random.default_rng(2)
+    count = 400
+    grid = np.stack(np.meshgrid(np.arange(20), np.arange(20)), -1).reshape(-1, 2) * 15.0
+    first = make(grid, rng.uniform(-4, 4, count), sizes_wl=rng.uniform(1, 10, (count, 2)))
+    for noise in (0, 1e-9, 1e-7, 1e-5):
+        shift = noise * rng.normal(size=(count, 3))
+        second = first._replace(centers=first.centers + shift, scores=first.scores * 0.9)
+        merged = merge_cameras([second, first])
+        np.testing.assert_allclose(merged.scores, first.scores)
+
+
 def test_the_best_500_are_kept():
     rng = np.random.default_rng(1)
     boxes = make(np.column_stack([np.arange(620) * 9.0, np.zeros(620)]), scores=rng.random(620))

@@ -31,6 +31,26 @@ def hull_points(corners_cam: np.ndarray) -> np.ndarray:
     return np.concatenate([corners_cam[front], cuts])
 
 
+def in_view(
+    centers_cam: np.ndarray, radii: np.ndarray, intrinsic: np.ndarray, size_wh: tuple[int, int]
+) -> np.ndarray:
+    """Mask (N,) of spheres that are not entirely behind the camera or beside the image.
+
+    Cheap and safe: whatever covers a pixel of the image is in view.
+
+    Args:
+        centers_cam: (N, 3) camera frame, metres.
+        radii: (N,) metres.
+        intrinsic: (3, 3) camera matrix.
+        size_wh: image width and height in pixels.
+    """
+    width, height = size_wh
+    borders = np.array([[1, 0, 0], [-1, 0, width], [0, 1, 0], [0, -1, height]]) @ intrinsic
+    planes = np.vstack([borders, [0, 0, 1]])  # normals that point into the view
+    distance = centers_cam @ planes.T / np.linalg.norm(planes, axis=1)
+    return (distance >= -radii[:, None]).all(axis=1)
+
+
 def annotation_box(
     corners_cam: np.ndarray, intrinsic: np.ndarray, size_wh: tuple[int, int]
 ) -> np.ndarray | None:

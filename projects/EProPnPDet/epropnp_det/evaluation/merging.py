@@ -1,8 +1,7 @@
 """One list of boxes per keyframe from the detections of its cameras."""
 
 import numpy as np
-import torch
-from mmcv.ops import nms_rotated
+import shapely
 
 from .boxes import GlobalBoxes
 
@@ -27,20 +26,42 @@ def merge_cameras(
         Boxes in descending score.
     """
     boxes = GlobalBoxes.concatenate(parts)
-    boxes = boxes.select(rotated_nms(boxes, iou_threshold))
-    return boxes.select(np.argsort(-boxes.scores, kind="stable")[:max_boxes])
+    return boxes.select(rotated_nms(boxes, iou_threshold)[:max_boxes])
 
 
 def rotated_nms(boxes: GlobalBoxes, iou_threshold: float) -> np.ndarray:
-    """Indices of the boxes that survive class-wise greedy suppression in the global xy plane."""
-    # Global coordinates reach thousands of metres; centred, float32 keeps micrometres.
-    xy = boxes.centers[:, :2] - (boxes.centers[:, :2].mean(0) if len(boxes.labels) else 0.0)
-    rectangles = np.column_stack([xy, boxes.sizes_wlh[:, [1, 0]], boxes.headings])
-    rectangles = torch.from_numpy(rectangles).float()
-    scores = torch.from_numpy(boxes.scores).float()
-    kept = []
-    for label in np.unique(boxes.labels):
-        members = np.flatnonzero(boxes.labels == label)
-        _, order = nms_rotated(rectangles[members], scores[members], iou_threshold)
-        kept.append(members[order.numpy()])
-    return np.concatenate(kept) if kept else np.zeros(0, dtype=int)
+    """Indices, in descending score, of the boxes that survive class-wise greedy suppression.
+
+    Overlaps are exact polygon areas in float64: mmcv's rotated IoU, in float32, is far off for one
+    in a hundred pairs of almost equal boxes, such as one object seen by two cameras.
+    """
+    order = np.argsort(-boxes.scores, kind="stable")
+    better, worse = _overlapping_pairs(boxes.select(order), iou_threshold)
+    starts = np.searchsorted(better, np.arange(len(order) + 1))
+    alive = np.ones(len(order), dtype=bool)
+    for rank in range(len(order)):
+        if alive[rank]:
+            alive[worse[starts[rank] : starts[rank + 1]]] = False
+    return order[alive]
+
+
+def footprints(boxes: GlobalBoxes) -> np.ndarray:
+    """Outlines (N,) in the global xy plane as shapely polygons."""
+    half = 0.5 * boxes.sizes_wlh[:, None, [1, 0]] * np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
+    cos, sin = np.cos(boxes.headings), np.sin(boxes.headings)
+    rotation = np.stack([cos, sin, -sin, cos], axis=-1).reshape(-1, 2, 2)  # of row vectors
+    return shapely.polygons(half @ rotation + boxes.centers[:, None, :2])
+
+
+def _overlapping_pairs(boxes: GlobalBoxes, iou_threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (i < j) of the same class whose IoU exceeds the threshold, sorted by i."""
+    outlines = footprints(boxes)
+    first, second = shapely.STRtree(outlines).query(outlines, predicate="intersects")
+    ordered = (first < second) & (boxes.labels[first] == boxes.labels[second])
+    first, second = first[ordered], second[ordered]
+    area = shapely.area(outlines)
+    overlap = shapely.area(shapely.intersection(outlines[first], outlines[second]))
+    above = overlap > iou_threshold * (area[first] + area[second] - overlap)
+    first, second = first[above], second[above]
+    by_first = np.argsort(first, kind="stable")
+    return first[by_first], second[by_first]

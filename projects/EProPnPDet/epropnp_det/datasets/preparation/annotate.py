@@ -14,7 +14,7 @@ from ..box_geometry import (
     rigid_matrix,
     transform_points,
 )
-from ..box_projection import annotation_box, truncation
+from ..box_projection import annotation_box, in_view, truncation
 from ..camera_annotations import CameraAnnotations
 from ..taxonomy import ATTRIBUTES, CLASSES, NO_ATTRIBUTE
 
@@ -39,6 +39,10 @@ class KeyframeObjects(NamedTuple):
     labels: np.ndarray
     attr_labels: np.ndarray
     visibility: np.ndarray
+
+    def select(self, keep: np.ndarray) -> "KeyframeObjects":
+        """Rows of a boolean mask or an index array."""
+        return KeyframeObjects(*(field[keep] for field in self))
 
 
 def keyframe_objects(nusc: NuScenes, sample: dict) -> KeyframeObjects:
@@ -71,14 +75,13 @@ def annotate_image(
     """
     image = nusc.get("sample_data", sample_data_token)
     sensor = nusc.get("calibrated_sensor", image["calibrated_sensor_token"])
-    ego = nusc.get("ego_pose", image["ego_pose_token"])
-    cam_to_global = rigid_matrix(ego["rotation"], ego["translation"]) @ rigid_matrix(
-        sensor["rotation"], sensor["translation"]
-    )
-    global_to_cam = invert_rigid(cam_to_global)
+    global_to_cam = invert_rigid(cam_to_global(nusc, image))
     intrinsic = np.array(sensor["camera_intrinsic"], dtype=float)
     size_wh = (image["width"], image["height"])
 
+    centers = transform_points(global_to_cam, objects.centers)
+    radii = 0.5 * np.linalg.norm(objects.sizes_lwh, axis=1)
+    objects = objects.select(in_view(centers, radii, intrinsic, size_wh))
     centers = transform_points(global_to_cam, objects.centers)
     rotations = global_to_cam[:3, :3] @ objects.rotations
     corners = box_corners(centers, objects.sizes_lwh, rotations)
@@ -97,6 +100,15 @@ def annotate_image(
         attr_labels=objects.attr_labels[seen],
         visibility=objects.visibility[seen],
         truncation=truncation(corners[seen], intrinsic, size_wh).astype(np.float32),
+    )
+
+
+def cam_to_global(nusc: NuScenes, image: dict) -> np.ndarray:
+    """Pose (4, 4) of the camera at the time of an image (a sample_data record)."""
+    sensor = nusc.get("calibrated_sensor", image["calibrated_sensor_token"])
+    ego = nusc.get("ego_pose", image["ego_pose_token"])
+    return rigid_matrix(ego["rotation"], ego["translation"]) @ rigid_matrix(
+        sensor["rotation"], sensor["translation"]
     )
 
 

@@ -18,10 +18,14 @@ from pathlib import Path
 from types import ModuleType
 
 import mmdet3d
+import numpy as np
 from mmdet3d.datasets import convert_utils
 from nuscenes.nuscenes import NuScenes
 
+from ..box_geometry import invert_rigid, transform_points
+from ..box_projection import in_view
 from ..taxonomy import CLASSES
+from .annotate import cam_to_global
 
 LINKED_ROOT = Path("data/nuscenes")  # the converter's second step reads this path
 CONVERTERS = Path(mmdet3d.__file__).parent / ".mim" / "tools" / "dataset_converters"
@@ -125,6 +129,7 @@ def boxes_cut_at_image_size(second_step: ModuleType) -> Iterator[None]:
     """Make the converter cut each 2D box at the size of its image instead of at 1600 x 900.
 
     The size is the default of an argument deep inside mmdet3d; it is set anew for every image.
+    Objects out of view, which the converter would look at and drop, are left out beforehand.
 
     Args:
         second_step: the converter script that makes the boxes.
@@ -136,13 +141,49 @@ def boxes_cut_at_image_size(second_step: ModuleType) -> Iterator[None]:
     def boxes_of_sized_image(nusc: NuScenes, sample_data_token: str, visibilities: list[str]):
         image = nusc.get("sample_data", sample_data_token)
         cut.__defaults__ = ((image["width"], image["height"]),)
-        return boxes_of_image(nusc, sample_data_token, visibilities)
+        return boxes_of_image(ImageTables(nusc, image), sample_data_token, visibilities)
 
     second_step.get_nuscenes_2d_boxes = boxes_of_sized_image
     try:
         yield
     finally:
         cut.__defaults__ = defaults
+
+
+class ImageTables:
+    """The tables as one camera image sees them: its keyframe lists only objects in view."""
+
+    def __init__(self, nusc: NuScenes, image: dict):
+        self._nusc = nusc
+        self.get_box = nusc.get_box
+        self.box_velocity = nusc.box_velocity
+        sample = nusc.get("sample", image["sample_token"])
+        self._sample = {**sample, "anns": anns_in_view(nusc, image, sample["anns"])}
+
+    def get(self, table: str, token: str) -> dict:
+        """A record."""
+        is_keyframe = table == "sample" and token == self._sample["token"]
+        return self._sample if is_keyframe else self._nusc.get(table, token)
+
+
+def anns_in_view(nusc: NuScenes, image: dict, tokens: list[str]) -> list[str]:
+    """Those annotations of a keyframe that an image may show.
+
+    Args:
+        nusc: tables.
+        image: sample_data record of the camera image.
+        tokens: annotations of its keyframe.
+    """
+    if not tokens:
+        return []
+    sensor = nusc.get("calibrated_sensor", image["calibrated_sensor_token"])
+    records = [nusc.get("sample_annotation", token) for token in tokens]
+    centers = np.array([record["translation"] for record in records])
+    radii = 0.5 * np.linalg.norm([record["size"] for record in records], axis=1)
+    intrinsic = np.array(sensor["camera_intrinsic"], dtype=float)
+    centers_cam = transform_points(invert_rigid(cam_to_global(nusc, image)), centers)
+    mask = in_view(centers_cam, radii, intrinsic, (image["width"], image["height"]))
+    return [token for token, is_seen in zip(tokens, mask, strict=True) if is_seen]
 
 
 def _keyframe_lidar_files(data_root: Path, version: str) -> list[str]:
