@@ -134,7 +134,7 @@ def run(data: Scene, dof, fast, normalize, setting):
         generator=torch.Generator().manual_seed(0),
     )
     loss = monte_carlo_pose_loss(result.pose_sample_logweights, result.cost_target)
-    (loss.sum() + result.pose_opt_plus[:, :3].sum()).backward()
+    (loss.sum() + result.pose_opt_plus.sum()).backward()
     return result, loss.detach(), [t.grad for t in inputs]
 
 
@@ -180,6 +180,28 @@ def test_a_bad_object_is_harmless_in_float32(name, dof):
 )
 def test_a_bad_object_is_harmless_in_any_mode(name, dof, fast, normalize, dtype, adaptive):
     check(SPOILERS[name], dof, fast, normalize, dtype, adaptive)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=SLOW)
+@given(
+    name=st.sampled_from(["x3d", "x2d", "w2d", "pose", "cam_mats"]),
+    change=st.sampled_from([torch.add, torch.mul]),
+    everywhere=st.booleans(),
+    exponent=st.integers(-38, 38),
+    dof=st.sampled_from([4, 6]),
+    fast=st.booleans(),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+)
+def test_numbers_of_any_size_are_harmless(name, change, everywhere, exponent, dof, fast, dtype):
+    def spoil(data):
+        tensor = data.camera.cam_mats if name == "cam_mats" else getattr(data, name)
+        place = tensor[BAD] if everywhere else tensor[BAD, ..., 0]
+        place.copy_(change(place, min(10.0**exponent, 3e38)))
+
+    result = check(spoil, dof, fast, True, dtype, True)
+    if result.valid[BAD]:
+        finite = ("pose_opt", "cost", "pose_opt_plus", "pose_cov", "cost_target")
+        assert all(getattr(result, field)[BAD].isfinite().all() for field in finite)
 
 
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=SLOW)

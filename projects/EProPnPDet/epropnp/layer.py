@@ -163,23 +163,24 @@ class EProPnP(nn.Module):
         options: SolveOptions,
         generator: torch.Generator | None,
     ) -> MonteCarloResult:
-        solution = self.solver.solve_problem(problem, pose_init, options, generator)
-        valid, cost_target = solution.valid, None
+        inside = self.solver.solve_problem(problem, pose_init, options, generator)
+        samples = self.sampler(problem.cost, inside.pose_opt, inside.pose_cov, generator)
+        solution = inside.leave(problem.frame)
+        valid = solution.valid & samples.log_weights.detach().logsumexp(0).isfinite()
+        cost_target = None
         if pose_init is not None:
             target, finite = problem.start(pose_init)
             cost_target = problem.cost.value(target)
             valid = valid & finite & cost_target.detach().isfinite()
-        samples = self.sampler(problem.cost, solution.pose_opt, solution.pose_cov, generator)
-        outside = solution.leave(problem.frame)
         return MonteCarloResult(
-            pose_opt=outside.pose_opt,
-            cost=outside.cost,
-            pose_opt_plus=outside.pose_opt_plus,
+            pose_opt=solution.pose_opt,
+            cost=solution.cost,
+            pose_opt_plus=solution.pose_opt_plus,
             pose_samples=problem.frame.leave(samples.poses),
             pose_sample_logweights=samples.log_weights,
             cost_target=cost_target,
-            valid=valid & (samples.log_weights.detach().logsumexp(0)).isfinite(),
-            pose_cov=outside.pose_cov,
+            valid=valid,
+            pose_cov=solution.pose_cov,
         )
 
 

@@ -17,7 +17,7 @@ from epropnp.gauss_newton import gauss_newton, gauss_newton_step
 from epropnp.initializers import Minimizer, RSLMSolver
 from epropnp.levenberg_marquardt import Solution, TrustRegion, levenberg_marquardt
 from epropnp.manifolds import PoseManifold, QuatPose, YawPose
-from epropnp.problem import CostSetting, Problem, build_problem
+from epropnp.problem import CostSetting, Problem, build_problem, finite_objects
 
 
 class PnPSolution(NamedTuple):
@@ -39,14 +39,14 @@ class PnPSolution(NamedTuple):
 
     def leave(self, frame: ObjectFrame) -> "PnPSolution":
         """Poses of a frame as poses of the object."""
-        plus, covariance = self.pose_opt_plus, self.pose_cov
-        return self._replace(
-            pose_opt=frame.leave(self.pose_opt),
-            pose_cov=covariance
-            if covariance is None
-            else frame.leave_covariance(self.pose_opt, covariance),
-            pose_opt_plus=plus if plus is None else frame.leave(plus),
-        )
+        pose, covariance, plus = frame.leave(self.pose_opt), self.pose_cov, self.pose_opt_plus
+        valid = self.valid & finite_objects(pose)
+        if covariance is not None:
+            covariance = frame.leave_covariance(self.pose_opt, covariance)
+            valid = valid & finite_objects(covariance)
+        if plus is not None:
+            plus = frame.leave(plus)
+        return PnPSolution(pose, covariance, self.cost, plus, valid)
 
 
 class SolveOptions(NamedTuple):
