@@ -143,6 +143,10 @@ def test_detections_replace_annotated_boxes(bop_root):
     assert sample.score == 0.9
     dataset = build(bop_root, targets="test_targets_bop19.json", **options)
     assert len(dataset) == 1
+    for entry in entries:
+        del entry["scene_id"]  # plain COCO results
+    (bop_root / "coco.json").write_text(json.dumps(entries))
+    assert len(build(bop_root, **options | dict(detections="coco.json"))) == 2
 
 
 def test_unknown_split_and_box_are_named(bop_root):

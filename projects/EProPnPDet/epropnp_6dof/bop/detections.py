@@ -14,11 +14,11 @@ class Detection(NamedTuple):
     time: float
 
 
-def read_detections(path: Path) -> dict[tuple[int, int], list[Detection]]:
+def read_detections(path: Path) -> dict[tuple[int | None, int], list[Detection]]:
     """Read detections: (scene, image) -> boxes, best score first.
 
-    Accepts the list of BOP detection results (``scene_id, image_id, category_id, bbox, score``);
-    plain COCO results without ``scene_id`` are taken as scene 0.
+    Accepts the list of BOP detection results (``scene_id, image_id, category_id, bbox, score``) and
+    plain COCO results, which have no ``scene_id``: their scene is None.
 
     Raises:
         ValueError: naming the entry that lacks a field.
@@ -26,12 +26,13 @@ def read_detections(path: Path) -> dict[tuple[int, int], list[Detection]]:
     entries = json.loads(Path(path).read_text())
     if not isinstance(entries, list):
         raise ValueError(f"{path}: expected a list of detections, got {type(entries).__name__}")
-    detections: dict[tuple[int, int], list[Detection]] = {}
+    detections: dict[tuple[int | None, int], list[Detection]] = {}
     for index, entry in enumerate(entries):
         missing = {"image_id", "category_id", "bbox"} - entry.keys()
         if missing:
             raise ValueError(f"{path}: entry {index} lacks {', '.join(sorted(missing))}")
-        key = (int(entry.get("scene_id", 0)), int(entry["image_id"]))
+        scene_id = entry.get("scene_id")
+        key = (None if scene_id is None else int(scene_id), int(entry["image_id"]))
         x, y, w, h = entry["bbox"]
         detections.setdefault(key, []).append(
             Detection(

@@ -24,6 +24,7 @@ class BOPDataset(BaseDataset):
         selection: fields of `InstanceFilter`.
         models_dir: folder below ``data_root`` with ``models_info.json`` and the meshes, if any.
         detections: BOP or COCO detection file below ``data_root``; None crops annotated boxes.
+            Without ``scene_id`` in it the split must have one scene only.
         targets: BOP target list below ``data_root``: of each object only as many detections as it
             asks for are kept, the best ones.
         box: annotated box to crop, ``bbox_obj`` (whole silhouette) or ``bbox_visib``.
@@ -96,9 +97,16 @@ class BOPDataset(BaseDataset):
         root = Path(self.data_root)
         found = read_detections(root / self.detections)
         targets = None if self.targets is None else read_targets(root / self.targets)
+        scenes = {image.scene_id for image in images}
+        unnamed = any(scene_id is None for scene_id, _ in found)
+        if unnamed and len(scenes) > 1:
+            raise ValueError(
+                f"{root / self.detections}: detections without scene_id, but the split has scenes "
+                f"{sorted(scenes)}"
+            )
         entries = []
         for image in images:
-            candidates = found.get((image.scene_id, image.im_id), [])
+            candidates = found.get((None if unnamed else image.scene_id, image.im_id), [])
             for detection in self._best(image, candidates, targets):
                 if detection.obj_id in models:
                     entries.append(
