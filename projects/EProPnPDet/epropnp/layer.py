@@ -51,8 +51,8 @@ class EProPnP(nn.Module):
         num_iter: rounds of adaptive sampling.
         normalize: solve and sample with the origin moved to the mean of the object points.
         solver: an `LMSolver` or its config; ten steps from a random-sample start if None.
-        proposals: family of proposal distributions; with the rule ``PublishedFit()`` it fits them
-            as published.
+        proposals: family of proposal distributions, or its config; with the rule ``PublishedFit``
+            it fits them as published.
         sample_cost: how the cost is evaluated at many poses.
 
     Raises:
