@@ -47,7 +47,7 @@ class DensePoseEstimator(BaseModel):
             data_samples: one per crop, needed but for ``tensor``.
             mode: as mmengine calls it.
         """
-        maps = self.head(self.backbone(inputs)[-1])
+        maps = DenseMaps(*(field.float() for field in self.head(self.backbone(inputs)[-1])))
         if mode == "tensor":
             return maps
         batch = stack_crops(data_samples)
