@@ -1,13 +1,14 @@
-# EPro-PnP-Det v2 on a small scale: ResNet-18 from scratch, 64 wide, images of 448 x 252 pixels.
+# EPro-PnP-Det v2 on a small scale: narrow ResNet-18 from scratch, head 64 wide, images 448 x 252.
 # For a CPU and the synthetic data set; `make demo` runs it.
 #
 #   python tools/train.py configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py
 _base_ = ["./epropnp-det-v2_r101-dcn-fpn_2xb6-12e_nus-mono3d.py"]
 
+base_channels = 32  # half a ResNet-18: the backbone is most of the time of a step
 width = 64
 num_heads = 4
 strides = (8, 16, 32)
-max_iters = 600
+max_iters = 900
 data_root = "data/synthetic/"
 crop = dict(type="MonoCrop", region=(0, 228 / 900, 1, 1), unit="fraction")
 
@@ -16,6 +17,7 @@ model = dict(
         _delete_=True,
         type="mmdet.ResNet",
         depth=18,
+        base_channels=base_channels,
         num_stages=4,
         out_indices=(1, 2, 3),
         frozen_stages=-1,
@@ -23,7 +25,11 @@ model = dict(
         norm_eval=False,
         style="pytorch",
     ),
-    neck=dict(in_channels=[128, 256, 512], out_channels=width, num_outs=len(strides)),
+    neck=dict(
+        in_channels=[2 * base_channels, 4 * base_channels, 8 * base_channels],
+        out_channels=width,
+        num_outs=len(strides),
+    ),
     bbox_head=dict(
         detector=dict(
             in_channels=width,
@@ -91,7 +97,7 @@ val_cfg = None
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=50),
-    dict(type="MultiStepLR", by_epoch=False, milestones=[450, 550], gamma=0.2),
+    dict(type="MultiStepLR", by_epoch=False, milestones=[700, 830], gamma=0.2),
 ]
 train_cfg = dict(_delete_=True, type="IterBasedTrainLoop", max_iters=max_iters)
 default_hooks = dict(
