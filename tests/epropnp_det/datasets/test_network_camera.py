@@ -50,7 +50,7 @@ def test_centers_project_to_the_same_pixels(pair, flip):
     np.testing.assert_allclose(truth.centers_2d.numpy(), pixels, rtol=1e-4, atol=1e-2)
     np.testing.assert_allclose(truth.depths.numpy(), centers[:, 2], rtol=1e-5)
     # the heads decode with cam2img: centre and depth give back the box
-    assert network.scale_factor == (1.0,) * 4
+    assert network.scale_factor == (1.0, 1.0)
     rays = np.linalg.solve(network.cam2img, np.c_[truth.centers_2d, np.ones(len(truth))].T).T
     found = rays * truth.depths.numpy()[:, None]
     np.testing.assert_allclose(truth.bboxes_3d.gravity_center.numpy(), found, rtol=1e-3, atol=1e-3)

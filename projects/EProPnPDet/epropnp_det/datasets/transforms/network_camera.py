@@ -35,7 +35,7 @@ class PackNetworkCameraInputs(PackMonoInputs):
         cam2img = network_camera(
             results["cam_intrinsic"], results["img_transform"], results["flip"]
         )
-        packed = super().transform({**results, "cam2img": cam2img, "scale_factor": (1.0,) * 4})
+        packed = super().transform({**results, "cam2img": cam2img, "scale_factor": (1.0, 1.0)})
         if "gt_bboxes_3d" in results:
             self._pack_ground_truth(results, cam2img, packed["data_samples"])
         return packed
