@@ -72,8 +72,21 @@ class NuScenesMonoDataset(NuScenesDataset):
             data_prefix=dict(data_prefix or DATA_PREFIX),
             metainfo=metainfo,
             indices=indices,
-            lazy_init=lazy_init,
+            lazy_init=True,  # else mmdet3d prints a table of classes, all zero in test mode
         )
+        if not lazy_init:
+            self.full_init()
+
+    def full_init(self) -> None:
+        """Read everything and log what there is."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+        summary = f"{self.ann_file}: {len(self)} images"
+        if not self.test_mode:
+            counts = zip(self.metainfo["classes"], self.num_ins_per_cat, strict=True)
+            summary += " with " + ", ".join(f"{count} {name}" for name, count in counts)
+        print_log(summary, "current")
 
     def load_data_list(self) -> list[dict]:
         """One entry per camera image, in the order of the info file."""
