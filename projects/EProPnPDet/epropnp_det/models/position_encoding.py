@@ -42,6 +42,10 @@ def encode_points(points: Tensor, sizes: Tensor, num_features: int) -> Tensor:
 def encode_grid(geometry: BatchGeometry, map_size: tuple[int, int], num_features: int) -> Tensor:
     """Encode the cells of a feature map, relative to the part of it that is not padding.
 
+    Cells are counted along rows and columns; a column (or row) of padding only has no extent to
+    relate to, and its cells get angles of millions of radians. The published weights were trained
+    with these values, which bilinear sampling sees at the right and bottom border.
+
     Args:
         geometry: the batch; images lie at the top left of the padded batch.
         map_size: (height, width) of the feature map.
@@ -50,22 +54,23 @@ def encode_grid(geometry: BatchGeometry, map_size: tuple[int, int], num_features
     Returns:
         (B, C, height, width): C / 2 features of y, then C / 2 of x.
     """
-    axes = [
-        sine_encoding(
-            _grid_angles(geometry.img_shapes[:, axis], geometry.pad_shape[axis], map_size[axis]),
-            num_features // 2,
-        )
+    rows, columns = (
+        _inside(geometry.img_shapes[:, axis], geometry.pad_shape[axis], map_size[axis])
         for axis in (0, 1)
-    ]
-    rows = axes[0][:, :, None].expand(-1, -1, map_size[1], -1)
-    columns = axes[1][:, None].expand(-1, map_size[0], -1, -1)
-    return torch.cat((rows, columns), dim=-1).permute(0, 3, 1, 2)
+    )
+    valid = (rows[:, :, None] & columns[:, None]).to(geometry.img_shapes.dtype)
+    features = [sine_encoding(_relative_angles(valid, axis), num_features // 2) for axis in (1, 2)]
+    return torch.cat(features, dim=-1).permute(0, 3, 1, 2)
 
 
-def _grid_angles(img_sizes: Tensor, pad_size: int, num_cells: int, eps: float = 1e-6) -> Tensor:
-    """Angles (B, cells) along one axis: cell centres over the number of cells with image."""
+def _inside(img_sizes: Tensor, pad_size: int, num_cells: int) -> Tensor:
+    """Mask (B, cells) of cells along one axis whose nearest pixel belongs to the image."""
     cells = torch.arange(num_cells, dtype=img_sizes.dtype, device=img_sizes.device)
-    nearest_pixel = (cells * (pad_size / num_cells)).floor()
-    valid = nearest_pixel < img_sizes[:, None]
-    counts = valid.cumsum(dim=1).to(img_sizes.dtype)
-    return (counts - 0.5) / (counts[:, -1:] + eps) * (2 * math.pi)
+    return (cells * (pad_size / num_cells)).floor() < img_sizes[:, None]
+
+
+def _relative_angles(valid: Tensor, axis: int, eps: float = 1e-6) -> Tensor:
+    """Angles (B, h, w) of cell centres along an axis, relative to the number of valid cells."""
+    counts = valid.cumsum(dim=axis)
+    total = counts.select(axis, -1).unsqueeze(axis)
+    return (counts - 0.5) / (total + eps) * (2 * math.pi)
