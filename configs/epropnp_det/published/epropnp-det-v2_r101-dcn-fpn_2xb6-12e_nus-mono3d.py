@@ -7,7 +7,10 @@ _base_ = "../epropnp-det-v2_r101-dcn-fpn_2xb6-12e_nus-mono3d.py"
 model = dict(
     bbox_head=dict(
         attention_sampler=dict(image_points=dict(border_ramp="published")),
-        pose_solver=dict(test_pnp=dict(solver=dict(published_fast_mode=True))),
+        pose_solver=dict(
+            pnp=dict(proposals=dict(type="YawProposals", rule=dict(type="PublishedFit"))),
+            test_pnp=dict(solver=dict(published_fast_mode=True)),
+        ),
     ),
     test_cfg=dict(
         pool_batch=True,
