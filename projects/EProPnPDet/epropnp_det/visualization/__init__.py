@@ -2,10 +2,11 @@
 
 * ``wireframe``: one box in one image.  ``birds_eye``: footprints around the ego vehicle.
 * ``keyframe_view``: images, poses and ground truth of a keyframe.
-* ``picture``: all of it in one picture.
+* ``picture``: all of it in one picture.  ``detections``: one image alone, without tables.
 """
 
 from .birds_eye import draw_footprint, new_canvas
+from .detections import draw_detections
 from .keyframe_view import CameraView, KeyframeView, ground_truth, load_keyframe
 from .picture import PictureStyle, draw_keyframe
 from .wireframe import draw_box
@@ -15,6 +16,7 @@ __all__ = [
     "KeyframeView",
     "PictureStyle",
     "draw_box",
+    "draw_detections",
     "draw_footprint",
     "draw_keyframe",
     "ground_truth",

@@ -84,8 +84,8 @@ def _draw_camera(camera: CameraView, layers: list, style: PictureStyle) -> np.nd
             bounds = draw_box(image, corners[index], intrinsic, color, style.line_width)
             if with_text and bounds is not None and bounds[3] - bounds[1] >= style.min_text_height:
                 text = f"{CLASSES[boxes.labels[index]]} {boxes.scores[index]:.2f}"
-                _write(image, text, bounds[0], bounds[1] - 4, color, 0.36)
-    _write(image, camera.name, 6, TEXT_HEIGHT, TEXT, 0.5)
+                write_text(image, text, (bounds[0], bounds[1] - 4), color, 0.36)
+    write_text(image, camera.name, (6, TEXT_HEIGHT), TEXT, 0.5)
     return image
 
 
@@ -96,11 +96,15 @@ def _draw_birds_eye(view: KeyframeView, layers: list, size: int, style: PictureS
             draw_footprint(canvas, corners, color, style.line_width)
     for line, (boxes, color, with_text) in enumerate(layers, start=1):
         name = "prediction" if with_text else "ground truth"
-        _write(canvas.image, f"{name} ({len(boxes.labels)})", 8, line * TEXT_HEIGHT, color, 0.5)
+        text = f"{name} ({len(boxes.labels)})"
+        write_text(canvas.image, text, (8, line * TEXT_HEIGHT), color, 0.5)
     return canvas.image
 
 
-def _write(image: np.ndarray, text: str, x: float, y: float, color: Color, size: float) -> None:
-    at = (int(x), int(max(y, 10)))
+def write_text(
+    image: np.ndarray, text: str, place: tuple[float, float], color: Color, size: float
+) -> None:
+    """Write a line of text with a dark outline; ``place`` is its lower left pixel."""
+    at = (int(place[0]), int(max(place[1], 10)))
     cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 3, cv2.LINE_AA)
     cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
