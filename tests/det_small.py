@@ -17,14 +17,19 @@ _BOXES = torch.tensor(  # x, y, z, l, h, w, yaw
 _BBOXES = torch.tensor([[80.0, 50, 180, 110], [160, 60, 190, 90]])
 
 
-def small_model_config(repo_dir: Path) -> ConfigDict:
-    """Config of the v2 detector, 64 wide, on a ResNet-18 without deformable convolutions."""
-    model = Config.fromfile(repo_dir / "configs/_base_/models/epropnp_det_v2.py").model
+V2 = "_base_/models/epropnp_det_v2.py"
+
+
+def small_model_config(repo_dir: Path, config: str = V2) -> ConfigDict:
+    """A config's model, 64 wide, on a ResNet-18 without deformable convolutions."""
+    model = Config.fromfile(repo_dir / "configs" / config).model
     width, norm_cfg = 64, dict(type="GN", num_groups=8)
+    out_indices = model.backbone.out_indices
     model.backbone = dict(
-        type="mmdet.ResNet", depth=18, out_indices=(1, 2, 3), norm_cfg=dict(type="BN")
+        type="mmdet.ResNet", depth=18, out_indices=out_indices, norm_cfg=dict(type="BN")
     )
-    model.neck.update(in_channels=[128, 256, 512], out_channels=width)
+    in_channels = [64, 128, 256, 512][-len(out_indices) :]
+    model.neck.update(in_channels=in_channels, out_channels=width)
     head = model.bbox_head
     head.detector.update(
         in_channels=width,
@@ -42,14 +47,16 @@ def small_model_config(repo_dir: Path) -> ConfigDict:
     head.attention_sampler.update(ffn_channels=128, num_points=4)
     head.correspondence_head.ffn_channels = 64
     head.criterion.num_obj_samples_per_img = 8
-    head.criterion.auxiliary.embed_dims = width
-    head.criterion.auxiliary.depth.embed_dims = width
+    if (auxiliary := head.criterion.auxiliary) is not None:
+        auxiliary.embed_dims = width
+        if auxiliary.depth is not None:
+            auxiliary.depth.embed_dims = width
     return model
 
 
-def build_small_detector(repo_dir: Path, **test_cfg: object) -> nn.Module:
-    """The small detector with seeded weights, in evaluation mode; proposes many objects."""
-    model = small_model_config(repo_dir)
+def build_small_detector(repo_dir: Path, config: str = V2, **test_cfg: object) -> nn.Module:
+    """A small detector with seeded weights, in evaluation mode; proposes many objects."""
+    model = small_model_config(repo_dir, config)
     model.test_cfg.update(max_obj_per_img=20, **test_cfg)
     torch.manual_seed(0)
     detector = MODELS.build(model)

@@ -40,6 +40,55 @@ def test_training_step_reaches_every_parameter(repo_dir, num_objects):
         assert parameter.grad.isfinite().all(), name
 
 
+def published(repo_dir, variant):
+    """Name of the config of published weights."""
+    folder = repo_dir / "configs"
+    (path,) = (folder / "epropnp_det/published").glob(f"epropnp-det-{variant}_*nus-mono3d.py")
+    return path.relative_to(folder).as_posix()
+
+
+@pytest.mark.parametrize(
+    ("variant", "absent"),
+    [
+        ("v1-coord-regr", {"loss_depth", "loss_bbox"}),
+        ("v1-basic", {"loss_depth", "loss_bbox", "loss_regr"}),
+        ("v1-no-reproj", {"loss_depth", "loss_bbox", "loss_regr", "loss_proj"}),
+        ("v1b-220312", {"loss_depth", "loss_bbox"}),
+        ("v1b-220411", {"loss_depth", "loss_bbox"}),
+        ("v2", set()),
+    ],
+)
+def test_published_variants_train_and_predict(repo_dir, variant, absent):
+    name = published(repo_dir, variant)
+    model = build_small_detector(repo_dir, name).train()
+    samples = [make_sample(), make_sample(flip=True)]
+    losses = model(**model.data_preprocessor(make_batch(samples), True), mode="loss")
+    total, logs = model.parse_losses(losses)
+    possible = {"loss_pose", "loss_proj", "loss_regr", "loss_depth", "loss_bbox"}
+    assert possible - set(logs) == absent
+    assert math.isfinite(logs["loss"])
+    total.backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    results = predict(model.eval(), samples)
+    assert all(result.bboxes_3d.tensor.isfinite().all() for result in results)
+    assert sum(map(len, results)) >= 1  # untrained poses rarely fall into the image
+
+
+def test_detached_scales_get_no_gradient_from_the_derivatives(repo_dir):
+    """v1: the differentiable step sees neither the dimensions nor the weight scale."""
+    gradients = {}
+    for variant in ("v1b-220411", "v2"):
+        model = build_small_detector(repo_dir, published(repo_dir, variant))
+        batch = model.data_preprocessor(make_batch([make_sample()]), True)
+        losses = model(**batch, mode="loss")
+        branch = model.bbox_head.object_branches.scale_branch.weight
+        (gradients[variant],) = torch.autograd.grad(
+            losses["loss_reg_pos"], branch, allow_unused=True
+        )
+    assert gradients["v1b-220411"] is None
+    assert gradients["v2"].abs().max() > 0
+
+
 def test_head_without_criterion_cannot_be_trained(repo_dir):
     config = small_model_config(repo_dir)
     config.bbox_head.criterion = None
