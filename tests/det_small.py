@@ -10,6 +10,8 @@ from mmengine import Config, ConfigDict
 from mmengine.structures import InstanceData
 from torch import nn
 
+import epropnp_det  # noqa: F401 - registers the parts
+
 IMAGE_SIZE = (128, 256)
 _BOXES = torch.tensor(  # x, y, z, l, h, w, yaw
     [[0.0, 0.5, 8, 4, 1.6, 1.8, 0.3], [4, 0.5, 15, 1, 1.7, 0.8, -1]]

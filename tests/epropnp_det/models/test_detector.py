@@ -168,6 +168,23 @@ def test_objects_do_not_depend_on_each_other(detector):
         assert getattr(empty, name).shape == (0, *whole.shape[1:])
 
 
+def test_pixels_keep_their_digits_in_mixed_precision(detector):
+    head = detector.bbox_head
+    data = detector.data_preprocessor(make_batch([make_sample()]), False)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        feats = detector.extract_feat(data["inputs"])
+        geometry = head.geometry(feats, data["data_samples"])
+        dense = head.forward_dense(feats, geometry)
+        proposals = head.select(dense)
+        objects = head.predict_objects(dense.features, proposals, geometry)
+    assert feats[0].dtype == torch.bfloat16
+    assert dense.proposals.points[0].dtype == torch.float32
+    assert dense.proposals.centers[0].dtype == torch.float32
+    assert objects.x2d.dtype == torch.float32
+    # pixels are not rounded to the grid of bfloat16, which is one pixel wide at 200
+    assert (objects.x2d - objects.x2d.bfloat16().float()).abs().max() > 0.1
+
+
 def test_unknown_test_setting_is_refused(repo_dir):
     config = small_model_config(repo_dir)
     config.test_cfg = dict(nms_iou=0.5)

@@ -70,7 +70,7 @@ class DeformableAttentionSampler(BaseModule):
             features: key and value maps.
             geometry: the batch.
         """
-        offsets = self.sampling_offsets(embeddings)
+        offsets = self.sampling_offsets(embeddings).to(proposals.centers.dtype)
         offsets = offsets.reshape(-1, self.num_heads * self.num_points, 2)
         locations = proposals.centers[:, None] + offsets * proposals.strides[:, None, None]
         x2d, mask = self.image_points(locations, proposals.img_inds, geometry)

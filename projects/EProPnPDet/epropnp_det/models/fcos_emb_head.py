@@ -124,7 +124,7 @@ class FCOSEmbHead(BaseModule):
         reg_feat = self.reg_convs(feat)
         points = level_points(feat.shape[-2:], stride, feat)
         grid = points.mT.reshape(1, 2, *feat.shape[-2:])
-        offsets = self.conv_offset(self.conv_offset_prev(reg_feat))
+        offsets = self.conv_offset(self.conv_offset_prev(reg_feat)).to(grid.dtype)
         centers = offsets * stride + grid.repeat(1, offsets.shape[1] // 2, 1, 1)
         bboxes = None
         if with_bbox:
@@ -145,10 +145,11 @@ def level_points(size: tuple[int, int], stride: int, like: Tensor) -> Tensor:
     Args:
         size: (h, w) of the map.
         stride: aug pixels per cell.
-        like: a tensor that gives type and device.
+        like: a tensor that gives device and type; half precision is too coarse for pixels.
     """
+    dtype = torch.promote_types(like.dtype, torch.float32)
     y, x = (
-        torch.arange(length, dtype=like.dtype, device=like.device) * stride + stride // 2
+        torch.arange(length, dtype=dtype, device=like.device) * stride + stride // 2
         for length in size
     )
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)

@@ -55,6 +55,8 @@ def batch_geometry(
 def to_original_pixels(points_aug: Tensor, img_transforms: Tensor) -> Tensor:
     """Map points from augmented to original pixels, differentiable in the points.
 
+    Autocast is off here: pixels need more digits than half precision has.
+
     Args:
         points_aug: (M, n, 2) aug pixels.
         img_transforms: (M, 3, 3) ori -> aug.
@@ -62,9 +64,10 @@ def to_original_pixels(points_aug: Tensor, img_transforms: Tensor) -> Tensor:
     Returns:
         (M, n, 2) ori pixels.
     """
-    inverse = torch.linalg.inv(img_transforms.double()).to(points_aug.dtype)
-    mapped = points_aug @ inverse[:, :, :2].mT + inverse[:, None, :, 2]
-    return mapped[..., :2] / mapped[..., 2:]
+    with torch.autocast(points_aug.device.type, enabled=False):
+        inverse = torch.linalg.inv(img_transforms.double()).to(points_aug.dtype)
+        mapped = points_aug @ inverse[:, :, :2].mT + inverse[:, None, :, 2]
+        return mapped[..., :2] / mapped[..., 2:]
 
 
 def _intrinsics(meta: dict) -> np.ndarray:
