@@ -4,6 +4,9 @@ import math
 
 import pytest
 import torch
+from mmdet3d.registry import DATASETS, MODELS
+from mmengine import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
 from det_small import IMAGE_SIZE, build_small_detector, make_batch, make_sample
@@ -15,6 +18,7 @@ from epropnp_det.models.tta import (
     merge_objects,
     predict_objects_of_views,
 )
+from nuscenes_data import nuscenes_root  # noqa: F401 - a fixture
 
 HEIGHT, WIDTH = IMAGE_SIZE
 
@@ -150,3 +154,30 @@ def test_model_predicts_a_batch_of_views(detector):
         assert not sample.metainfo["flip"]
         assert len(sample.pred_instances_3d) > 2
         assert sample.pred_instances_3d.bboxes_3d.tensor.isfinite().all()
+
+
+@torch.no_grad()
+def test_model_reads_what_the_pipeline_gives(detector, repo_dir, nuscenes_root):  # noqa: F811
+    base = Config.fromfile(repo_dir / "configs/_base_/datasets/nus-mono3d.py")
+    crop = dict(type="MonoCrop", region=(0, 0.25, 1, 1), unit="fraction")
+    views = [
+        [crop] if group[0].type == "MonoCrop" else group
+        for group in base.tta_pipeline[1].transforms
+    ]
+    dataset = DATASETS.build(
+        dict(
+            type="NuScenesMonoDataset",
+            data_root=str(nuscenes_root),
+            ann_file="nuscenes_infos_val.pkl",
+            test_mode=True,
+            pipeline=[base.tta_pipeline[0], dict(type="TestTimeAug", transforms=views)],
+        )
+    )
+    model = MODELS.build({**base.tta_model, "module": detector})
+    results = model.test_step(pseudo_collate([dataset[0], dataset[1]]))
+    assert [sample.cam_name for sample in results] == [
+        dataset.get_data_info(i)["cam_name"] for i in (0, 1)
+    ]
+    for sample in results:
+        assert not sample.flip
+        assert sample.pred_instances_3d.bboxes_3d.tensor.shape[1] == 9
