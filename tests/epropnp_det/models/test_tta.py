@@ -13,9 +13,9 @@ from det_small import IMAGE_SIZE, build_small_detector, make_batch, make_sample
 from epropnp_det.models.structures import ObjectPredictions
 from epropnp_det.models.tta import (
     EProPnPDetTTAModel,
-    _dense_view,
-    _mirror,
+    dense_view,
     merge_objects,
+    mirror_columns,
     predict_objects_of_views,
 )
 from nuscenes_data import nuscenes_root  # noqa: F401 - a fixture
@@ -34,7 +34,7 @@ def dense_views(detector, *batches):
     for batch in batches:
         data = detector.data_preprocessor(batch, False)
         feats = detector.extract_feat(data["inputs"])
-        views.append(_dense_view(detector.bbox_head, feats, data["data_samples"]))
+        views.append(dense_view(detector.bbox_head, feats, data["data_samples"]))
     return views
 
 
@@ -120,10 +120,10 @@ def test_merging_averages_objects_and_keeps_points():
 
 def test_whole_cells_are_reversed():
     level = torch.arange(12.0).view(1, 1, 2, 6)
-    torch.testing.assert_close(_mirror(level, torch.tensor([6.0])), level.flip(-1))
+    torch.testing.assert_close(mirror_columns(level, torch.tensor([6.0])), level.flip(-1))
     # an image of 4 cells, padded to 6: its own columns change places
     torch.testing.assert_close(
-        _mirror(level, torch.tensor([4.0]))[..., :4], level[..., :4].flip(-1)
+        mirror_columns(level, torch.tensor([4.0]))[..., :4], level[..., :4].flip(-1)
     )
 
 
@@ -131,7 +131,7 @@ def test_broken_cells_are_interpolated():
     # 12.5 cells of 128 pixels: values are the pixel of the cell, so mirrored values are W - pixel
     stride, width = 128, 1600
     pixels = torch.arange(13.0) * stride + stride // 2
-    mirrored = _mirror(pixels.view(1, 1, 1, 13), torch.tensor([width / stride]))[0, 0, 0]
+    mirrored = mirror_columns(pixels.view(1, 1, 1, 13), torch.tensor([width / stride]))[0, 0, 0]
     torch.testing.assert_close(mirrored[:12], (width - pixels)[:12])
 
 

@@ -69,7 +69,7 @@ def predict_views(
         feats_of_views: V x FPN maps, finest first.
         samples_of_views: V x B data samples; the first view is not flipped.
     """
-    views = [_dense_view(head, f, g) for f, g in zip(feats_of_views, samples_of_views, strict=True)]
+    views = [dense_view(head, f, g) for f, g in zip(feats_of_views, samples_of_views, strict=True)]
     objects, proposals = predict_objects_of_views(head, views)
     return head.solve_and_decode(objects, proposals, views[0].geometry)
 
@@ -96,9 +96,10 @@ def predict_objects_of_views(
     return merge_objects(objects), proposals[0]
 
 
-def _dense_view(
+def dense_view(
     head: DeformPnPHead, feats: tuple[Tensor, ...], samples: list[Det3DDataSample]
 ) -> DenseView:
+    """Dense outputs of one view, on the grid of the unflipped view."""
     geometry = head.geometry(feats, samples)
     dense = head.forward_dense(feats, geometry, with_bbox=False)
     aligned = align_maps(dense.proposals, geometry, head.test_settings.tta_mirror)
@@ -127,7 +128,9 @@ def align_maps(maps: ProposalMaps, geometry: BatchGeometry, mirror: str) -> Prop
     def align(levels: list[Tensor]) -> list[Tensor]:
         if mirror == "reverse":
             return [level.flip(-1) for level in levels]
-        return [_mirror(level, widths / s) for level, s in zip(levels, maps.strides, strict=True)]
+        return [
+            mirror_columns(level, widths / s) for level, s in zip(levels, maps.strides, strict=True)
+        ]
 
     return maps._replace(
         cls_logits=align(maps.cls_logits),
@@ -165,7 +168,7 @@ def _mean_of_levels(views: list[list[Tensor]]) -> list[Tensor]:
     return [torch.stack(level).mean(dim=0) for level in zip(*views, strict=True)]
 
 
-def _mirror(level: Tensor, num_columns: Tensor) -> Tensor:
+def mirror_columns(level: Tensor, num_columns: Tensor) -> Tensor:
     """Mirror maps (B, C, h, w) about the middle of their images, which are (B,) cells wide.
 
     Cell x takes the value at cell ``num_columns - 1 - x``, interpolated linearly.
