@@ -10,7 +10,7 @@ from mmdet3d.registry import MODELS
 from mmengine import Config
 from torch import Tensor, nn
 
-from epropnp_det.checkpoint import DET_V2
+from epropnp_det.checkpoint import to_ours
 from epropnp_det.models.structures import BatchGeometry
 
 _SUFFIX_SCALES = {
@@ -61,20 +61,17 @@ def named_state_dict(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
 
 
 def build_detector(repo_dir: Path) -> nn.Module:
-    """The full v2 detector, without pretrained weights, with the published border ramp."""
-    model = Config.fromfile(repo_dir / "configs/_base_/models/epropnp_det_v2.py").model
+    """The full v2 detector of the published weights, without pretrained weights."""
+    folder = repo_dir / "configs/epropnp_det/published"
+    model = Config.fromfile(folder / "epropnp-det-v2_r101-dcn-fpn_2xb6-12e_nus-mono3d.py").model
     model.backbone.pop("init_cfg")
-    model.bbox_head.attention_sampler.image_points.border_ramp = "published"
     return MODELS.build(model)
 
 
 def load_named_weights(model: nn.Module, reference_dir: Path) -> None:
-    """Give the detector the reference weights, through the map of published names."""
+    """Give the detector the reference weights, converted from their published names."""
     shapes = json.loads((reference_dir / "spec/det_v2_state_dict.json").read_text())
-    shape_here = {key: value.shape for key, value in model.state_dict().items()}
-    published = named_state_dict(shapes)
-    state = {DET_V2.to_ours(key): value for key, value in published.items()}
-    model.load_state_dict({key: value.reshape(shape_here[key]) for key, value in state.items()})
+    model.load_state_dict(to_ours(named_state_dict(shapes), "det-v2"))
 
 
 def max_difference(actual: Tensor, expected: np.ndarray) -> float:

@@ -18,8 +18,7 @@ from det_reference import (
 from epropnp import RSLMSolver, YawPose, gauss_newton, levenberg_marquardt
 from epropnp.problem import build_problem
 from epropnp_det.models.decode import decode, make_candidates
-from epropnp_det.models.selection import flatten_levels, gather_proposals, select_points
-from epropnp_det.models.settings import InferenceSettings
+from epropnp_det.models.selection import flatten_levels, gather_proposals
 from epropnp_det.models.structures import FeatureMaps, PoseEstimates
 
 TOLERANCE = 2e-5
@@ -139,7 +138,7 @@ def test_key_and_value(run, golden):
 
 def test_selection(run, golden):
     maps = run.dense.proposals
-    chosen = select_points(maps.cls_logits, maps.centerness_logits, pool_batch=True)
+    chosen = run.head.choose(maps.cls_logits, maps.centerness_logits)
     ours = set(zip(*(inds.tolist() for inds in chosen), strict=True))
     names = ("sel_img", "sel_point", "sel_label")
     assert ours == set(zip(*(golden[name].tolist() for name in names), strict=True))
@@ -227,9 +226,6 @@ def test_poses_from_recorded_starts(problem, golden):
     torch.testing.assert_close(solution.value, recorded, rtol=1e-2, atol=1e-3)
 
 
-PUBLISHED = InferenceSettings(pool_batch=True, near_plane="published", drop_lone_box=True)
-
-
 @pytest.fixture(scope="module")
 def estimates(golden, recorded_objects):
     poses = torch.from_numpy(golden["pose_lm5"])
@@ -238,16 +234,16 @@ def estimates(golden, recorded_objects):
 
 
 def test_boxes_in_the_image(run, golden, recorded_objects, estimates):
-    candidates = make_candidates(
-        recorded_objects, estimates, run.proposals, run.geometry, PUBLISHED
-    )
+    settings = run.head.test_settings
+    candidates = make_candidates(recorded_objects, estimates, run.proposals, run.geometry, settings)
     np.testing.assert_array_equal(candidates.valid.numpy(), golden["bbox2d_mask"])
     visible = candidates.valid
     check("2D boxes", candidates.bboxes[visible], golden["bbox2d"][visible.numpy()])
 
 
 def test_detections(run, golden, recorded_objects, estimates):
-    results = decode(recorded_objects, estimates, run.proposals, run.geometry, PUBLISHED)
+    settings = run.head.test_settings
+    results = decode(recorded_objects, estimates, run.proposals, run.geometry, settings)
     for image, result in enumerate(results):
         by_class = result.labels_3d.argsort(stable=True)
         result = result[by_class]
