@@ -138,6 +138,8 @@ def test_key_and_value(run, golden):
 
 def test_selection(run, golden):
     maps = run.dense.proposals
+    scores = [flatten_levels(m).sigmoid() for m in (maps.cls_logits, maps.centerness_logits)]
+    assert int((scores[0] * scores[1] >= 0.04).sum()) == golden["num_candidates"]
     chosen = run.head.choose(maps.cls_logits, maps.centerness_logits)
     ours = set(zip(*(inds.tolist() for inds in chosen), strict=True))
     names = ("sel_img", "sel_point", "sel_label")
