@@ -1,10 +1,11 @@
 #!/usr/bin/env python
 """The 6DoF network on a small scale: ``make demo-6dof``, or ``python tools/demo_6dof.py``.
 
-Generates textured objects in BOP format, trains a small network on the CPU, tests it on held-out
-views, prints the accuracy table and draws pictures. A second run reuses what is there; a stopped
-run goes on; ``--restart`` begins anew. ``--baseline`` also trains the same network by coordinate
-regression alone, solved by OpenCV's RANSAC PnP.
+Generates textured objects in BOP format and trains a small network on the CPU, first by coordinate
+regression (solved by OpenCV's RANSAC PnP), then with EPro-PnP on top; tests both on held-out views,
+prints the accuracy table and draws pictures. A second run reuses what is there; a stopped run goes
+on; ``--restart`` begins anew. ``--baseline`` also continues coordinate regression alone for as many
+iterations as EPro-PnP got.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from mmengine.config import Config
 
@@ -23,8 +25,8 @@ from misc.steps import Step, run_steps
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = Path("configs/epropnp_6dof")
+REGRESSION = "coord-ransac_r18_synthetic_demo"
 LAYER = "epropnp-6dof-v2_r18_synthetic_demo"
-BASELINE = "coord-ransac_r18_synthetic_demo"
 INTRINSICS = ["400", "400", "159.5", "119.5"]  # of the generated images
 TRAINING_LINES = r"Iter\(train\)|Step skipped|Error"
 TEST_LINES = r"^object|^[0-9a-z]+ +\d+\.\d\d |Error"
@@ -61,29 +63,68 @@ def data_options(data_root: Path) -> list[str]:
     return [f"{name}.data_root={data_root}" for name in ("train_dataloader.dataset", *names)]
 
 
-def network_steps(args: argparse.Namespace, name: str) -> list[Step]:
-    """Train and test one config."""
-    path = CONFIGS / f"{name}.py"
-    config = Config.fromfile(path)
-    iterations = QUICK_ITERATIONS if args.quick else config.train_cfg.max_iters
-    folder = args.work_dir / name
+class Training(NamedTuple):
+    """One line of the table.
+
+    Attributes:
+        name: of its folder.
+        title: in the table.
+        config: file name without suffix.
+        start: training whose checkpoint it starts from.
+    """
+
+    name: str
+    title: str
+    config: str
+    start: str | None = None
+
+
+def trainings(args: argparse.Namespace) -> list[Training]:
+    """What is trained."""
+    lines = [
+        Training("coordinates", "coordinates, RANSAC PnP", REGRESSION),
+        Training("epropnp", "then EPro-PnP", LAYER, "coordinates"),
+    ]
+    longer = Training("longer", "then coordinates as long", REGRESSION, "coordinates")
+    return [*lines, longer] if args.baseline else lines
+
+
+def num_iterations(args: argparse.Namespace, config: str) -> int:
+    """Iterations of a config."""
+    path = CONFIGS / f"{config}.py"
+    return QUICK_ITERATIONS if args.quick else Config.fromfile(path).train_cfg.max_iters
+
+
+def checkpoint(args: argparse.Namespace, name: str, config: str) -> Path:
+    """Last checkpoint of a training."""
+    return args.work_dir / name / "train" / f"iter_{num_iterations(args, config)}.pth"
+
+
+def network_steps(args: argparse.Namespace, training: Training) -> list[Step]:
+    """Train and test one network."""
+    path = CONFIGS / f"{training.config}.py"
+    folder = args.work_dir / training.name
     options = ["--cfg-options", *data_options(args.data_root)]
-    length = [f"train_cfg.max_iters={iterations}", f"train_cfg.val_interval={iterations + 1}"]
-    checkpoint = folder / "train" / f"iter_{iterations}.pth"
+    length = num_iterations(args, training.config)
+    extra = [f"train_cfg.max_iters={length}"]
+    if training.start is not None:
+        start = checkpoint(args, training.start, REGRESSION)
+        extra += ["model.init_cfg.type=Pretrained", f"model.init_cfg.checkpoint={start}"]
+    trained = checkpoint(args, training.name, training.config)
     return [
         Step(
-            f"train_{name}",
-            f"train {path}",
-            tool("train", path, "--work-dir", folder / "train", "--resume", *options, *length),
+            f"train_{training.name}",
+            f"train {training.title}: {path}",
+            tool("train", path, "--work-dir", folder / "train", "--resume", *options, *extra),
             output=folder / "train",
-            depends=config.pretty_text,
+            depends=Config.fromfile(path).pretty_text,
             resumable=True,
             show=TRAINING_LINES,
         ),
         Step(
-            f"test_{name}",
+            f"test_{training.name}",
             "test it on held-out views",
-            tool("test", path, checkpoint, "--work-dir", folder / "test", *options),
+            tool("test", path, trained, "--work-dir", folder / "test", *options),
             output=folder / "test" / SCORES,
             show=TEST_LINES,
         ),
@@ -101,20 +142,18 @@ def make_steps(args: argparse.Namespace) -> list[Step]:
             output=args.data_root,
         )
     ]
-    for name in (LAYER, BASELINE) if args.baseline else (LAYER,):
-        steps += network_steps(args, name)
-    steps.append(picture_step(args, steps[2].command))
-    return steps
+    for training in trainings(args):
+        steps += network_steps(args, training)
+    return [*steps, picture_step(args)]
 
 
-def picture_step(args: argparse.Namespace, test_command: list[str]) -> Step:
+def picture_step(args: argparse.Namespace) -> Step:
     """Draw poses, maps and densities of the test images with the tool for one's own images."""
-    config, checkpoint = test_command[2:4]
     data_root, pictures = args.data_root, args.work_dir / "pictures"
     options = {
         "--detections": data_root / "test_detections.json",
-        "--config": config,
-        "--checkpoint": checkpoint,
+        "--config": CONFIGS / f"{LAYER}.py",
+        "--checkpoint": checkpoint(args, "epropnp", LAYER),
         "--models-dir": data_root / "models",
         "--out-dir": pictures,
     }
@@ -130,13 +169,14 @@ def picture_step(args: argparse.Namespace, test_command: list[str]) -> Step:
 
 def report(args: argparse.Namespace) -> None:
     """Say what came out and where it is."""
-    say(f"  {'':<36}" + "".join(f"{column:>11}" for column in COLUMNS))
-    for name in (LAYER, BASELINE) if args.baseline else (LAYER,):
-        scores = json.loads((args.work_dir / name / "test" / SCORES).read_text())["mean"]
-        say(f"  {name:<36}" + "".join(f"{scores[column]:>11.1f}" for column in COLUMNS))
+    say(f"  {'':<28}" + "".join(f"{column:>11}" for column in COLUMNS))
+    for training in trainings(args):
+        folder = args.work_dir / training.name
+        scores = json.loads((folder / "test" / SCORES).read_text())["mean"]
+        say(f"  {training.title:<28}" + "".join(f"{scores[column]:>11.1f}" for column in COLUMNS))
     say(f"  data set       {args.data_root}")
-    say(f"  checkpoint     {args.work_dir / LAYER}/train")
-    say(f"  BOP results    {args.work_dir / LAYER}/test/results_bop.csv")
+    say(f"  checkpoint     {args.work_dir / 'epropnp'}/train")
+    say(f"  BOP results    {args.work_dir / 'epropnp'}/test/results_bop.csv")
     say(f"  pictures       {args.work_dir}/pictures/pictures")
 
 

@@ -1,9 +1,12 @@
-# python tools/create_lmo_sample.py SOURCE data/lmo_sample
+# python tools/train.py configs/epropnp_6dof/coord-ransac_r18_lmo-sample.py
 # python tools/train.py configs/epropnp_6dof/epropnp-6dof-v2_r18_lmo-sample_with-model.py
-# A small network on 30 real frames of the driller, with coordinate targets from its model.
+# EPro-PnP on 30 real frames of the driller, on top of coordinates regressed before.
 _base_ = [
     "../_base_/models/epropnp_6dof_v2_small.py",
     "../_base_/datasets/lmo_sample.py",
     "../_base_/schedules/small_6dof.py",
     "../_base_/runtime_6dof_small.py",
 ]
+start = "work_dirs/coord-ransac_r18_lmo-sample/iter_1000.pth"
+model = dict(init_cfg=dict(type="Pretrained", checkpoint=start))
+optim_wrapper = dict(optimizer=dict(lr=5e-4))

@@ -35,19 +35,20 @@ def test_quick_demo_runs_and_is_reused(repo_dir, tmp_path):
     command += ["--work-dir", tmp_path / "work", "--data-root", tmp_path / "data"]
     code, output = run_tool(repo_dir, *command)
     assert code == 0, output[-4000:]
-    for name in ("epropnp-6dof-v2_r18_synthetic_demo", "coord-ransac_r18_synthetic_demo"):
-        assert name in output.rsplit("Done in", 1)[1]
+    for title in ("coordinates, RANSAC PnP", "then EPro-PnP", "then coordinates as long"):
+        assert title in output.rsplit("Done in", 1)[1]
+    for name in ("coordinates", "epropnp", "longer"):
         scores = json.loads((tmp_path / "work" / name / "test" / "scores_6dof.json").read_text())
         assert set(scores["objects"]) == {"1", "2", "3"}
         assert scores["mean"]["count"] == 6
-    folder = tmp_path / "work" / "epropnp-6dof-v2_r18_synthetic_demo" / "test"
+    folder = tmp_path / "work" / "epropnp" / "test"
     assert len(read_results(folder / "results_bop.csv")) <= 6
     records = json.loads((tmp_path / "work" / "pictures" / "poses.json").read_text())
     pictures = list((tmp_path / "work" / "pictures" / "pictures").glob("*.png"))
     assert len(records) == len(pictures) == 6
     code, output = run_tool(repo_dir, *command)
     assert code == 0, output[-4000:]
-    assert output.count("reusing") == 6
+    assert output.count("reusing") == 8
 
 
 @pytest.fixture

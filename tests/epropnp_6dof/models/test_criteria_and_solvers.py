@@ -132,8 +132,8 @@ def test_ransac_uses_the_masked_cells_only():
     batch = synthetic_crops()
     maps = perfect_maps(batch)
     maps.noc[..., :8] += 1.0  # wrong where the mask says background
-    maps.weight_logits[:, 0, :, :8] = -1
-    maps.weight_logits[:, 0, :, 8:] = 1
+    maps.weight_logits[..., :8] = -1
+    maps.weight_logits[..., 8:] = 1
     solved = RansacPnPSolver()(maps, batch)
     assert bool(solved.valid.all())
     assert float(rotation_loss(solved.poses, batch.poses_gt)) < 1e-4
@@ -156,4 +156,5 @@ def test_regression_criterion_trains_coordinates_and_mask():
     assert set(losses) == {"loss_coord", "loss_mask"}
     sum(losses.values()).backward()
     assert maps.noc.grad[..., :8].abs().sum() == 0
-    assert (maps.weight_logits.grad[:, 0, :, 8:] < 0).all()
+    assert (maps.weight_logits.grad[..., 8:] < 0).all()
+    assert (maps.weight_logits.grad[..., :8] > 0).all()

@@ -87,7 +87,7 @@ class EPnPRefineSolver(nn.Module):
 
 @MODELS.register_module()
 class RansacPnPSolver(nn.Module):
-    """OpenCV's RANSAC PnP on the cells that the mask logit calls object; no covariance.
+    """OpenCV's RANSAC PnP on the cells that the mask logits call object; no covariance.
 
     Args:
         reprojection_error: inlier threshold in cells of the crop.
@@ -103,7 +103,7 @@ class RansacPnPSolver(nn.Module):
     def forward(self, maps: DenseMaps, batch: CropBatch) -> PosePredictions:
         """Solve B crops; a crop without solution gets the identity one metre away, not valid."""
         points = gather_correspondences(maps, batch, find_weighting("softmax"))
-        masks = (maps.weight_logits[:, 0].flatten(1) > 0).cpu().numpy()
+        masks = (maps.weight_logits.mean(dim=1).flatten(1) > 0).cpu().numpy()
         x3d, x2d, cam_mats = (_numpy(t) for t in (points.x3d, points.x2d, batch.cam_mats))
         steps = _numpy(batch.grid_step)
         solved = [

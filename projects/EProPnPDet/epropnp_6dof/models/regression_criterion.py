@@ -12,8 +12,8 @@ from .structures import CropBatch, DenseMaps
 class CoordRegressionCriterion(nn.Module):
     """Masked L1 of coordinates, and cross entropy of the object mask.
 
-    The first weight logit is taken as the mask logit; pair with `RansacPnPSolver`. The second logit
-    and the weight scale stay untrained.
+    Both weight logits are trained as mask logits, so that the result can be solved by
+    `RansacPnPSolver` and is a start for `MonteCarloCriterion`. The weight scale stays untrained.
 
     Args:
         coord_weight: weight of the coordinate loss.
@@ -29,6 +29,6 @@ class CoordRegressionCriterion(nn.Module):
         """Weighted losses of B crops."""
         coord = coordinate_loss(maps.noc, batch.noc_gt, batch.mask_gt)
         mask = functional.binary_cross_entropy_with_logits(
-            maps.weight_logits[:, :1], batch.mask_gt.clamp(0, 1)
+            maps.weight_logits, batch.mask_gt.clamp(0, 1).expand_as(maps.weight_logits)
         )
         return {"loss_coord": self.coord_weight * coord, "loss_mask": self.mask_weight * mask}
