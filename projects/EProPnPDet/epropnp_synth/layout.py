@@ -36,10 +36,10 @@ class Zone:
 
 ZONES = (
     Zone(YARD, ANY, {
-        ("trailer", "left"): 2.3, ("bus", "left"): 1.7, ("truck", "left"): 1.9,
-        ("construction_vehicle", "left"): 2.4, ("car", "left"): 1.5,
-        ("motorcycle", "left"): 0.7, ("bicycle", "left"): 0.9, ("barrier", ""): 1.8,
-        ("traffic_cone", ""): 1.0, ("pedestrian", "standing"): 0.8,
+        ("trailer", "left"): 1.3, ("bus", "left"): 1.0, ("truck", "left"): 1.1,
+        ("construction_vehicle", "left"): 1.8, ("car", "left"): 0.8,
+        ("motorcycle", "left"): 0.3, ("bicycle", "left"): 0.3, ("barrier", ""): 0.5,
+        ("traffic_cone", ""): 0.3, ("pedestrian", "standing"): 0.3,
     }, gap=0.8),
     Zone(PARKING, ALONG, {
         ("car", "left"): 1.3, ("construction_vehicle", "left"): 0.3, ("truck", "left"): 0.3,

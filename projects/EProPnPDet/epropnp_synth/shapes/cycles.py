@@ -7,7 +7,18 @@ from __future__ import annotations
 import numpy as np
 
 from ..mesh import Material, Mesh, block, join, limb, ring, wheel
-from .materials import CHASSIS, HEADLIGHT, HUB, RUBBER, STEEL, TAIL_LIGHT, TYRE, vivid
+from .materials import (
+    BICYCLE_HUES,
+    CHASSIS,
+    HEADLIGHT,
+    HUB,
+    MOTORCYCLE_HUES,
+    RUBBER,
+    STEEL,
+    TAIL_LIGHT,
+    TYRE,
+    vivid,
+)
 from .people import Seat, rider
 
 Size = tuple[float, float, float]
@@ -19,7 +30,7 @@ def bicycle(size: Size, rng: np.random.Generator, ridden: bool) -> Mesh:
     frame_height = min(h, 1.05) if ridden else h
     r = 0.19 * l
     xf, xb = 0.5 * l - r, -0.5 * l + r
-    paint = Material(vivid(rng, 0.35, 0.9), gloss=0.1)
+    paint = Material(vivid(rng, 0.35, 0.9, BICYCLE_HUES), gloss=0.1)
     crank, saddle = (-0.05 * l, 0, 0.9 * r), (-0.14 * l, 0, 0.82 * frame_height)
     neck = (0.20 * l, 0, 0.80 * frame_height)
     bar = (0.19 * l, 0, 0.98 * frame_height)
@@ -65,7 +76,7 @@ def motorcycle(size: Size, rng: np.random.Generator, ridden: bool) -> Mesh:
     body_height = min(h, 1.2) if ridden else h
     r = 0.15 * l
     xf, xb = 0.5 * l - r, -0.5 * l + r
-    paint = Material(vivid(rng, 0.3, 0.85), gloss=0.15)
+    paint = Material(vivid(rng, 0.3, 0.85, MOTORCYCLE_HUES), gloss=0.15)
     tank_z = 0.62 * body_height
     parts = [
         wheel(xf, 0, r, 0.13, HUB, TYRE),

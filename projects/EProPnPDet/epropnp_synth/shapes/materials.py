@@ -25,16 +25,31 @@ REFLECTIVE = Material((0.85, 0.86, 0.88), glow=0.15)
 
 CAR_PAINTS = (
     (0.62, 0.63, 0.65), (0.35, 0.36, 0.38), (0.03, 0.03, 0.035), (0.12, 0.13, 0.14),
-    (0.45, 0.02, 0.025), (0.02, 0.07, 0.30), (0.01, 0.16, 0.10), (0.55, 0.42, 0.22),
-    (0.10, 0.28, 0.45), (0.70, 0.70, 0.66), (0.20, 0.03, 0.09), (0.03, 0.20, 0.24),
+    (0.22, 0.23, 0.25), (0.06, 0.07, 0.09), (0.30, 0.28, 0.25), (0.55, 0.50, 0.42),
+    (0.16, 0.22, 0.28), (0.70, 0.70, 0.66), (0.17, 0.10, 0.12), (0.10, 0.16, 0.17),
 )  # fmt: skip
 SKINS = ((0.62, 0.38, 0.26), (0.48, 0.27, 0.17), (0.26, 0.13, 0.08), (0.10, 0.05, 0.03))
 HAIRS = ((0.01, 0.01, 0.01), (0.06, 0.03, 0.015), (0.25, 0.14, 0.05), (0.30, 0.30, 0.31))
 
 
-def vivid(rng: np.random.Generator, low: float = 0.15, high: float = 0.7) -> tuple[float, ...]:
+# Hues of the town's liveries, as fractions of the colour circle: kinds of vehicles keep to them.
+ALL_HUES = (0.0, 1.0)
+BUS_HUES = (0.17, 0.33)  # lime to green
+TRUCK_HUES = (-0.03, 0.07)  # red to orange
+TRAILER_HUES = (0.60, 0.72)  # blue to indigo
+BICYCLE_HUES = (0.44, 0.53)  # turquoise
+MOTORCYCLE_HUES = (0.78, 0.90)  # purple to magenta
+
+
+def vivid(
+    rng: np.random.Generator,
+    low: float = 0.15,
+    high: float = 0.7,
+    hues: tuple[float, float] = ALL_HUES,
+) -> tuple[float, ...]:
     """A random saturated colour with brightness between ``low`` and ``high``."""
-    return colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0.55, 0.95), rng.uniform(low, high))
+    hue = rng.uniform(*hues) % 1.0
+    return colorsys.hsv_to_rgb(hue, rng.uniform(0.55, 0.95), rng.uniform(low, high))
 
 
 def cloth(rng: np.random.Generator) -> Material:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..mesh import Material, Mesh, block, join, limb, prism, wheel
 from .materials import (
+    BUS_HUES,
     CAR_PAINTS,
     CHASSIS,
     GLASS,
@@ -19,6 +20,8 @@ from .materials import (
     SIGNAL_RED,
     STEEL,
     TAIL_LIGHT,
+    TRAILER_HUES,
+    TRUCK_HUES,
     TYRE,
     WHITE,
     pick,
@@ -95,7 +98,7 @@ def car(size: Size, rng: np.random.Generator) -> Mesh:
 def truck(size: Size, rng: np.random.Generator) -> Mesh:
     """Cab in front of a cargo box or an open tipper body."""
     l, w, h = size
-    cab_paint = Material(vivid(rng, 0.2, 0.75), gloss=0.08)
+    cab_paint = Material(vivid(rng, 0.3, 0.75, TRUCK_HUES), gloss=0.08)
     x_cab = 0.5 * l - max(0.24 * l, 1.5)
     roof = rng.uniform(0.72, 0.84) * h
     cab = block(
@@ -118,9 +121,9 @@ def truck(size: Size, rng: np.random.Generator) -> Mesh:
         block((window[0], -0.485 * w, 0.52 * h), (window[1], 0.485 * w, 0.92 * roof), GLASS)
     )
     if rng.uniform() < 0.7:
-        cargo = WHITE if rng.uniform() < 0.5 else Material(vivid(rng, 0.3, 0.7))
+        cargo = WHITE if rng.uniform() < 0.5 else Material(vivid(rng, 0.3, 0.7, TRUCK_HUES))
         parts.append(block((-0.5 * l, -w / 2, 0.32 * h), (x_cab - 0.08, w / 2, h), cargo))
-        stripe = Material(vivid(rng, 0.2, 0.7))
+        stripe = Material(vivid(rng, 0.2, 0.7, TRUCK_HUES))
         parts.append(
             block((-0.42 * l, -0.503 * w, 0.55 * h), (x_cab - 0.4, 0.503 * w, 0.72 * h), stripe)
         )
@@ -147,8 +150,8 @@ def truck(size: Size, rng: np.random.Generator) -> Mesh:
 def bus(size: Size, rng: np.random.Generator) -> Mesh:
     """Long body with a band of windows, a lit destination sign in front, doors on the right."""
     l, w, h = size
-    livery = Material(vivid(rng, 0.35, 0.8), gloss=0.08)
-    second = WHITE if rng.uniform() < 0.6 else Material(vivid(rng, 0.2, 0.6), gloss=0.08)
+    livery = Material(vivid(rng, 0.35, 0.8, BUS_HUES), gloss=0.08)
+    second = WHITE if rng.uniform() < 0.6 else Material(vivid(rng, 0.2, 0.6, BUS_HUES), gloss=0.08)
     parts = [
         block((-0.5 * l, -0.5 * w, 0.10 * h), (0.5 * l, 0.5 * w, 0.50 * h), livery),
         block((-0.5 * l, -0.5 * w, 0.50 * h), (0.495 * l, 0.5 * w, 0.96 * h), second),
@@ -175,7 +178,7 @@ def bus(size: Size, rng: np.random.Generator) -> Mesh:
 def trailer(size: Size, rng: np.random.Generator) -> Mesh:
     """Ribbed container or tank on rear axles, without a cab, on landing legs in front."""
     l, w, h = size
-    paint = Material(vivid(rng, 0.25, 0.6)) if rng.uniform() < 0.75 else WHITE
+    paint = Material(vivid(rng, 0.25, 0.6, TRAILER_HUES))
     floor = 0.30 * h
     parts = [block((-0.5 * l, -0.4 * w, 0.25 * h), (0.5 * l, 0.4 * w, floor), CHASSIS)]
     if rng.uniform() < 0.75:
