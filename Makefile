@@ -7,16 +7,19 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 export VENV
 
-.PHONY: help setup demo test lint format check-env
+.PHONY: help setup demo demo-6dof test lint format check-env
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## local .venv with everything in it; the first time compiles mmcv (about ten minutes)
 	@$(PYTHON) tools/setup_env.py
 
 demo: setup  ## synthetic nuScenes -> training -> official score -> pictures (15 minutes)
 	@$(VENV)/bin/python tools/demo.py
+
+demo-6dof: setup  ## synthetic BOP set -> 6DoF training -> scores -> pictures (20 minutes)
+	@$(VENV)/bin/python tools/demo_6dof.py
 
 test: setup  ## all tests and the linter; PYTEST_ARGS="-k name" selects
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS); code=$$?; \

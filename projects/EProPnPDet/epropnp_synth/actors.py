@@ -25,6 +25,7 @@ SIZE_STATISTICS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 RIDDEN_HEIGHT = {"bicycle": 1.68, "motorcycle": 1.62}
 SITTING_HEIGHT = 1.28
+SIZE_SPREAD = 0.5  # share of the standard deviations of nuScenes
 MOVING_SPEED = 0.4  # m/s; slower vehicles count as stopped
 
 
@@ -72,7 +73,10 @@ class Actor:
 def draw_size(
     class_name: str, posture: str, rng: np.random.Generator
 ) -> tuple[float, float, float]:
-    """Random (l, w, h): one common scale, and a little of each axis' own."""
+    """Random (l, w, h): one common scale, and a little of each axis' own.
+
+    Sizes vary half as much as in nuScenes: a network has minutes to learn them, not days.
+    """
     mean, std = (np.asarray(v) for v in SIZE_STATISTICS[class_name])
     mean = mean.copy()
     if posture == "ridden":
@@ -80,5 +84,5 @@ def draw_size(
     elif posture == "sitting":
         mean[2] = SITTING_HEIGHT
     z = np.clip(0.7 * rng.normal() + 0.7 * rng.normal(size=3), -2, 2)
-    length, width, height = np.round(mean + std * z, 3)
+    length, width, height = np.round(mean + SIZE_SPREAD * std * z, 3)
     return float(length), float(width), float(height)
