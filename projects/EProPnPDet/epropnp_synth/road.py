@@ -14,8 +14,8 @@ ASPHALT_EDGE = 7.0
 PARKING = (7.2, 9.4)
 WALKWAY = (9.9, 11.5)
 FURNITURE = (11.6, 13.6)
-YARD = (15.0, 31.0)
-BACKDROP_START = 34.0
+YARD = (14.6, 25.0)
+BACKDROP_START = 28.0
 
 
 @dataclass(frozen=True)
