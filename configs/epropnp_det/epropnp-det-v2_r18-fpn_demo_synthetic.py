@@ -8,7 +8,8 @@ base_channels = 32  # half a ResNet-18: the backbone is most of the time of a st
 width = 64
 num_heads = 4
 strides = (8, 16, 32)
-max_iters = 900
+max_iters = 1500
+norm_cfg = dict(type="GN", num_groups=8, requires_grad=True)
 data_root = "data/synthetic/"
 crop = dict(type="MonoCrop", region=(0, 228 / 900, 1, 1), unit="fraction")
 
@@ -37,26 +38,32 @@ model = dict(
             embed_dims=width,
             strides=strides,
             dcn_on_last_conv=False,
+            norm_cfg=norm_cfg,
         ),
-        dense_features=dict(in_channels=width, conv_channels=(width, 32, 32), embed_dims=width),
+        dense_features=dict(
+            in_channels=width, conv_channels=(width, 32, 32), embed_dims=width, norm_cfg=norm_cfg
+        ),
         object_query=dict(embed_dims=width, num_heads=num_heads),
         attention_sampler=dict(embed_dims=width, num_heads=num_heads, ffn_channels=4 * width),
         object_branches=dict(embed_dims=width),
         correspondence_head=dict(embed_dims=width, num_heads=num_heads, ffn_channels=width),
         pose_solver=dict(
             camera=dict(allowed_border=56),
-            pnp=dict(solver=dict(num_iter=5, init_solver=dict(num_proposals=32))),
+            pnp=dict(mc_samples=64, solver=dict(num_iter=5, init_solver=dict(num_proposals=16))),
             test_pnp=dict(mc_samples=128),
         ),
         criterion=dict(
-            num_obj_samples_per_img=24,
+            num_obj_samples_per_img=20,
             regress_ranges=((-1, 32), (32, 64), (64, 1e8)),
-            center_target=dict(render_stride=2),
+            center_target=dict(render_stride=2, min_box_size=2.0),
+            # in a short training, finding the objects is what takes longest
+            proposal_loss=dict(loss_cls=dict(loss_weight=3.0)),
             auxiliary=dict(
                 embed_dims=width,
                 num_heads=num_heads,
                 roi_size=7,
-                depth=dict(embed_dims=width, base_focal=353.0),
+                loss_regr=dict(loss_weight=1.0),
+                depth=dict(embed_dims=width, base_focal=353.0, loss=dict(loss_weight=0.5)),
             ),
         ),
     ),
@@ -84,6 +91,7 @@ tta_pipeline = [
     ),
 ]
 train_dataloader = dict(
+    batch_size=4,
     num_workers=1,
     sampler=dict(type="InfiniteSampler"),
     dataset=dict(data_root=data_root, pipeline=train_pipeline, annotation_filter=dict(min_size=3)),
@@ -94,10 +102,10 @@ val_dataloader = None  # scored once, by tools/test.py
 val_evaluator = None
 val_cfg = None
 
-optim_wrapper = dict(optimizer=dict(lr=5e-4))
+optim_wrapper = dict(optimizer=dict(lr=3e-3, fused=True), clip_grad=dict(max_norm=10.0))
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=50),
-    dict(type="MultiStepLR", by_epoch=False, milestones=[700, 830], gamma=0.2),
+    dict(type="LinearLR", start_factor=0.05, by_epoch=False, begin=0, end=100),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=100, end=max_iters, eta_min_ratio=0.01),
 ]
 train_cfg = dict(_delete_=True, type="IterBasedTrainLoop", max_iters=max_iters)
 default_hooks = dict(

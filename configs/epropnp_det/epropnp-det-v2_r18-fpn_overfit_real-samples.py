@@ -8,17 +8,25 @@
 _base_ = ["./epropnp-det-v2_r18-fpn_demo_synthetic.py"]
 
 data_root = "data/nuscenes_real/"
-max_iters = 800
-resize = dict(type="MonoResize", scale=(800, 450))
+max_iters = 1000
+resize = dict(type="MonoResize", scale=(640, 360))
 crop = dict(type="MonoCrop", region=(0, 228 / 900, 1, 1), unit="fraction")
+norm_cfg = dict(type="GN", num_groups=32, requires_grad=True)
 
 model = dict(
     bbox_head=dict(
+        detector=dict(norm_cfg=norm_cfg),
+        dense_features=dict(norm_cfg=norm_cfg),
         pose_solver=dict(camera=dict(allowed_border=200)),
         criterion=dict(
-            num_obj_samples_per_img=32,
-            regress_ranges=((-1, 48), (48, 96), (96, 1e8)),
-            auxiliary=dict(depth=dict(base_focal=1260.0)),
+            num_obj_samples_per_img=24,
+            regress_ranges=((-1, 40), (40, 80), (80, 1e8)),
+            # the loss weights of the published system
+            proposal_loss=dict(loss_cls=dict(loss_weight=1.0)),
+            auxiliary=dict(
+                loss_regr=dict(loss_weight=2.5),
+                depth=dict(base_focal=1260.0, loss=dict(loss_weight=1.5)),
+            ),
         ),
     ),
     test_cfg=dict(max_obj_per_img=128),
@@ -43,8 +51,9 @@ train_dataloader = dict(
 test_dataloader = dict(dataset=dict(data_root=data_root, pipeline=test_pipeline))
 test_evaluator = dict(data_root=data_root, ann_file=data_root + "nuscenes_infos_val.pkl")
 
+optim_wrapper = dict(optimizer=dict(lr=1.5e-3))
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=50),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=50, end=max_iters, eta_min_ratio=0.02),
+    dict(type="LinearLR", start_factor=0.05, by_epoch=False, begin=0, end=100),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=100, end=max_iters, eta_min_ratio=0.01),
 ]
 train_cfg = dict(max_iters=max_iters)
