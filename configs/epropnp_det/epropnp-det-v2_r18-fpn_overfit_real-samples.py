@@ -29,7 +29,7 @@ model = dict(
             ),
         ),
     ),
-    test_cfg=dict(max_obj_per_img=128),
+    test_cfg=dict(max_obj_per_img=128, nms_iou_2d=0.8),
 )
 
 train_pipeline = [
