@@ -10,16 +10,14 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import sys
-import time
 from pathlib import Path
 
 from mmengine.config import Config
 
 from epropnp_det.evaluation.official import ERROR_NAMES
-from misc.console import CommandFailed, clock, say
-from misc.steps import Step, run_steps
+from misc.console import say
+from misc.steps import Step, run_program
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = "configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py"
@@ -129,30 +127,16 @@ def report(args: argparse.Namespace) -> None:
     say(f"  pictures       {args.work_dir}/pictures")
 
 
-def stop(signum: int, frame: object) -> None:
-    """End like Ctrl-C does, so that the running step ends too."""
-    raise KeyboardInterrupt
-
-
 def main() -> int:
     """Run the demo."""
     args = parse_args()
     os.chdir(ROOT)
-    signal.signal(signal.SIGTERM, stop)
     if args.restart:
         forget(args)
-    start = time.monotonic()
-    try:
-        total = run_steps(make_steps(args), args.work_dir / "steps")
-    except CommandFailed as error:
-        say(f"\n{error}")
-        return 1
-    except KeyboardInterrupt:
-        say("\nStopped; the next run goes on from here.")
-        return 130
-    say(f"\nDone in {clock(time.monotonic() - start)} (all steps together {clock(total)}).")
-    report(args)
-    return 0
+    code = run_program(make_steps(args), args.work_dir / "steps")
+    if code == 0:
+        report(args)
+    return code
 
 
 if __name__ == "__main__":

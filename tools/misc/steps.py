@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -57,6 +58,34 @@ def run_steps(steps: Sequence[Step], folder: Path) -> float:
     """
     with locked(folder / "lock") as lock:
         return _run_steps(steps, folder, lock)
+
+
+def run_program(steps: Sequence[Step], folder: Path) -> int:
+    """Run steps as a whole program; SIGTERM ends it like Ctrl-C, and with it the running step.
+
+    Args:
+        steps: see `run_steps`.
+        folder: see `run_steps`.
+
+    Returns:
+        Exit code: 0 when all is done, 1 when a step failed, 130 when it was stopped.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    start = time.monotonic()
+    try:
+        total = run_steps(steps, folder)
+    except CommandFailed as error:
+        say(f"\n{error}")
+        return 1
+    except KeyboardInterrupt:
+        say("\nStopped; the next run goes on from here.")
+        return 130
+    say(f"\nDone in {clock(time.monotonic() - start)} (all steps together {clock(total)}).")
+    return 0
+
+
+def _stop(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _run_steps(steps: Sequence[Step], folder: Path, lock: int) -> float:
