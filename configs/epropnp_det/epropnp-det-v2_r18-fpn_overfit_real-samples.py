@@ -14,12 +14,9 @@ data_root = "data/nuscenes_real/"
 max_iters = 1000
 resize = dict(type="MonoResize", scale=(640, 360))
 crop = dict(type="MonoCrop", region=(0, 228 / 900, 1, 1), unit="fraction")
-norm_cfg = dict(type="GN", num_groups=32, requires_grad=True)
 
 model = dict(
     bbox_head=dict(
-        detector=dict(norm_cfg=norm_cfg),
-        dense_features=dict(norm_cfg=norm_cfg),
         pose_solver=dict(camera=dict(allowed_border=200)),
         criterion=dict(
             num_obj_samples_per_img=24,
