@@ -16,6 +16,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from epropnp_det.evaluation.official import ERROR_NAMES
+from epropnp_synth.staging import settings_of
 from misc.console import say
 from misc.steps import Step, run_program
 
@@ -110,7 +111,7 @@ def make_steps(args: argparse.Namespace) -> list[Step]:
 def forget(args: argparse.Namespace) -> None:
     """Delete what earlier runs made; a data root that is not synthetic is left alone."""
     shutil.rmtree(args.work_dir, ignore_errors=True)
-    if (args.data_root / "synthetic.json").is_file():
+    if "generator" in (settings_of(args.data_root) or {}):
         shutil.rmtree(args.data_root)
 
 

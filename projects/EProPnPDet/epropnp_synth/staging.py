@@ -11,6 +11,12 @@ from pathlib import Path
 MARKER = "made_with.json"
 
 
+def settings_of(out: Path) -> dict[str, object] | None:
+    """Settings that ``out`` was made with; None when it is not a folder made by `staged`."""
+    marker = out / MARKER
+    return json.loads(marker.read_text()) if marker.is_file() else None
+
+
 def is_finished(out: Path, settings: Mapping[str, object]) -> bool:
     """Whether ``out`` was made with exactly these settings; False when it is absent or empty.
 
@@ -20,9 +26,9 @@ def is_finished(out: Path, settings: Mapping[str, object]) -> bool:
     if not out.exists() or not any(out.iterdir()):
         return False
     advice = "choose another folder, or remove this one to make it anew"
-    if not (out / MARKER).is_file():
+    found = settings_of(out)
+    if found is None:
         raise FileExistsError(f"{out} has files in it but no {MARKER}; {advice}")
-    found = json.loads((out / MARKER).read_text())
     if found == dict(settings):
         return True
     keys = [key for key in {**found, **settings} if found.get(key) != settings.get(key)]
