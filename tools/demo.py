@@ -17,6 +17,7 @@ from mmengine.config import Config
 
 from epropnp_det.evaluation.official import ERROR_NAMES
 from epropnp_synth.staging import settings_of
+from misc.commands import CPU_PROCESSES, distributed_training, tool
 from misc.console import say
 from misc.steps import Step, run_program
 
@@ -50,11 +51,6 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def tool(name: str, *arguments: str | Path) -> list[str]:
-    """Command line of one of the tools."""
-    return [sys.executable, f"tools/{name}.py", *map(str, arguments)]
-
-
 def make_steps(args: argparse.Namespace) -> list[Step]:
     """The steps of the demo."""
     data_root, work_dir = args.data_root, args.work_dir
@@ -66,7 +62,7 @@ def make_steps(args: argparse.Namespace) -> list[Step]:
     data, version = ["--data-root", data_root], ["--version", VERSION]
     size = QUICK_SIZE if args.quick else []
     scale = ["--image-scale", str(IMAGE_SCALE)]
-    train = tool("train", CONFIG, *data, "--work-dir", work_dir / "train", "--resume")
+    train = [CONFIG, *data, "--work-dir", work_dir / "train", "--resume"]
     if args.quick:
         train += ["--cfg-options", f"train_cfg.max_iters={iterations}", *QUICK_OPTIONS]
     return [
@@ -86,7 +82,7 @@ def make_steps(args: argparse.Namespace) -> list[Step]:
         Step(
             "train",
             f"train {CONFIG}",
-            train,
+            distributed_training(train, CPU_PROCESSES),
             output=checkpoint.parent,
             depends=config.pretty_text,
             resumable=True,

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
+from misc.commands import CPU_PROCESSES, distributed_training, tool
 from misc.console import say
 from misc.steps import Step, run_program
 
@@ -47,18 +48,6 @@ def parse_args() -> argparse.Namespace:
         "--quick", action="store_true", help="few images and iterations: checks the steps, no score"
     )
     return parser.parse_args()
-
-
-def tool(name: str, *arguments: str | Path) -> list[str]:
-    """Command line of one of the tools."""
-    return [sys.executable, f"tools/{name}.py", *map(str, arguments)]
-
-
-def data_options(data_root: Path) -> list[str]:
-    """Config options that point every part of a config at a data set."""
-    parts = ("{}_dataloader.dataset", "{}_evaluator")
-    names = [part.format(split) for split in ("val", "test") for part in parts]
-    return [f"{name}.data_root={data_root}" for name in ("train_dataloader.dataset", *names)]
 
 
 class Training(NamedTuple):
@@ -102,18 +91,18 @@ def network_steps(args: argparse.Namespace, training: Training) -> list[Step]:
     """Train and test one network."""
     path = CONFIGS / f"{training.config}.py"
     folder = args.work_dir / training.name
-    options = ["--cfg-options", *data_options(args.data_root)]
-    length = num_iterations(args, training.config)
-    extra = [f"train_cfg.max_iters={length}"]
+    data = ["--data-root", args.data_root]
+    options = [f"train_cfg.max_iters={num_iterations(args, training.config)}"]
     if training.start is not None:
         start = checkpoint(args, training.start, REGRESSION)
-        extra += ["model.init_cfg.type=Pretrained", f"model.init_cfg.checkpoint={start}"]
+        options += ["model.init_cfg.type=Pretrained", f"model.init_cfg.checkpoint={start}"]
+    train = [path, "--work-dir", folder / "train", "--resume", *data]
     trained = checkpoint(args, training.name, training.config)
     return [
         Step(
             f"train_{training.name}",
             f"train {training.title}: {path}",
-            tool("train", path, "--work-dir", folder / "train", "--resume", *options, *extra),
+            distributed_training([*train, "--cfg-options", *options], CPU_PROCESSES),
             output=folder / "train",
             depends=Config.fromfile(path).pretty_text,
             resumable=True,
@@ -122,7 +111,7 @@ def network_steps(args: argparse.Namespace, training: Training) -> list[Step]:
         Step(
             f"test_{training.name}",
             "test it on held-out views",
-            tool("test", path, trained, "--work-dir", folder / "test", *options),
+            tool("test", path, trained, "--work-dir", folder / "test", *data),
             output=folder / "test" / SCORES,
             show=TEST_LINES,
         ),

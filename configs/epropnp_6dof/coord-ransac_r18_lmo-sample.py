@@ -11,3 +11,4 @@ model = dict(
     criterion=dict(_delete_=True, type="CoordRegressionCriterion", coord_weight=10.0),
     solver=dict(_delete_=True, type="RansacPnPSolver"),
 )
+find_unused_parameters = True  # the weight scale is not trained

@@ -8,6 +8,6 @@ _base_ = [
     "../_base_/schedules/small_6dof.py",
     "../_base_/runtime_6dof_small.py",
 ]
-start = "work_dirs/coord-ransac_r18_synthetic_demo/iter_1000.pth"
+start = "work_dirs/coord-ransac_r18_synthetic_demo/iter_850.pth"
 model = dict(init_cfg=dict(type="Pretrained", checkpoint=start))
 optim_wrapper = dict(optimizer=dict(lr=5e-4))

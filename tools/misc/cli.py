@@ -66,12 +66,27 @@ def load_config(args: argparse.Namespace) -> Config:
 def set_data_root(cfg: Config, data_root: str) -> None:
     """Let all data sets and evaluators of a config read another folder."""
     for split in ("train", "val", "test"):
-        loader, evaluator = (cfg.get(f"{split}_{part}") for part in ("dataloader", "evaluator"))
-        if loader is not None:
-            loader.dataset.data_root = data_root
-        if evaluator is not None:
-            evaluator.data_root = data_root
-            evaluator.ann_file = str(Path(data_root) / Path(evaluator.ann_file).name)
+        for part in ("dataloader", "evaluator"):
+            _move(cfg.get(f"{split}_{part}"), data_root)
+
+
+def _move(part: object, data_root: str) -> None:
+    """Replace the data root wherever a part of a config names one, also inside wrapped data sets.
+
+    Annotation files whose path begins with the old root move along.
+    """
+    if isinstance(part, list | tuple):
+        for each in part:
+            _move(each, data_root)
+    if not isinstance(part, dict):
+        return
+    if part.get("data_root") is not None:
+        old, file = Path(part["data_root"]), part.get("ann_file")
+        part["data_root"] = data_root
+        if file is not None and Path(file).is_relative_to(old):
+            part["ann_file"] = str(Path(data_root) / Path(file).relative_to(old))
+    for each in part.values():
+        _move(each, data_root)
 
 
 def build_runner(cfg: Config) -> Runner:

@@ -5,7 +5,13 @@ input_size, output_size = 128, 32
 train_pipeline = [
     dict(type="LoadBOPImage"),
     dict(type="LoadObjectCoordinates", cache_dir="coordinates"),
-    dict(type="CropObject", input_size=input_size, output_size=output_size, train=True),
+    dict(
+        type="CropObject",
+        input_size=input_size,
+        output_size=output_size,
+        jitter=dict(scale=0.15, shift=0.1),  # the boxes of the test are annotated ones
+        train=True,
+    ),
     dict(type="PackPoseInputs"),
 ]
 test_pipeline = [

@@ -1,13 +1,13 @@
 # A short schedule for small 6DoF networks on two CPU cores.
 optim_wrapper = dict(
     type="FiniteGradOptimWrapper",
-    optimizer=dict(type="AdamW", lr=1e-3),
+    optimizer=dict(type="AdamW", lr=2e-3),
     clip_grad=dict(max_norm=5.0),
 )
 param_scheduler = [
     dict(type="LinearLR", by_epoch=False, start_factor=0.1, begin=0, end=50),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=50, end=1000, eta_min_ratio=0.01),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=50, end=850, eta_min_ratio=0.01),
 ]
-train_cfg = dict(by_epoch=False, max_iters=1000, val_interval=1000)
+train_cfg = dict(by_epoch=False, max_iters=850, val_interval=850)
 val_cfg = {}
 test_cfg = {}
