@@ -2,7 +2,10 @@
 
 import json
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -11,7 +14,8 @@ from mmengine import Config
 from torch import Tensor, nn
 
 from epropnp_det.checkpoint import to_ours
-from epropnp_det.models.structures import BatchGeometry
+from epropnp_det.models.selection import gather_proposals
+from epropnp_det.models.structures import BatchGeometry, FeatureMaps, Proposals
 
 _SUFFIX_SCALES = {
     "bn3.weight": 0.25,
@@ -74,6 +78,62 @@ def load_named_weights(model: nn.Module, reference_dir: Path) -> None:
     model.load_state_dict(to_ours(named_state_dict(shapes), "det-v2"))
 
 
+@contextmanager
+def recorded_threads() -> Iterator[None]:
+    """Two threads, whatever the caller has: on one, oneDNN sums convolutions in another order.
+
+    On two or more threads float32 results repeat bit for bit, and are those of the recorded runs.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@torch.no_grad()
+def run_from_images(model: nn.Module, golden: dict[str, np.ndarray]) -> SimpleNamespace:
+    """Every stage of an inference run from images to object predictions, in the model's type.
+
+    The objects are the recorded ones: which candidate comes last may depend on rounding.
+    """
+    head, dtype = model.bbox_head, next(model.parameters()).dtype
+    geometry = reference_geometry(golden, dtype)
+    with recorded_threads():
+        backbone = model.backbone(reference_images().to(dtype))
+        feats = model.neck(backbone)
+        dense = head.forward_dense(feats, geometry)
+        chosen = (torch.from_numpy(golden[f"sel_{name}"]) for name in ("img", "point", "label"))
+        proposals = gather_proposals(dense.proposals, *chosen)
+        stages = run_object_stages(head, dense.features, proposals, geometry)
+    return SimpleNamespace(
+        head=head,
+        geometry=geometry,
+        backbone=backbone,
+        feats=feats,
+        dense=dense,
+        proposals=proposals,
+        **vars(stages),
+    )
+
+
+@torch.no_grad()
+def run_object_stages(
+    head: nn.Module, features: FeatureMaps, proposals: Proposals, geometry: BatchGeometry
+) -> SimpleNamespace:
+    """The stages of given objects: embeddings, query, sampled points, predictions."""
+    embeddings, query = head.object_query(
+        proposals.embeddings,
+        proposals.labels,
+        proposals.centers,
+        geometry.img_shapes[proposals.img_inds],
+    )
+    points = head.attention_sampler(embeddings, query, proposals, features, geometry)
+    objects = head.predict_objects(features, proposals, geometry)
+    return SimpleNamespace(embeddings=embeddings, query=query, points=points, objects=objects)
+
+
 def max_difference(actual: Tensor, expected: np.ndarray) -> float:
     """Largest difference relative to the largest expected value."""
     expected = torch.from_numpy(np.asarray(expected, dtype=np.float64))
@@ -87,13 +147,17 @@ def reference_images() -> torch.Tensor:
     return torch.from_numpy(rng.standard_normal((2, 3, 128, 256)).astype(np.float32))
 
 
-def reference_geometry(golden) -> BatchGeometry:
+def reference_geometry(golden, dtype: torch.dtype = torch.float32) -> BatchGeometry:
     """Geometry of the small reference run."""
+
+    def read(name: str) -> Tensor:
+        return torch.from_numpy(golden[name]).to(dtype)
+
     return BatchGeometry(
-        cam_intrinsics=torch.from_numpy(golden["cam_intrinsic"]),
-        img_transforms=torch.from_numpy(golden["img_transform"]),
-        img_shapes=torch.from_numpy(golden["img_shapes"]),
-        ori_shapes=torch.from_numpy(golden["ori_shapes"]),
+        cam_intrinsics=read("cam_intrinsic"),
+        img_transforms=read("img_transform"),
+        img_shapes=read("img_shapes"),
+        ori_shapes=read("ori_shapes"),
         flips=torch.from_numpy(golden["flips"]),
         pad_shape=(128, 256),
     )

@@ -31,6 +31,15 @@ CLASS_STDS = (
     (0.14, 0.27, 0.13), (0.17, 0.15, 0.62),
 )  # fmt: skip
 
+OBJECT_FIELDS = {  # name in the recording -> field of the predictions
+    "scale": "scale",
+    "dim_dec": "dims",
+    "noc": "noc",
+    "w2d": "w2d",
+    "score_pred": "score_logits",
+    "velo": "velocities",
+    "attr": "attr_logits",
+}
 PUBLISHED_NAMES = {
     "auxiliary.correspondences.regression": "corr_reg_aux",
     "auxiliary.depth.layers": "depth_branch",
@@ -40,13 +49,19 @@ PUBLISHED_NAMES = {
 
 
 class TrainReference:
-    """Arrays of ``det_v2_train_small.npz``, float32 as recorded."""
+    """Arrays of ``det_v2_train_small.npz``: recorded in float32, given as asked for."""
 
-    def __init__(self, reference_dir: Path) -> None:
+    def __init__(self, reference_dir: Path, dtype: torch.dtype = torch.float32) -> None:
         self.arrays = np.load(reference_dir / "golden" / "det_v2_train_small.npz")
+        self.dtype = dtype
 
     def __getitem__(self, key: str) -> Tensor:
-        return torch.from_numpy(self.arrays[key])
+        return cast(torch.from_numpy(self.arrays[key]), self.dtype)
+
+    def losses(self) -> dict[str, float]:
+        """All recorded losses and what was logged with them."""
+        names = [name for name in self.arrays if name.startswith("loss__")]
+        return {name.removeprefix("loss__"): self[name].item() for name in names}
 
     def per_image(self, name: str) -> list[Tensor]:
         return [self[f"in_{name}_{i}"] for i in range(2)]
@@ -55,8 +70,8 @@ class TrainReference:
         return BatchGeometry(
             torch.stack(self.per_image("cam_intrinsic")),
             torch.stack(self.per_image("img_transform")),
-            torch.tensor([PAD_SHAPE, PAD_SHAPE]).float(),
-            torch.tensor([[160.0, 256], [160, 256]]),
+            torch.tensor([PAD_SHAPE, PAD_SHAPE]).to(self.dtype),
+            torch.tensor([[160, 256], [160, 256]]).to(self.dtype),
             torch.tensor([False, True]),
             PAD_SHAPE,
         )
@@ -173,6 +188,17 @@ class TrainReference:
                 parameter.copy_(named_parameter(f"bbox_head.{name}", tuple(parameter.shape)))
 
 
+def cast(structure, dtype: torch.dtype):
+    """Nested tuples and lists of tensors with their real numbers in another type."""
+    if torch.is_tensor(structure):
+        return structure.to(dtype) if structure.is_floating_point() else structure
+    if isinstance(structure, list):
+        return [cast(each, dtype) for each in structure]
+    if hasattr(structure, "_fields"):
+        return type(structure)(*(cast(each, dtype) for each in structure))
+    return structure
+
+
 def named_parameter(name: str, shape: tuple[int, ...]) -> Tensor:
     """The parameter that belongs to a published name, for names of the auxiliary modules."""
     normal = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape)
@@ -195,7 +221,6 @@ class ReplayedPnP(nn.Module):
         super().__init__()
         self.reference = reference
         self.solver = LMSolver(dof=4)
-        self.dtype = torch.float32
 
     def _problem(self, x3d, x2d, w2d, camera, cost_fun):
         return build_problem(x3d, x2d, w2d, camera, cost_fun, YawPose(), normalize=True)
@@ -222,7 +247,7 @@ class ReplayedPnP(nn.Module):
     def forward(self, *correspondences, with_pose_opt_plus):
         assert with_pose_opt_plus
         problem = self._problem(*correspondences)
-        pose = self.reference["score_pose_opt"].to(self.dtype)
+        pose = self.reference["score_pose_opt"]
         plus = self.solver.improve(problem.cost, problem.frame.enter(pose))
         return PnPSolution(pose, None, None, problem.frame.leave(plus), problem.valid)
 
