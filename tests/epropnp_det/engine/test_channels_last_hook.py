@@ -1,19 +1,45 @@
 """Weights in channels-last order: another layout, the same numbers."""
 
-from types import SimpleNamespace
-
+import pytest
 import torch
+from mmcv.ops import ModulatedDeformConv2dPack
+from mmengine.registry import init_default_scope
 from torch import nn
 
-from epropnp_det.engine import ChannelsLastHook
+from det_small import build_small_detector, make_batch, make_sample
+from epropnp_det.engine.channels_last_hook import use_channels_last
 
 
-def test_layout_changes_and_results_do_not():
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 2, 1)).double()
-    images = torch.randn(2, 4, 9, 7, dtype=torch.float64)
-    before = model(images)
-    ChannelsLastHook().before_train(SimpleNamespace(model=model))
-    assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
-    assert not model[0].weight.is_contiguous()
-    torch.testing.assert_close(model(images), before)
+def losses_and_gradients(detector, batch):
+    torch.manual_seed(1)  # of the Monte Carlo samples
+    losses = detector.loss(batch["inputs"], batch["data_samples"])
+    values = {name: value.double() for name, value in losses.items() if "loss" in name}
+    detector.zero_grad()
+    sum(values.values()).backward()
+    norms = {
+        n: p.grad.norm().double() for n, p in detector.named_parameters() if p.grad is not None
+    }
+    return values, norms
+
+
+def test_a_training_step_stays_the_same(repo_dir):
+    init_default_scope("mmdet3d")
+    detector = build_small_detector(repo_dir)
+    batch = detector.data_preprocessor(make_batch([make_sample(), make_sample(flip=True)]), True)
+    values, norms = losses_and_gradients(detector, batch)
+    use_channels_last(detector)
+    weight = detector.backbone.layer1[0].conv1.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert not weight.is_contiguous()
+    values_after, norms_after = losses_and_gradients(detector, batch)
+    torch.testing.assert_close(values_after, values, rtol=1e-3, atol=1e-5)
+    for name in ("loss_depth", "loss_regr", "loss_proj"):  # these go through mmcv's RoIAlign
+        torch.testing.assert_close(values_after[name], values[name], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(norms_after, norms, rtol=5e-2, atol=1e-3)
+
+
+def test_deformable_convolutions_are_refused():
+    model = nn.Sequential(nn.Conv2d(4, 8, 3), ModulatedDeformConv2dPack(8, 8, 3))
+    with pytest.raises(ValueError, match="1 is a deformable convolution"):
+        use_channels_last(model)
+    assert model[0].weight.is_contiguous()

@@ -47,8 +47,8 @@ def extract_roi_features(
     """
     img_inds, boxes = ground_truth.img_inds[gt_inds], ground_truth.bboxes[gt_inds]
     rois = torch.cat([img_inds[:, None].to(boxes), boxes], 1)
-    # both maps in one call: (B, 2C, h, w)
-    both = torch.cat([features.key, features.value], 1)
+    # both maps in one call: (B, 2C, h, w); mmcv's operator reads memory in the default order
+    both = torch.cat([features.key, features.value], 1).contiguous()
     if len(rois) > 0:
         both = roi_align(both, rois, (roi_size, roi_size), 1 / features.stride, 0, "avg", True)
     else:
