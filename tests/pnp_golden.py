@@ -40,6 +40,12 @@ from epropnp.solvers import pose_manifold
 
 CASES = (0, 2, 4, 6)
 INPUTS = ("x3d", "x2d", "w2d")
+# what the threshold's gradient reaches -> suffix of the recorded gradient of each input
+RECORDED_GRADIENTS = {
+    "all": ("", "", ""),
+    "all but x2d": ("", "_deltadet", ""),
+    "none": ("_deltadet", "_deltadet", "_deltadet"),
+}
 SMALL_CHUNK = ChunkedSampleCost(chunk=300)  # several chunks even for the smallest case
 
 
@@ -77,18 +83,18 @@ class Case:
         settings = PerspectiveCamera(z_min=float(self.data["z_min"]))
         return settings.bind(self.tensor("cam_mats"), **bounds)
 
-    def setting(self, detach_delta: bool = False):
+    def setting(self, delta_gradient: str = "all"):
         if self.data["cost_kind"] == "adaptive":
-            return AdaptiveHuberPnPCost(float(self.data["relative_delta"]), detach_delta)
+            return AdaptiveHuberPnPCost(float(self.data["relative_delta"]), delta_gradient)
         return HuberPnPCost(self.out("delta"))
 
-    def problem(self, inputs, detach_delta: bool = False, normalize: bool = False):
+    def problem(self, inputs, delta_gradient: str = "all", normalize: bool = False):
         camera = self.camera()
         manifold = pose_manifold(self.dof, camera)
-        return build_problem(*inputs, camera, self.setting(detach_delta), manifold, normalize)
+        return build_problem(*inputs, camera, self.setting(delta_gradient), manifold, normalize)
 
-    def cost(self, inputs=None, detach_delta: bool = False):
-        return self.problem(inputs or self.inputs(), detach_delta).cost
+    def cost(self, inputs=None, delta_gradient: str = "all"):
+        return self.problem(inputs or self.inputs(), delta_gradient).cost
 
 
 @dataclass
@@ -177,10 +183,10 @@ def measure_random_start(case: Case, report: Report) -> None:
 
 def measure_step(case: Case, report: Report) -> None:
     pose = case.out("lm10_pose")
-    for suffix, detach in (("", False), ("_deltadet", True)):
+    for delta_gradient, suffixes in RECORDED_GRADIENTS.items():
         for output in ("gnstep", "plus"):
             inputs = case.inputs(requires_grad=True)
-            cost = case.cost(inputs, detach)
+            cost = case.cost(inputs, delta_gradient)
             step = gauss_newton_step(cost, pose)
             if output == "gnstep":
                 target = (step * case.out("gn_cotangent")).sum()
@@ -188,15 +194,16 @@ def measure_step(case: Case, report: Report) -> None:
                 moved = cost.manifold.retract(pose, step)
                 report.add("GN step pose", moved, "gnstep_plus")
                 target = (moved * case.out("plus_cotangent")).sum()
-            for name, grad in zip(INPUTS, torch.autograd.grad(target, inputs), strict=True):
+            gradients = torch.autograd.grad(target, inputs)
+            for name, grad, suffix in zip(INPUTS, gradients, suffixes, strict=True):
                 report.add(f"GN step gradient {name}", grad, f"{output}_grad_{name}{suffix}")
 
 
 def measure_loss(case: Case, report: Report) -> None:
     poses, log_mixture = case.out("mc_pose_samples"), case.out("mc_mix_logprobs")
-    for suffix, detach in (("", False), ("_deltadet", True)):
+    for delta_gradient, suffixes in RECORDED_GRADIENTS.items():
         inputs = case.inputs(requires_grad=True)
-        cost = case.cost(inputs, detach)
+        cost = case.cost(inputs, delta_gradient)
         values = SMALL_CHUNK.attach(cost, poses, SMALL_CHUNK.values(cost, poses))
         report.compare("MC sample cost", values, case.out("mc_sample_cost"), axis=1)
         report.compare("MC log weights", -values - log_mixture, case.out("mc_logweights"), axis=1)
@@ -205,7 +212,8 @@ def measure_loss(case: Case, report: Report) -> None:
         loss = monte_carlo_pose_loss(-values - log_mixture, target)
         report.add("MC loss", loss, "mc_loss_per_obj")
         total = (loss * case.out("mc_obj_weight")).sum()
-        for name, grad in zip(INPUTS, torch.autograd.grad(total, inputs), strict=True):
+        gradients = torch.autograd.grad(total, inputs)
+        for name, grad, suffix in zip(INPUTS, gradients, suffixes, strict=True):
             report.add(f"MC gradient {name}", grad, f"mc_grad_{name}{suffix}")
 
 

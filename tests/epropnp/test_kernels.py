@@ -63,11 +63,30 @@ def test_adaptive_delta_is_weight_times_spread():
     np.testing.assert_allclose(adaptive_delta(x2d, w2d, 0.3), expected, rtol=1e-13)
 
 
-def test_adaptive_delta_carries_its_gradient_unless_detached():
+def test_adaptive_delta_carries_its_gradient():
     x2d, w2d = correspondences(requires_grad=True)
     assert torch.autograd.gradcheck(lambda x, w: adaptive_delta(x, w, 0.5), (x2d, w2d))
-    assert AdaptiveHuberPnPCost().kernel(x2d, w2d).delta.requires_grad
-    assert not AdaptiveHuberPnPCost(detach_delta=True).kernel(x2d, w2d).delta.requires_grad
+
+
+@pytest.mark.parametrize(("mode", "reached"), [("all", "xw"), ("all but x2d", "w"), ("none", "")])
+def test_what_the_gradient_of_the_threshold_reaches(mode, reached):
+    x2d, w2d = correspondences(requires_grad=True)
+    kernel = AdaptiveHuberPnPCost(0.5, delta_gradient=mode).kernel(x2d, w2d)
+    full = adaptive_delta(x2d, w2d, 0.5)
+    assert torch.equal(kernel.delta, full)
+    # a second path keeps autograd from refusing a threshold without gradient
+    total = kernel.delta.sum() + 0 * (x2d.sum() + w2d.sum())
+    wanted = torch.autograd.grad(full.sum(), (x2d, w2d))
+    for name, found, expected in zip(
+        "xw", torch.autograd.grad(total, (x2d, w2d)), wanted, strict=True
+    ):
+        assert torch.equal(found, expected if name in reached else torch.zeros_like(found))
+        assert expected.abs().max() > 0
+
+
+def test_unknown_gradient_of_the_threshold():
+    with pytest.raises(ValueError, match="delta_gradient"):
+        AdaptiveHuberPnPCost(delta_gradient="x2d")
 
 
 def test_relative_delta_can_be_learned():

@@ -13,6 +13,7 @@ from torch import Tensor
 
 TINY_SQUARE = 1e-30  # floor of a squared error below which its root has no useful derivative
 TINY_DELTA = 1e-10
+DELTA_GRADIENTS = ("all", "all but x2d", "none")
 
 
 class Kernel(Protocol):
@@ -106,13 +107,24 @@ class AdaptiveHuberPnPCost:
 
     Attributes:
         relative_delta: number, or a tensor to learn it.
-        detach_delta: no gradient through the threshold (the first published version).
+        delta_gradient: what the threshold passes its gradient on to: "all" it depends on, "all but
+            x2d" (the first published version), or "none" of it.
+
+    Raises:
+        ValueError: another ``delta_gradient``.
     """
 
     relative_delta: float | Tensor = 0.5
-    detach_delta: bool = False
+    delta_gradient: str = "all"
+
+    def __post_init__(self) -> None:
+        if self.delta_gradient not in DELTA_GRADIENTS:
+            raise ValueError(
+                f"delta_gradient must be one of {DELTA_GRADIENTS}, got {self.delta_gradient!r}"
+            )
 
     def kernel(self, x2d: Tensor, w2d: Tensor) -> Huber:
         """Kernel for correspondences with image points and weights (B, n, 2)."""
-        delta = adaptive_delta(x2d, w2d, self.relative_delta)
-        return Huber(delta.detach() if self.detach_delta else delta)
+        points = x2d if self.delta_gradient == "all" else x2d.detach()
+        delta = adaptive_delta(points, w2d, self.relative_delta)
+        return Huber(delta.detach() if self.delta_gradient == "none" else delta)

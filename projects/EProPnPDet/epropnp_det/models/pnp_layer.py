@@ -29,13 +29,15 @@ for _layer_class in (
 class PoseSolver(nn.Module):
     """Solve the poses of objects that belong to the images of a batch.
 
-    Training calls ``pnp`` itself with :meth:`bind_camera` and ``cost_fun``; inference calls
+    Training calls ``pnp`` itself with :meth:`bind_camera` and a cost; inference calls
     :meth:`solve`.
 
     Args:
         pnp: config of the layer, ``dict(type="EProPnP4DoF", ...)``.
         camera: config of the camera.
         cost_fun: config of the cost.
+        derivative_cost_fun: entries that replace those of ``cost_fun`` in the derivative
+            regularisation, e.g. ``dict(delta_gradient="none")`` (v1).
         test_pnp: entries that replace those of ``pnp`` at inference (merged recursively), e.g.
             ``dict(solver=dict(num_iter=5))``.
     """
@@ -45,13 +47,16 @@ class PoseSolver(nn.Module):
         pnp: dict,
         camera: dict | None = None,
         cost_fun: dict | None = None,
+        derivative_cost_fun: dict | None = None,
         test_pnp: dict | None = None,
     ) -> None:
         super().__init__()
         self.pnp = MODELS.build(pnp)
         self.test_pnp = MODELS.build(merge_settings(pnp, test_pnp or {}))
         self.camera = MODELS.build(camera or dict(type="PerspectiveCamera"))
-        self.cost_fun = MODELS.build(cost_fun or dict(type="AdaptiveHuberPnPCost"))
+        cost_fun = cost_fun or dict(type="AdaptiveHuberPnPCost")
+        self.cost_fun = MODELS.build(cost_fun)
+        self.derivative_cost_fun = MODELS.build(merge_settings(cost_fun, derivative_cost_fun or {}))
 
     def bind_camera(self, geometry: BatchGeometry, img_inds: Tensor) -> epropnp.PerspectiveCamera:
         """Give the camera the original intrinsics and image sizes of the objects' images."""

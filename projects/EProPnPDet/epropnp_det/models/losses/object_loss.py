@@ -67,7 +67,7 @@ def solve_training_poses(
         objects.x2d,
         objects.w2d_scaled,
         camera,
-        solver.cost_fun,
+        solver.derivative_cost_fun,
         with_pose_opt_plus=True,
     )
     valid = solution.valid & solution.pose_opt_plus.isfinite().all(-1)
