@@ -56,6 +56,13 @@ def small_model_config(repo_dir: Path, config: str = V2) -> ConfigDict:
     return model
 
 
+def published_config(repo_dir: Path, variant: str) -> str:
+    """Name of the config of published weights, for example of "v1b-220411"."""
+    folder = repo_dir / "configs"
+    (path,) = (folder / "epropnp_det/published").glob(f"epropnp-det-{variant}_*nus-mono3d.py")
+    return path.relative_to(folder).as_posix()
+
+
 def build_small_detector(repo_dir: Path, config: str = V2, **test_cfg: object) -> nn.Module:
     """A small detector with seeded weights, in evaluation mode; proposes many objects."""
     model = small_model_config(repo_dir, config)

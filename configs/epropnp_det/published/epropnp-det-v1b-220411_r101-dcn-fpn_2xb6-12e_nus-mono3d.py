@@ -6,13 +6,15 @@ _base_ = "./epropnp-det-v2_r101-dcn-fpn_2xb6-12e_nus-mono3d.py"
 model = dict(
     bbox_head=dict(
         principal_point_shift=0.5,
-        detector=dict(with_bbox=False),
+        detector=dict(with_bbox=False, center_init_std=None),
         attention_sampler=dict(
             image_points=dict(_delete_=True, type="RasterImagePoints", stride=8)
         ),
+        object_branches=dict(xavier_shared_layers=False),
         correspondence_head=dict(detach_positions=True),
         pose_solver=dict(
-            cost_fun=dict(detach_delta=True),
+            cost_fun=dict(delta_gradient="all but x2d"),
+            derivative_cost_fun=dict(delta_gradient="none"),
             test_pnp=dict(mc_samples=128),
         ),
         criterion=dict(
@@ -20,6 +22,7 @@ model = dict(
             object_loss=dict(detach_scales=True),
             auxiliary=dict(
                 regr_unit="max",
+                cell_rule=dict(type="InterpolatedCells", pixel_shift=0.5),
                 loss_proj=dict(delta=float("inf")),
                 loss_regr=dict(
                     _delete_=True, type="MixtureSmoothL1Loss", beta=0.05, loss_weight=0.25

@@ -10,7 +10,7 @@ from mmcv.ops import roi_align
 
 from det_train_reference import TrainReference
 from epropnp import PerspectiveCamera
-from epropnp_det.models.auxiliary import LidarDepthHead
+from epropnp_det.models.auxiliary import InterpolatedCells, LidarDepthHead, TransformedCells
 from epropnp_det.models.auxiliary.cross_roi import cross_roi_logsumexp, find_overlaps
 from epropnp_det.models.auxiliary.lidar_regression import lidar_cells
 from epropnp_det.models.auxiliary.reprojection import project_objects
@@ -211,7 +211,10 @@ class TestLidarCells:
         gt_inds = torch.tensor([0, 2, 5, 6])
         rois = torch.cat([truth.img_inds[gt_inds, None].float(), truth.bboxes[gt_inds]], 1)
         cells = lidar_cells(
-            RoIFeatures(gt_inds, rois, torch.zeros(4, 14, 14, 2), None, None), truth, geometry
+            RoIFeatures(gt_inds, rois, torch.zeros(4, 14, 14, 2), None, None),
+            truth,
+            geometry,
+            TransformedCells(),
         )
         expected = {}
         for point, uv, owner in zip(
@@ -242,8 +245,9 @@ class TestLidarCells:
         empty = LidarPoints(*(field[:0] for field in truth.lidar))
         rois = torch.cat([truth.img_inds[:, None].float(), truth.bboxes], 1)
         regions = RoIFeatures(torch.arange(7), rois, torch.zeros(7, 14, 14, 2), None, None)
-        cells = lidar_cells(regions, truth._replace(lidar=empty), reference.geometry())
-        assert [len(field) for field in cells] == [0, 0, 0]
+        for rule in (TransformedCells(), InterpolatedCells()):
+            cells = lidar_cells(regions, truth._replace(lidar=empty), reference.geometry(), rule)
+            assert [len(field) for field in cells] == [0, 0, 0]
 
 
 class TestDepth:

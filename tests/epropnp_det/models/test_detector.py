@@ -6,7 +6,13 @@ import pytest
 import torch
 from mmdet3d.registry import MODELS
 
-from det_small import build_small_detector, make_batch, make_sample, small_model_config
+from det_small import (
+    build_small_detector,
+    make_batch,
+    make_sample,
+    published_config,
+    small_model_config,
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +46,6 @@ def test_training_step_reaches_every_parameter(repo_dir, num_objects):
         assert parameter.grad.isfinite().all(), name
 
 
-def published(repo_dir, variant):
-    """Name of the config of published weights."""
-    folder = repo_dir / "configs"
-    (path,) = (folder / "epropnp_det/published").glob(f"epropnp-det-{variant}_*nus-mono3d.py")
-    return path.relative_to(folder).as_posix()
-
-
 @pytest.mark.parametrize(
     ("variant", "absent"),
     [
@@ -59,7 +58,7 @@ def published(repo_dir, variant):
     ],
 )
 def test_published_variants_train_and_predict(repo_dir, variant, absent):
-    name = published(repo_dir, variant)
+    name = published_config(repo_dir, variant)
     model = build_small_detector(repo_dir, name).train()
     samples = [make_sample(), make_sample(flip=True)]
     losses = model(**model.data_preprocessor(make_batch(samples), True), mode="loss")
@@ -78,7 +77,7 @@ def test_detached_scales_get_no_gradient_from_the_derivatives(repo_dir):
     """v1: the differentiable step sees neither the dimensions nor the weight scale."""
     gradients = {}
     for variant in ("v1b-220411", "v2"):
-        model = build_small_detector(repo_dir, published(repo_dir, variant))
+        model = build_small_detector(repo_dir, published_config(repo_dir, variant))
         batch = model.data_preprocessor(make_batch([make_sample()]), True)
         losses = model(**batch, mode="loss")
         branch = model.bbox_head.object_branches.scale_branch.weight

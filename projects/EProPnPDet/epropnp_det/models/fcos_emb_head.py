@@ -31,6 +31,8 @@ class FCOSEmbHead(BaseModule):
         dcn_on_last_conv: let the last block of each tower be deformable (DCNv2).
         class_agnostic_center: predict one centre per point instead of one per class.
         with_bbox: predict the 2D box (auxiliary, used in training only).
+        center_init_std: deviation of the first weights of the centre's 1x1 convolution, which
+            has no bias then; None keeps torch's start (v1).
         norm_cfg: normalisation of the blocks.
     """
 
@@ -46,6 +48,7 @@ class FCOSEmbHead(BaseModule):
         dcn_on_last_conv: bool = True,
         class_agnostic_center: bool = False,
         with_bbox: bool = True,
+        center_init_std: float | None = 0.01,
         norm_cfg: dict | None = None,
     ) -> None:
         super().__init__()
@@ -53,6 +56,7 @@ class FCOSEmbHead(BaseModule):
         self.strides = tuple(strides)
         self.class_agnostic_center = class_agnostic_center
         self.with_bbox = with_bbox
+        self.center_init_std = center_init_std
         norm_cfg = norm_cfg or dict(type="GN", num_groups=32, requires_grad=True)
 
         def block(in_width: int, out_width: int, kernel: int = 3, dcn: bool = False) -> ConvModule:
@@ -89,7 +93,8 @@ class FCOSEmbHead(BaseModule):
         """Start with rare objects at the points themselves; 1 stride wide boxes."""
         super().init_weights()
         normal_init(self.conv_cls, std=0.01, bias=bias_init_with_prob(0.01))
-        normal_init(self.conv_offset, std=0.01)
+        if self.center_init_std is not None:
+            normal_init(self.conv_offset, std=self.center_init_std)
         if self.with_bbox:
             normal_init(self.conv_bbox, std=0.01, bias=1.0)
 

@@ -70,6 +70,12 @@ def to_original_pixels(points_aug: Tensor, img_transforms: Tensor) -> Tensor:
         return mapped[..., :2] / mapped[..., 2:]
 
 
+def to_augmented_pixels(points_ori: Tensor, img_transforms: Tensor) -> Tensor:
+    """Map points (N, 2) from original to augmented pixels by transforms (N, 3, 3)."""
+    mapped = (img_transforms[..., :2] @ points_ori[..., None])[..., 0] + img_transforms[..., 2]
+    return mapped[..., :2] / mapped[..., 2:]
+
+
 def _intrinsics(meta: dict) -> np.ndarray:
     matrix = meta.get("cam_intrinsic", meta.get("cam2img"))
     if matrix is None:

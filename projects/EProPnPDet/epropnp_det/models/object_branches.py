@@ -31,6 +31,7 @@ class ObjectBranches(BaseModule):
         num_attrs: number of attributes; 0 for no attribute branch.
         with_velocity: predict (vx, vz).
         dim_coder: config of the coder of dimensions.
+        xavier_shared_layers: start these two layers by Xavier's rule; by torch's if not (v1).
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class ObjectBranches(BaseModule):
         dim_coder: dict,
         num_attrs: int = 9,
         with_velocity: bool = True,
+        xavier_shared_layers: bool = True,
     ) -> None:
         super().__init__()
+        self.xavier_shared_layers = xavier_shared_layers
         self.num_classes = num_classes
         self.dim_coder = TASK_UTILS.build(dim_coder)
         self.scale_branch = nn.Linear(embed_dims, 2)
@@ -57,9 +60,11 @@ class ObjectBranches(BaseModule):
         self.attr_branch = nn.Linear(embed_dims, num_attrs) if num_attrs else None
 
     def init_weights(self) -> None:
-        """Unit weight scale; Xavier for the shared layers."""
+        """Unit weight scale; Xavier uniform for the shared layers, unless told otherwise."""
         super().init_weights()
         constant_init(self.scale_branch, 0.0)
+        if not self.xavier_shared_layers:
+            return
         for layer in self.shared_layers:
             if isinstance(layer, nn.Linear):
                 xavier_init(layer, distribution="uniform")

@@ -2,5 +2,6 @@
 
 from .auxiliary_losses import AuxiliaryLosses
 from .depth import LidarDepthHead
+from .lidar_assignment import InterpolatedCells, TransformedCells
 
-__all__ = ["AuxiliaryLosses", "LidarDepthHead"]
+__all__ = ["AuxiliaryLosses", "InterpolatedCells", "LidarDepthHead", "TransformedCells"]

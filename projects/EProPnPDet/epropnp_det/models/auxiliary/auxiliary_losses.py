@@ -1,6 +1,6 @@
 """Auxiliary losses on the key and value maps; training only."""
 
-from mmdet3d.registry import MODELS
+from mmdet3d.registry import MODELS, TASK_UTILS
 from mmengine.model import BaseModule
 from torch import Tensor
 
@@ -27,6 +27,8 @@ class AuxiliaryLosses(BaseModule):
         depth: config of :class:`LidarDepthHead`; None without it.
         regr_unit: errors of the regression are relative to the "mean" of the dimensions, or to
             the largest, "max" (v1).
+        cell_rule: config of the part that finds the cell of a lidar return, see
+            :mod:`epropnp_det.models.auxiliary.lidar_assignment`.
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class AuxiliaryLosses(BaseModule):
         depth: dict | None = None,
         roi_size: int = 14,
         regr_unit: str = "mean",
+        cell_rule: dict | None = None,
     ) -> None:
         super().__init__()
         if regr_unit not in ("mean", "max"):
             raise ValueError(f"regr_unit must be 'mean' or 'max', got {regr_unit!r}")
         self.regr_unit = regr_unit
+        self.cell_rule = TASK_UTILS.build(cell_rule or dict(type="TransformedCells"))
         self.roi_size = roi_size
         self.correspondences = RoICorrespondences(num_heads, embed_dims // num_heads)
         self.loss_proj = MODELS.build(loss_proj)
@@ -81,7 +85,13 @@ class AuxiliaryLosses(BaseModule):
         }
         if self.loss_regr is not None:
             losses["loss_regr"] = lidar_regression_loss(
-                self.loss_regr, rois, predictions, ground_truth, geometry, self.regr_unit
+                self.loss_regr,
+                rois,
+                predictions,
+                ground_truth,
+                geometry,
+                self.cell_rule,
+                self.regr_unit,
             )
         if self.depth is not None:
             losses["loss_depth"] = self.depth(features, ground_truth.lidar, geometry)

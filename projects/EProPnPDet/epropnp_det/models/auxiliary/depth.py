@@ -6,10 +6,10 @@ from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule, xavier_init
 from torch import Tensor, nn
 
+from ..geometry import to_augmented_pixels
 from ..map_sampling import sample_heads
 from ..structures import BatchGeometry, FeatureMaps
 from ..targets import LidarPoints
-from .lidar_regression import to_augmented_pixels
 
 
 @MODELS.register_module()

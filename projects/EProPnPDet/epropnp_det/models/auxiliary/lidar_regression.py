@@ -9,6 +9,7 @@ from torch import Tensor
 from ..losses import MixtureSmoothL1Loss, MVDGaussianMixtureNLLLoss
 from ..structures import BatchGeometry
 from ..targets import GroundTruth
+from .lidar_assignment import CellRule
 from .roi_correspondences import RoIPredictions
 from .roi_features import RoIFeatures
 
@@ -33,6 +34,7 @@ def lidar_regression_loss(
     predictions: RoIPredictions,
     ground_truth: GroundTruth,
     geometry: BatchGeometry,
+    cell_rule: CellRule,
     unit: str = "mean",
 ) -> Tensor:
     """Likelihood of the lidar returns under the heads' object coordinates; 0 without returns.
@@ -43,9 +45,10 @@ def lidar_regression_loss(
         predictions: of these regions.
         ground_truth: of the batch.
         geometry: of the batch.
+        cell_rule: finds the cells of the returns.
         unit: errors are relative to the "mean" or the largest ("max") of the dimensions.
     """
-    targets = lidar_cells(rois, ground_truth, geometry)
+    targets = lidar_cells(rois, ground_truth, geometry, cell_rule)
     dims = ground_truth.dims[rois.gt_inds][targets.roi_inds]
     size = (dims.mean(-1) if unit == "mean" else dims.amax(-1))[:, None]
     x3d = predictions.x3d.flatten(2, 3)[targets.roi_inds, :, targets.cells]  # (N, H, 3)
@@ -60,7 +63,7 @@ def lidar_regression_loss(
 
 
 def lidar_cells(
-    rois: RoIFeatures, ground_truth: GroundTruth, geometry: BatchGeometry
+    rois: RoIFeatures, ground_truth: GroundTruth, geometry: BatchGeometry, cell_rule: CellRule
 ) -> LidarCells:
     """Average the returns of each object by cell; those outside its region go to the edge cells."""
     lidar = ground_truth.lidar
@@ -70,20 +73,12 @@ def lidar_cells(
     has_roi = owner >= 0
     owner, points_obj = owner[has_roi], lidar.points_obj[has_roi]
 
-    boxes = rois.rois[owner, 1:]
     transforms = geometry.img_transforms[ground_truth.img_inds[rois.gt_inds[owner]]]
-    points_aug = to_augmented_pixels(lidar.points_uv[has_roi], transforms)
-    roi_size = rois.x2d.shape[1]
-    relative = (points_aug - boxes[:, :2]) / (boxes[:, 2:] - boxes[:, :2])
-    column, row = (relative * roi_size - 0.5).round().clamp(0, roi_size - 1).long().unbind(-1)
+    cells = cell_rule(lidar.points_uv[has_roi], owner, rois, transforms)
+    column, row = cells.unbind(-1)
 
+    roi_size = rois.x2d.shape[1]
     slots, inverse = ((owner * roi_size + row) * roi_size + column).unique(return_inverse=True)
     sums = points_obj.new_zeros(len(slots), 3).index_add(0, inverse, points_obj)
     counts = inverse.bincount(minlength=len(slots))
     return LidarCells(slots // roi_size**2, slots % roi_size**2, sums / counts[:, None])
-
-
-def to_augmented_pixels(points_ori: Tensor, img_transforms: Tensor) -> Tensor:
-    """Map points (N, 2) from original to augmented pixels by transforms (N, 3, 3)."""
-    mapped = (img_transforms[..., :2] @ points_ori[..., None])[..., 0] + img_transforms[..., 2]
-    return mapped[..., :2] / mapped[..., 2:]
