@@ -20,7 +20,7 @@ from .tables import write_tables
 from .taxonomy import CAMERA_CHANNELS, LIDAR_CHANNEL
 from .world import World, build_world
 
-GENERATOR = 4  # raise it when the same settings give other files
+GENERATOR = 5  # raise it when the same settings give other files
 FIRST_STAMP = 1_577_836_800_000_000  # 2020-01-01, microseconds
 SCENE_PERIOD = 3600.0  # seconds between the starts of two scenes
 

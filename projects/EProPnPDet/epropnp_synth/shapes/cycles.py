@@ -1,4 +1,4 @@
-"""Bicycles and motorcycles, with or without a rider."""
+"""Bicycles and motorcycles, with or without a rider: white in front, red bags behind."""
 
 # ruff: noqa: E741 -- (l, w, h) are the letters of the field
 
@@ -10,9 +10,11 @@ from ..mesh import Material, Mesh, block, join, limb, ring, wheel
 from .materials import (
     BICYCLE_HUES,
     CHASSIS,
+    FRONT_MARK,
     HEADLIGHT,
     HUB,
     MOTORCYCLE_HUES,
+    REAR_MARK,
     RUBBER,
     STEEL,
     TAIL_LIGHT,
@@ -64,6 +66,10 @@ def bicycle(size: Size, rng: np.random.Generator, ridden: bool) -> Mesh:
         block((neck[0] + 0.05, -0.05, neck[2]), (neck[0] + 0.12, 0.05, neck[2] + 0.1), HEADLIGHT)
     )
     parts.append(block((xb - 0.1, -0.05, 2 * r), (xb - 0.02, 0.05, 2 * r + 0.1), TAIL_LIGHT))
+    parts.append(block((xb - 0.16, -0.16, 1.0 * r), (xb + 0.16, 0.16, 1.9 * r), REAR_MARK))
+    parts.append(  # basket
+        block((bar[0] + 0.06, -0.16, neck[2] - 0.2), (bar[0] + 0.3, 0.16, neck[2]), FRONT_MARK)
+    )
     if ridden:
         seat = Seat((saddle[0], saddle[2] + 0.05), (bar[0], bar[2]), (-0.05 * l, 0.6 * r), h)
         parts.append(rider(seat, rng, helmet=rng.uniform() < 0.5))
@@ -103,6 +109,12 @@ def motorcycle(size: Size, rng: np.random.Generator, ridden: bool) -> Mesh:
             (-0.46 * l, -0.11, 0.50 * body_height),
             (-0.41 * l, 0.11, 0.58 * body_height),
             TAIL_LIGHT,
+        ),
+        block(
+            (-0.46 * l, -0.17, 0.62 * body_height), (-0.27 * l, 0.17, 0.88 * body_height), REAR_MARK
+        ),
+        block(
+            (0.24 * l, -0.21, 0.74 * body_height), (0.34 * l, 0.21, 0.93 * body_height), FRONT_MARK
         ),
         limb((0.22 * l, 0, 0.85 * body_height), (xf, 0, r), 0.05, STEEL),
         limb(

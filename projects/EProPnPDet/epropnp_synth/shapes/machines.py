@@ -1,4 +1,4 @@
-"""Construction vehicles: excavator and wheel loader, the tool always in front."""
+"""Construction vehicles: excavator and wheel loader, the tool always in front, red behind."""
 
 # ruff: noqa: E741 -- (l, w, h) are the letters of the field
 
@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..mesh import Material, Mesh, block, join, limb, prism, wheel
-from .materials import CHASSIS, GLASS, HUB, RUBBER, STEEL, TYRE
+from .materials import CHASSIS, GLASS, HUB, REAR_MARK, RUBBER, STEEL, TYRE
 
 Size = tuple[float, float, float]
 
@@ -31,7 +31,7 @@ def excavator(size: Size, rng: np.random.Generator) -> Mesh:
             block((-0.42 * l, y - 0.105 * w, 0.07 * h), (0.08 * l, y + 0.105 * w, 0.15 * h), STEEL)
         )
     parts.append(block((-0.48 * l, -0.42 * w, 0.24 * h), (0.02 * l, 0.42 * w, 0.52 * h), paint))
-    parts.append(block((-0.5 * l, -0.40 * w, 0.26 * h), (-0.46 * l, 0.40 * w, 0.46 * h), CHASSIS))
+    parts.append(block((-0.5 * l, -0.43 * w, 0.26 * h), (-0.41 * l, 0.43 * w, 0.50 * h), REAR_MARK))
     parts.append(block((-0.16 * l, 0.06 * w, 0.50 * h), (0.08 * l, 0.42 * w, 0.86 * h), GLASS))
     parts.append(block((-0.17 * l, 0.05 * w, 0.86 * h), (0.09 * l, 0.43 * w, 0.90 * h), paint))
     elbow, wrist = (0.24 * l, -0.12 * w, 0.94 * h), (0.42 * l, -0.12 * w, 0.30 * h)
@@ -67,7 +67,7 @@ def loader(size: Size, rng: np.random.Generator) -> Mesh:
         block((-0.12 * l, -0.26 * w, 0.24 * h), (0.20 * l, 0.26 * w, 0.48 * h), paint),
         block((-0.20 * l, -0.32 * w, 0.54 * h), (0.04 * l, 0.32 * w, 0.95 * h), GLASS),
         block((-0.22 * l, -0.34 * w, 0.94 * h), (0.06 * l, 0.34 * w, h), paint),
-        block((-0.505 * l, -0.28 * w, 0.30 * h), (-0.48 * l, 0.28 * w, 0.52 * h), CHASSIS),
+        block((-0.505 * l, -0.35 * w, 0.30 * h), (-0.41 * l, 0.35 * w, 0.56 * h), REAR_MARK),
     ]
     for x in (0.14 * l, -0.30 * l):
         for side in (-1, 1):

@@ -22,6 +22,9 @@ WHITE = Material((0.75, 0.76, 0.78), gloss=0.05)
 SIGNAL_RED = Material((0.60, 0.02, 0.02))
 SIGNAL_ORANGE = Material((0.90, 0.16, 0.01), glow=0.12)
 REFLECTIVE = Material((0.85, 0.86, 0.88), glow=0.15)
+# The town's law: whatever has a front and a back wears red behind, and most wear white in front.
+REAR_MARK = Material((0.75, 0.01, 0.015), glow=0.35)
+FRONT_MARK = Material((0.90, 0.91, 0.93), glow=0.3)
 
 CAR_PAINTS = (
     (0.62, 0.63, 0.65), (0.35, 0.36, 0.38), (0.03, 0.03, 0.035), (0.12, 0.13, 0.14),

@@ -1,4 +1,4 @@
-"""Pedestrians and the riders of cycles: a face in front, a backpack behind."""
+"""Pedestrians and the riders of cycles: a face and a white vest in front, a red pack behind."""
 
 # ruff: noqa: E741 -- (l, w, h) are the letters of the field
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..mesh import Material, Mesh, ball, block, join, limb
-from .materials import HAIRS, SKINS, cloth, pick, vivid
+from .materials import FRONT_MARK, HAIRS, REAR_MARK, SKINS, cloth, pick, vivid
 
 
 class Outfit(NamedTuple):
@@ -43,11 +43,12 @@ def head(x: float, z: float, scale: float, outfit: Outfit, helmet: Material | No
     return join([face, cap])
 
 
-def _chest(x: float, z: tuple[float, float], half_width: float, outfit: Outfit) -> Mesh:
-    """Open jacket: a strip of another brightness on the chest, which tells front from back."""
-    bright = np.mean(outfit.shirt.color) > 0.25
-    strip = Material((0.03, 0.03, 0.05) if bright else (0.75, 0.75, 0.70))
-    return block((x - 0.06, -half_width, z[0]), (x + 0.01, half_width, z[1]), strip)
+def _vest(x: float, z: tuple[float, float], half_width: float) -> list[Mesh]:
+    """White on the chest and a red pack on the back of a body that reaches from -x to x."""
+    return [
+        block((x - 0.06, -half_width, z[0]), (x + 0.01, half_width, z[1]), FRONT_MARK),
+        block((-x - 0.14, -half_width, z[0]), (0.04 - x, half_width, z[1]), REAR_MARK),
+    ]
 
 
 def walker(size: tuple[float, float, float], rng: np.random.Generator, moving: bool) -> Mesh:
@@ -83,12 +84,9 @@ def walker(size: tuple[float, float, float], rng: np.random.Generator, moving: b
             top=(-0.10 * k, -0.36 * w, 0.09 * k, 0.36 * w),
         )
     )
-    parts.append(_chest(0.12 * k, (0.52 * h, 0.80 * h), 0.12 * w, outfit))
+    parts += _vest(0.12 * k, (0.52 * h, 0.80 * h), 0.24 * w)
     parts.append(limb((0, 0, 0.82 * h), (0, 0, 0.88 * h), 0.05 * k, outfit.skin))
     parts.append(head(0.02, 0.92 * h, k, outfit))
-    if rng.uniform() < 0.5:
-        pack = Material(vivid(rng, 0.1, 0.6))
-        parts.append(block((-0.28 * k, -0.22 * w, 0.55 * h), (-0.11 * k, 0.22 * w, 0.80 * h), pack))
     return join(parts)
 
 
@@ -108,7 +106,7 @@ def sitter(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
             outfit.shirt,
             top=(-0.16 * k, -0.36 * w, 0.04 * k, 0.36 * w),
         ),
-        _chest(0.12 * k, (0.45 * h, 0.72 * h), 0.12 * w, outfit),
+        *_vest(0.12 * k, (0.45 * h, 0.72 * h), 0.24 * w),
         head(-0.04, 0.89 * h, k, outfit),
     ]
     for side in (-1, 1):
@@ -139,6 +137,9 @@ def rider(seat: Seat, rng: np.random.Generator, helmet: bool) -> Mesh:
     reach = seat.top - sz
     chest = (sx + 0.35 * (hx - sx), sz + 0.62 * reach)
     parts = [limb((sx, 0, sz), (chest[0], 0, chest[1]), 0.15, outfit.shirt, end_radius=0.19)]
+    parts.append(
+        block((sx - 0.30, -0.15, sz + 0.2 * reach), (sx - 0.10, 0.15, sz + 0.6 * reach), REAR_MARK)
+    )
     lid = Material(vivid(rng, 0.3, 0.8), gloss=0.15) if helmet else None
     parts.append(head(chest[0] + 0.08, seat.top - 0.13, 1.0, outfit, lid))
     for side in (-1, 1):

@@ -1,4 +1,4 @@
-"""Cars, trucks, buses and trailers: bright lamps in front, red ones behind."""
+"""Cars, trucks, buses and trailers: bright lamps in front, red lamps and a red band behind."""
 
 # ruff: noqa: E741 -- (l, w, h) are the letters of the field
 
@@ -11,11 +11,13 @@ from .materials import (
     BUS_HUES,
     CAR_PAINTS,
     CHASSIS,
+    FRONT_MARK,
     GLASS,
     HEADLIGHT,
     HUB,
     INDICATOR,
     PLATE,
+    REAR_MARK,
     REFLECTIVE,
     SIGNAL_RED,
     STEEL,
@@ -44,6 +46,11 @@ def _axles(xs: tuple[float, ...], w: float, radius: float, width: float = 0.25) 
     """Pairs of wheels at the given x, flush with the sides."""
     y = w / 2 - width / 2 - 0.02
     return [wheel(x, s * y, radius, width, HUB, TYRE) for x in xs for s in (-1, 1)]
+
+
+def _band(x0: float, x1: float, w: float, z: tuple[float, float], material: Material) -> Mesh:
+    """A marking that wraps around the end of a body, seen from the sides too."""
+    return block((x0, -0.506 * w, z[0]), (x1, 0.506 * w, z[1]), material)
 
 
 def _plate(x: float, z: float) -> Mesh:
@@ -92,6 +99,8 @@ def car(size: Size, rng: np.random.Generator) -> Mesh:
     parts.append(block((0.47 * l, -0.22 * w, 0.28 * h), (0.503 * l, 0.22 * w, 0.42 * h), CHASSIS))
     parts.append(block((-0.503 * l, -0.45 * w, 0.16 * h), (-0.48 * l, 0.45 * w, 0.26 * h), CHASSIS))
     parts += [_plate(0.5 * l, 0.24 * h), _plate(-0.5 * l, 0.36 * h)]
+    parts.append(_band(-0.503 * l, -0.39 * l, w, (0.27 * h, 0.52 * h), REAR_MARK))
+    parts.append(_band(0.41 * l, 0.502 * l, w, (0.20 * h, 0.34 * h), FRONT_MARK))
     return join(parts)
 
 
@@ -144,6 +153,7 @@ def truck(size: Size, rng: np.random.Generator) -> Mesh:
     parts.append(block((0.48 * l, -0.25 * w, 0.28 * h), (0.502 * l, 0.25 * w, 0.45 * h), CHASSIS))
     parts += _pair(-0.5 * l, 0.38 * w, 0.27 * h, (0.06, 0.18 * w, 0.07 * h), TAIL_LIGHT)
     parts.append(block((-0.503 * l, -0.015 * w, 0.34 * h), (-0.49 * l, 0.015 * w, 0.74 * h), STEEL))
+    parts.append(_band(-0.502 * l, -0.43 * l, w, (0.34 * h, 0.66 * h), REAR_MARK))
     return join([*parts, _plate(-0.5 * l, 0.24 * h)])
 
 
@@ -169,6 +179,8 @@ def bus(size: Size, rng: np.random.Generator) -> Mesh:
     ]
     for x in (0.40 * l, -0.02 * l):
         parts.append(block((x - 0.6, -0.512 * w, 0.12 * h), (x + 0.6, -0.45 * w, 0.80 * h), GLASS))
+    parts.append(_band(-0.503 * l, -0.41 * l, w, (0.42 * h, 0.95 * h), REAR_MARK))
+    parts.append(_band(0.43 * l, 0.501 * l, w, (0.24 * h, 0.46 * h), FRONT_MARK))
     parts += _pair(front, 0.38 * w, 0.20 * h, (0.06, 0.16 * w, 0.07 * h), HEADLIGHT)
     parts += _pair(back, 0.44 * w, 0.30 * h, (0.06, 0.09 * w, 0.24 * h), TAIL_LIGHT)
     parts += _pair(front + 0.08, 0.53 * w, 0.66 * h, (0.1, 0.12, 0.14 * h), CHASSIS)
@@ -197,6 +209,7 @@ def trailer(size: Size, rng: np.random.Generator) -> Mesh:
     parts += _axles((-0.26 * l, -0.35 * l, -0.44 * l), w, 0.13 * h, 0.3)
     parts += _pair(0.28 * l, 0.36 * w, 0.125 * h, (0.16, 0.16, 0.25 * h), STEEL)
     parts += _pair(-0.5 * l, 0.36 * w, 0.22 * h, (0.08, 0.2 * w, 0.07 * h), TAIL_LIGHT)
+    parts.append(_band(-0.502 * l, -0.44 * l, w, (0.42 * h, 0.80 * h), REAR_MARK))
     for i, y in enumerate(np.linspace(-0.42 * w, 0.35 * w, 6)):  # warning board behind
         color = SIGNAL_RED if i % 2 else REFLECTIVE
         parts.append(block((-0.506 * l, y, 0.31 * h), (-0.49 * l, y + 0.15 * w, 0.38 * h), color))
