@@ -1,4 +1,4 @@
-"""Auxiliary losses: regions, pooling over overlaps, lidar targets."""
+"""Auxiliary losses: regions, pooling over overlaps, depth."""
 
 import itertools
 
@@ -10,13 +10,11 @@ from mmcv.ops import roi_align
 
 from det_train_reference import TrainReference
 from epropnp import PerspectiveCamera
-from epropnp_det.models.auxiliary import InterpolatedCells, LidarDepthHead, TransformedCells
+from epropnp_det.models.auxiliary import LidarDepthHead
 from epropnp_det.models.auxiliary.cross_roi import cross_roi_logsumexp, find_overlaps
-from epropnp_det.models.auxiliary.lidar_regression import lidar_cells
 from epropnp_det.models.auxiliary.reprojection import project_objects
 from epropnp_det.models.auxiliary.roi_correspondences import average_samples
 from epropnp_det.models.auxiliary.roi_features import (
-    RoIFeatures,
     extract_roi_features,
     roi_coordinates,
 )
@@ -203,51 +201,6 @@ def test_projection_equals_the_camera_model(reference):
         camera = geometry.cam_intrinsics[truth.img_inds[i]]
         pixels = (x3d[i] @ rotation.T + pose[:3]) @ camera.T
         torch.testing.assert_close(projected[i], pixels[..., :2] / pixels[..., 2:])
-
-
-class TestLidarCells:
-    def test_equals_plain_loops(self, reference):
-        truth, geometry = reference.ground_truth(), reference.geometry()
-        gt_inds = torch.tensor([0, 2, 5, 6])
-        rois = torch.cat([truth.img_inds[gt_inds, None].float(), truth.bboxes[gt_inds]], 1)
-        cells = lidar_cells(
-            RoIFeatures(gt_inds, rois, torch.zeros(4, 14, 14, 2), None, None),
-            truth,
-            geometry,
-            TransformedCells(),
-        )
-        expected = {}
-        for point, uv, owner in zip(
-            truth.lidar.points_obj, truth.lidar.points_uv, truth.lidar.gt_inds, strict=True
-        ):
-            if owner not in gt_inds:
-                continue
-            x, y, _ = geometry.img_transforms[truth.img_inds[owner]] @ torch.cat(
-                [uv, uv[:1] * 0 + 1]
-            )
-            x1, y1, x2, y2 = truth.bboxes[owner].tolist()
-            column = min(max(round(((x.item() - x1) / (x2 - x1)) * 14 - 0.5), 0), 13)
-            row = min(max(round(((y.item() - y1) / (y2 - y1)) * 14 - 0.5), 0), 13)
-            key = (gt_inds.tolist().index(owner.item()), row * 14 + column)
-            expected.setdefault(key, []).append(point)
-        found = {
-            (roi, cell): point
-            for roi, cell, point in zip(
-                cells.roi_inds.tolist(), cells.cells.tolist(), cells.points_obj, strict=True
-            )
-        }
-        assert found.keys() == expected.keys()
-        for key, points in expected.items():
-            torch.testing.assert_close(found[key], torch.stack(points).mean(0))
-
-    def test_no_points(self, reference):
-        truth = reference.ground_truth()
-        empty = LidarPoints(*(field[:0] for field in truth.lidar))
-        rois = torch.cat([truth.img_inds[:, None].float(), truth.bboxes], 1)
-        regions = RoIFeatures(torch.arange(7), rois, torch.zeros(7, 14, 14, 2), None, None)
-        for rule in (TransformedCells(), InterpolatedCells()):
-            cells = lidar_cells(regions, truth._replace(lidar=empty), reference.geometry(), rule)
-            assert [len(field) for field in cells] == [0, 0, 0]
 
 
 class TestDepth:

@@ -4,12 +4,8 @@ import pytest
 import torch
 from mmdet3d.registry import MODELS
 
-from det_train_reference import (
-    OBJECT_FIELDS,
-    ReplayedPoseSolver,
-    TrainReference,
-    criterion_config,
-)
+from det_replay import ReplayedPoseSolver
+from det_train_reference import OBJECT_FIELDS, TrainReference, criterion_config
 from epropnp_det.models.structures import FeatureMaps, ObjectPredictions
 
 # The recorded numbers are float32. The step of the derivative regularisation inverts badly

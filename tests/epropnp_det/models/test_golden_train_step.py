@@ -22,7 +22,8 @@ from det_reference import (
     recorded_threads,
     reference_images,
 )
-from det_train_reference import OBJECT_FIELDS, ReplayedPoseSolver, TrainReference, cast
+from det_replay import ReplayedPoseSolver
+from det_train_reference import OBJECT_FIELDS, TrainReference, cast
 from epropnp_det.checkpoint import DET_V2
 from epropnp_det.models.selection import gather_proposals
 

@@ -1,11 +1,14 @@
-"""Cells of lidar returns: the rule of v1 against plain code and against that of v2."""
+"""Cells of lidar returns: both rules against plain code, and against each other."""
 
 import pytest
 import torch
 
+from det_train_reference import TrainReference
 from epropnp_det.models.auxiliary import InterpolatedCells, TransformedCells
+from epropnp_det.models.auxiliary.lidar_regression import lidar_cells
 from epropnp_det.models.auxiliary.roi_features import RoIFeatures, roi_coordinates
 from epropnp_det.models.structures import BatchGeometry
+from epropnp_det.models.targets import LidarPoints
 
 TRANSFORMS = torch.tensor(  # resized and cropped; mirrored and resized
     [[[0.8, 0, 0], [0, 0.8, -20], [0, 0, 1]], [[-1.5, 0, 300], [0, 1.5, 3], [0, 0, 1]]]
@@ -72,3 +75,51 @@ def test_a_region_of_one_pixel_has_one_cell():
     rois = regions(14, torch.tensor([[0.0, 0, 0.5, 0.5]]), torch.tensor([0]))
     cells = InterpolatedCells()(torch.tensor([[0.1, 25.2]]), torch.tensor([0]), rois, None)
     assert ((cells >= 0) & (cells < 14)).all()
+
+
+@pytest.fixture(scope="module")
+def reference(reference_dir):
+    return TrainReference(reference_dir)
+
+
+def test_means_of_the_cells_equal_plain_loops(reference):
+    truth, geometry = reference.ground_truth(), reference.geometry()
+    gt_inds = torch.tensor([0, 2, 5, 6])
+    rois = torch.cat([truth.img_inds[gt_inds, None].float(), truth.bboxes[gt_inds]], 1)
+    cells = lidar_cells(
+        RoIFeatures(gt_inds, rois, torch.zeros(4, 14, 14, 2), None, None),
+        truth,
+        geometry,
+        TransformedCells(),
+    )
+    expected = {}
+    for point, uv, owner in zip(
+        truth.lidar.points_obj, truth.lidar.points_uv, truth.lidar.gt_inds, strict=True
+    ):
+        if owner not in gt_inds:
+            continue
+        x, y, _ = geometry.img_transforms[truth.img_inds[owner]] @ torch.cat([uv, uv[:1] * 0 + 1])
+        x1, y1, x2, y2 = truth.bboxes[owner].tolist()
+        column = min(max(round(((x.item() - x1) / (x2 - x1)) * 14 - 0.5), 0), 13)
+        row = min(max(round(((y.item() - y1) / (y2 - y1)) * 14 - 0.5), 0), 13)
+        key = (gt_inds.tolist().index(owner.item()), row * 14 + column)
+        expected.setdefault(key, []).append(point)
+    found = {
+        (roi, cell): point
+        for roi, cell, point in zip(
+            cells.roi_inds.tolist(), cells.cells.tolist(), cells.points_obj, strict=True
+        )
+    }
+    assert found.keys() == expected.keys()
+    for key, points in expected.items():
+        torch.testing.assert_close(found[key], torch.stack(points).mean(0))
+
+
+def test_no_points(reference):
+    truth = reference.ground_truth()
+    empty = LidarPoints(*(field[:0] for field in truth.lidar))
+    rois = torch.cat([truth.img_inds[:, None].float(), truth.bboxes], 1)
+    regions = RoIFeatures(torch.arange(7), rois, torch.zeros(7, 14, 14, 2), None, None)
+    for rule in (TransformedCells(), InterpolatedCells()):
+        cells = lidar_cells(regions, truth._replace(lidar=empty), reference.geometry(), rule)
+        assert [len(field) for field in cells] == [0, 0, 0]
