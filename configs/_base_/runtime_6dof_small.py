@@ -5,5 +5,5 @@ default_hooks = dict(
     checkpoint=dict(by_epoch=False, interval=250, max_keep_ckpts=1, save_best=None),
 )
 log_processor = dict(by_epoch=False)
-custom_hooks = [dict(type="SkippedStepHook"), dict(type="ChannelsLastHook")]
+runner_type = "ChannelsLastRunner"
 randomness = dict(seed=0)

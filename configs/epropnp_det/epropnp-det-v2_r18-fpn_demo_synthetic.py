@@ -111,5 +111,5 @@ default_hooks = dict(
     logger=dict(interval=10),
     checkpoint=dict(by_epoch=False, interval=100, max_keep_ckpts=2),
 )
-custom_hooks = [dict(type="SkippedStepHook"), dict(type="ChannelsLastHook")]
+runner_type = "ChannelsLastRunner"
 log_processor = dict(by_epoch=False, window_size=20)

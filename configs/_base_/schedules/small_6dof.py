@@ -1,7 +1,7 @@
 # A short schedule for small 6DoF networks on two CPU cores.
 optim_wrapper = dict(
     type="FiniteGradOptimWrapper",
-    optimizer=dict(type="AdamW", lr=2e-3),
+    optimizer=dict(type="AdamW", lr=1.5e-3),
     clip_grad=dict(max_norm=5.0),
 )
 param_scheduler = [

@@ -1,12 +1,12 @@
 """Parts of the training loop: registered optimizer wrapper and hooks."""
 
-from .channels_last_hook import ChannelsLastHook
+from .channels_last_runner import ChannelsLastRunner
 from .checkpoint_check import CheckpointError, check_checkpoint
 from .finite_grad_optim_wrapper import FiniteGradOptimWrapper
 from .skipped_step_hook import SkippedStepHook
 
 __all__ = [
-    "ChannelsLastHook",
+    "ChannelsLastRunner",
     "CheckpointError",
     "FiniteGradOptimWrapper",
     "SkippedStepHook",

@@ -2,19 +2,23 @@
 
 import torch
 from mmcv.ops import DeformConv2d, ModulatedDeformConv2d
-from mmdet3d.registry import HOOKS
-from mmengine.hooks import Hook
+from mmdet3d.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import nn
 
 
-@HOOKS.register_module()
-class ChannelsLastHook(Hook):
-    """Lay the model's weights out with channels last: the same numbers, faster convolutions."""
+@RUNNERS.register_module()
+class ChannelsLastRunner(Runner):
+    """Runner of a model whose weights have channels last: the same numbers, faster on a CPU.
 
-    def before_train(self, runner: Runner) -> None:
-        """Reorder the weights once, before the first step."""
-        use_channels_last(runner.model)
+    A hook would come too late: `DistributedDataParallel` remembers the order that it finds, and
+    averages scrambled gradients when the order changes afterwards.
+    """
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """Reorder the weights, then wrap the model for several processes as the base does."""
+        use_channels_last(model)
+        return super().wrap_model(model_wrapper_cfg, model)
 
 
 def use_channels_last(model: nn.Module) -> None:
@@ -28,6 +32,6 @@ def use_channels_last(model: nn.Module) -> None:
         if isinstance(module, DeformConv2d | ModulatedDeformConv2d):
             raise ValueError(
                 f"{name} is a deformable convolution, which needs the default memory order: "
-                "remove ChannelsLastHook from custom_hooks"
+                "remove runner_type='ChannelsLastRunner' from the config"
             )
     model.to(memory_format=torch.channels_last)

@@ -1,13 +1,17 @@
 """Weights in channels-last order: another layout, the same numbers."""
 
+import os
+
 import pytest
 import torch
+import torch.multiprocessing as mp
 from mmcv.ops import ModulatedDeformConv2dPack
 from mmengine.registry import init_default_scope
 from torch import nn
 
 from det_small import build_small_detector, make_batch, make_sample
-from epropnp_det.engine.channels_last_hook import use_channels_last
+from epropnp_det.engine import ChannelsLastRunner
+from epropnp_det.engine.channels_last_runner import use_channels_last
 
 
 def losses_and_gradients(detector, batch):
@@ -43,3 +47,39 @@ def test_deformable_convolutions_are_refused():
     with pytest.raises(ValueError, match="1 is a deformable convolution"):
         use_channels_last(model)
     assert model[0].weight.is_contiguous()
+
+
+def average_gradients(rank: int, store: str, results: dict) -> None:
+    """One process of two: gradients after a step of a wrapped model, as the runner wraps it."""
+    os.environ["LOCAL_RANK"] = str(rank)
+    torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
+    model = two_layers()
+    runner = ChannelsLastRunner.__new__(ChannelsLastRunner)  # only its way of wrapping
+    runner._launcher, runner._distributed, runner.cfg = "pytorch", True, {}
+    wrapper = dict(type="MMDistributedDataParallel", find_unused_parameters=True, device_ids=None)
+    wrapped = runner.wrap_model(wrapper, model)
+    wrapped(two_batches()[rank]).square().mean().backward()
+    results[rank] = [parameter.grad.clone() for parameter in model.parameters()]
+    torch.distributed.destroy_process_group()
+
+
+def two_layers() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ConvTranspose2d(8, 4, 3))
+
+
+def two_batches() -> torch.Tensor:
+    torch.manual_seed(5)
+    return torch.randn(2, 4, 3, 9, 9)
+
+
+def test_processes_average_their_gradients(tmp_path):
+    with mp.Manager() as manager:
+        results = manager.dict()
+        mp.spawn(average_gradients, (f"file://{tmp_path}/store", results), nprocs=2)
+        averaged = dict(results)
+    model = two_layers()
+    sum(model(batch).square().mean() / 2 for batch in two_batches()).backward()
+    for rank in (0, 1):
+        for ours, parameter in zip(averaged[rank], model.parameters(), strict=True):
+            torch.testing.assert_close(ours, parameter.grad)
