@@ -2,7 +2,7 @@
 
 import torch
 from mmcv.ops import DeformConv2d, ModulatedDeformConv2d
-from mmdet3d.registry import RUNNERS
+from mmengine.registry import RUNNERS  # runners are built before any scope is entered
 from mmengine.runner import Runner
 from torch import nn
 
