@@ -68,19 +68,20 @@ def enable_lr_scaling(cfg: Config) -> None:
 
 
 def set_resume(cfg: Config, resume: str | None) -> None:
-    """Set what to go on from: a given checkpoint, or mmengine's search in the work directory."""
-    if resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if resume == "auto" else resume
+    """Set what to go on from: a given checkpoint, or the newest of the work directory.
+
+    Where there is none yet, training starts as without ``--resume``, from the config's
+    ``load_from`` if it has one.
+    """
+    path = find_latest_checkpoint(cfg.work_dir) if resume == "auto" else resume
+    if path is not None:
+        cfg.resume, cfg.load_from = True, path
 
 
 def check_start(cfg: Config, runner: Runner) -> None:
     """Check the checkpoint that training would start from, before the data are read."""
-    path = cfg.get("load_from")
-    if path is None and cfg.get("resume"):
-        path = find_latest_checkpoint(cfg.work_dir)
-    if path is not None:
-        check_checkpoint(runner.model, path, strict=cfg.get("resume", False))
+    if cfg.get("load_from") is not None:
+        check_checkpoint(runner.model, cfg.load_from, strict=cfg.get("resume", False))
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from misc.cli import set_data_root
+from train import set_resume
 
 DETECTION = "epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py"
 DENSE = "epropnp_6dof/epropnp-6dof-v2_r34_lm_no-model.py"
@@ -48,3 +49,19 @@ def test_background_images_stay(load):
     for dataset in load(DENSE).train_dataloader.dataset.datasets:
         folders = [step.folder for step in dataset.pipeline if step.type == "ReplaceBackground"]
         assert folders == ["data/backgrounds"]
+
+
+@pytest.mark.parametrize("trained_before", [False, True])
+def test_resume_starts_from_load_from_only_at_the_beginning(tmp_path, trained_before):
+    if trained_before:
+        (tmp_path / "last_checkpoint").write_text("there/iter_9.pth")
+    cfg = Config(dict(work_dir=str(tmp_path), load_from="pretrained.pth"))
+    set_resume(cfg, "auto")
+    assert cfg.load_from == ("there/iter_9.pth" if trained_before else "pretrained.pth")
+    assert cfg.get("resume", False) == trained_before
+
+
+def test_resume_from_a_given_checkpoint():
+    cfg = Config(dict(work_dir="nowhere", load_from="pretrained.pth"))
+    set_resume(cfg, "iter_3.pth")
+    assert (cfg.resume, cfg.load_from) == (True, "iter_3.pth")

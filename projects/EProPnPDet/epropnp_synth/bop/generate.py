@@ -33,7 +33,7 @@ class SyntheticBOPSettings:
     """
 
     objects: tuple[str, ...] = ("house", "bird", "bracket")
-    num_train: int = 400
+    num_train: int = 800
     num_test: int = 40
     image_size: tuple[int, int] = (320, 240)
     focal: float = 400.0
