@@ -1,7 +1,7 @@
 # EPro-PnP-Det v2 on a small scale: narrow ResNet-18 from scratch, head 64 wide, images 448 x 252.
 # For a CPU and the synthetic data set; `make demo` runs it.
 #
-#   python tools/train.py configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py
+#   tools/dist_train.sh configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py 2
 #
 # Measured on 2 CPU cores, 9 minutes of training: NDS 0.266, mAP 0.163 on the synthetic mini_val.
 _base_ = ["./epropnp-det-v2_r101-dcn-fpn_2xb6-12e_nus-mono3d.py"]
@@ -10,7 +10,7 @@ base_channels = 32  # half a ResNet-18: the backbone is most of the time of a st
 width = 64
 num_heads = 4
 strides = (8, 16, 32)
-max_iters = 1400
+max_iters = 1000
 data_root = "data/synthetic/"
 crop = dict(type="MonoCrop", region=(0, 228 / 900, 1, 1), unit="fraction")
 
