@@ -1,6 +1,6 @@
 # Three procedural objects from tools/create_synthetic_bop.py, small crops for CPU training.
 data_root = "data/synthetic_bop"
-input_size, output_size = 128, 32
+input_size, output_size = 96, 24
 
 train_pipeline = [
     dict(type="LoadBOPImage"),

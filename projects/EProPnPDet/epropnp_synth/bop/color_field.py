@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NUM_WAVES = 4
+SOFTNESS = 0.6  # of 1 the colours saturate in large patches, which look the same everywhere
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class ColorField:
     def __call__(self, points: NDArray) -> NDArray:
         """Colours (N, 3) in [0, 1] of points (N, 3), metres."""
         angles = np.einsum("ckd,nd->nck", self.waves, points) + self.phases
-        return 0.5 + 0.45 * np.tanh(np.sin(angles).sum(axis=-1))
+        return 0.5 + 0.45 * np.tanh(SOFTNESS * np.sin(angles).sum(axis=-1))
 
 
 def random_color_field(rng: np.random.Generator, wavelength: float) -> ColorField:

@@ -14,7 +14,7 @@ from .render import random_backdrop, render_view
 from .writer import SceneWriter, write_json, write_models
 
 TARGET_MIN_VISIBILITY = 0.1  # as in the BOP target lists
-VERSION = 1  # of the generator; raise it when its images change
+VERSION = 2  # of the generator; raise it when its images change
 SPLITS = ("train", "test")
 
 

@@ -18,8 +18,8 @@ class ViewRange:
     """
 
     distance: tuple[float, float] = (0.45, 0.75)
-    elevation: tuple[float, float] = (0.1, 1.4)
-    roll: float = 0.6
+    elevation: tuple[float, float] = (0.35, 1.2)
+    roll: float = 0.35
     margin: float = 0.2
 
 
