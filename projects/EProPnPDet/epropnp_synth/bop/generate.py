@@ -9,12 +9,12 @@ import numpy as np
 from tqdm import tqdm
 
 from .objects import SyntheticObject, build_object
-from .poses import ViewRange, random_pose
+from .poses import ViewRange, random_poses
 from .render import random_backdrop, render_view
 from .writer import SceneWriter, write_json, write_models
 
 TARGET_MIN_VISIBILITY = 0.1  # as in the BOP target lists
-VERSION = 2  # of the generator; raise it when its images change
+VERSION = 3  # of the generator; raise it when its images change
 SPLITS = ("train", "test")
 
 
@@ -109,7 +109,7 @@ def _write_scene(
     cam_mat = settings.cam_mat
     for im_id in tqdm(range(count), desc=split, disable=not progress):
         rng = np.random.default_rng([settings.seed, scene_id, im_id])
-        poses = [random_pose(rng, settings.view, cam_mat, settings.image_size) for _ in objects]
+        poses = random_poses(rng, len(objects), settings.view, cam_mat, settings.image_size)
         backdrop = random_backdrop(rng, (height, width))
         view = render_view(list(objects.values()), poses, cam_mat, backdrop, rng)
         scene.add(im_id, view, list(objects), poses, cam_mat)

@@ -13,14 +13,56 @@ class ViewRange:
     Attributes:
         distance: metres along the optical axis, least and most.
         elevation: radians above the object's horizon, least and most.
+        azimuth: radians; the camera stands up to this much to either side of the object's front.
         roll: radians; the camera turns about its axis by up to this much either way.
         margin: share of the image's sides that stays free of object centres.
+        separation: least distance of two objects' centres in the image, as a share of its height;
+            nearer ones are drawn again, at most ``ATTEMPTS`` times.
     """
 
     distance: tuple[float, float] = (0.45, 0.75)
     elevation: tuple[float, float] = (0.35, 1.2)
+    azimuth: float = 1.0
     roll: float = 0.35
     margin: float = 0.2
+    separation: float = 0.3
+
+
+ATTEMPTS = 20
+
+
+def random_poses(
+    rng: np.random.Generator,
+    count: int,
+    view: ViewRange,
+    cam_mat: NDArray,
+    image_size: tuple[int, int],
+) -> list[NDArray]:
+    """Poses (4, 4) of objects in one image, which cover each other in part at most.
+
+    Args:
+        rng: source of random numbers.
+        count: number of objects.
+        view: what to draw from.
+        cam_mat: (3, 3).
+        image_size: width and height.
+    """
+    poses: list[NDArray] = []
+    least = view.separation * image_size[1]
+    for _ in range(count):
+        for _ in range(ATTEMPTS):
+            pose = random_pose(rng, view, cam_mat, image_size)
+            gaps = [np.linalg.norm(_center(pose, cam_mat) - _center(p, cam_mat)) for p in poses]
+            if all(gap >= least for gap in gaps):
+                break
+        poses.append(pose)
+    return poses
+
+
+def _center(pose: NDArray, cam_mat: NDArray) -> NDArray:
+    """Pixel (2,) of an object's centre."""
+    x, y, z = cam_mat @ pose[:3, 3]
+    return np.array([x, y]) / z
 
 
 def random_pose(
@@ -30,13 +72,13 @@ def random_pose(
 
     Args:
         rng: source of random numbers.
-        view: what to draw from; azimuth is uniform, elevation uniform in its sine.
+        view: what to draw from; azimuth and roll are uniform, elevation uniform in its sine.
         cam_mat: (3, 3).
         image_size: width and height.
     """
     pose = np.eye(4)
     pose[:3, :3] = _look_down(
-        rng.uniform(0, 2 * np.pi),
+        rng.uniform(-view.azimuth, view.azimuth),
         np.arcsin(rng.uniform(*np.sin(view.elevation))),
         rng.uniform(-view.roll, view.roll),
     )
