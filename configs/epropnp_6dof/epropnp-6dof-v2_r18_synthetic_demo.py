@@ -8,5 +8,5 @@ _base_ = [
     "../_base_/schedules/small_6dof_layer.py",
     "../_base_/runtime_6dof_small.py",
 ]
-start = "work_dirs/coord-ransac_r18_synthetic_demo/iter_1000.pth"
+start = "work_dirs/coord-ransac_r18_synthetic_demo/iter_900.pth"
 model = dict(init_cfg=dict(type="Pretrained", checkpoint=start))
