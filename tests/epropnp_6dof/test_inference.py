@@ -144,4 +144,5 @@ def test_config_checkpoint_and_images_work_together(repo_dir, bop_root, tmp_path
     ]
     found = inferencer(targets)
     assert [item.target for item in found] == targets
-    assert found[0].maps.noc.shape == (3, 32, 32)
+    size = cfg.output_size
+    assert found[0].maps.noc.shape == (3, size, size)
