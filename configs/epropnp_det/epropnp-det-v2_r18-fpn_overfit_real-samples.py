@@ -17,6 +17,7 @@ crop = dict(type="MonoCrop", region=(0, 228 / 900, 1, 1), unit="fraction")
 
 model = dict(
     bbox_head=dict(
+        detector=dict(stacked_convs=2),
         pose_solver=dict(camera=dict(allowed_border=200)),
         criterion=dict(
             num_obj_samples_per_img=24,
