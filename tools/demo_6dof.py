@@ -4,8 +4,8 @@
 Generates textured objects in BOP format and trains a small network on the CPU, first by coordinate
 regression (solved by OpenCV's RANSAC PnP), then with EPro-PnP on top; tests both on held-out views,
 prints the accuracy table and draws pictures. A second run reuses what is there; a stopped run goes
-on; ``--restart`` begins anew. ``--baseline`` also continues coordinate regression alone for as many
-iterations as EPro-PnP got.
+on; ``--restart`` begins anew. ``--baseline`` also continues coordinate regression alone, for as
+many iterations as it had before.
 """
 
 import argparse
@@ -154,6 +154,13 @@ def picture_step(args: argparse.Namespace) -> Step:
     )
 
 
+def forget(args: argparse.Namespace) -> None:
+    """Delete what earlier runs made; a data root that is not generated is left alone."""
+    shutil.rmtree(args.work_dir, ignore_errors=True)
+    if (args.data_root / "settings.json").is_file():
+        shutil.rmtree(args.data_root)
+
+
 def report(args: argparse.Namespace) -> None:
     """Say what came out and where it is."""
     say(f"  {'':<28}" + "".join(f"{column:>11}" for column in COLUMNS))
@@ -172,8 +179,7 @@ def main() -> int:
     args = parse_args()
     os.chdir(ROOT)
     if args.restart:
-        for folder in (args.work_dir, args.data_root):
-            shutil.rmtree(folder, ignore_errors=True)
+        forget(args)
     code = run_program(make_steps(args), args.work_dir / "steps")
     if code == 0:
         report(args)
