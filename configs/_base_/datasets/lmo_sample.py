@@ -8,7 +8,6 @@ train_pipeline = [
     dict(type="LoadBOPImage"),
     dict(type="LoadObjectCoordinates", cache_dir="coordinates"),
     dict(type="RotateCamera", max_degrees=30),
-    dict(type="ColorJitter"),
     dict(
         type="CropObject",
         input_size=input_size,
@@ -16,6 +15,7 @@ train_pipeline = [
         jitter=dict(scale=0.15, shift=0.1),  # the boxes of the test are annotated ones
         train=True,
     ),
+    dict(type="ColorJitter"),
     dict(type="PackPoseInputs"),
 ]
 test_pipeline = [

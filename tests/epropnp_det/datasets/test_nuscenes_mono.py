@@ -156,13 +156,13 @@ def check_object_points(nusc, token, info, sample):
     total = 0
     for row, center in enumerate(info["annotations"].centers):
         box = min(boxes, key=lambda candidate: np.linalg.norm(candidate.center - center))
-        points = sample.gt_instances_3d.points_obj[row].double().numpy()
+        points = sample.gt_instances_3d.points_obj[row].astype(np.float64)
         forward, down, left = points.T
         cam = np.stack([forward, left, -down], 1) @ box.rotation_matrix.T + box.center
         least, most = (points_in_box(box, cloud.T, factor).sum() for factor in (0.999, 1.001))
         assert least <= len(points) <= most
         projected = cam @ intrinsic.T
-        uv = sample.gt_instances_3d.points_uv[row].numpy()
+        uv = sample.gt_instances_3d.points_uv[row]
         np.testing.assert_allclose(projected[:, :2] / projected[:, 2:], uv, atol=2e-2)
         total += len(points)
     return total

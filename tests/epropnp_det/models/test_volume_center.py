@@ -61,13 +61,14 @@ def test_thickness_is_that_of_a_mesh():
         depths = np.unique(hits[rays == ray, 2].round(5))
         expected[ray] = depths[-1] - depths[0]
     assert (expected > 0).sum() > 50
-    thickness = box_thickness(dims[None], pose[None], torch.from_numpy(directions), 0.01)
+    thickness = box_thickness(dims[None], pose[None], torch.from_numpy(directions)[None], 0.01)
     np.testing.assert_allclose(thickness[0], expected, atol=2e-5)
 
 
 def test_box_around_or_behind_the_camera_is_not_seen():
     poses = torch.tensor([[0.0, 0, 0, 0.1], [0, 0, -10, 0], [0, 0, 10, 0]])
     directions = torch.tensor([[0.0, 0, 1], [0.01, 0.02, 1]])
+    directions = directions.expand(3, 2, 3)
     thickness = box_thickness(torch.full((3, 3), 2.0), poses, directions, 0.01)
     assert (thickness[:2] == 0).all()
     torch.testing.assert_close(thickness[2, 0], torch.tensor(2.0))
@@ -106,6 +107,25 @@ def test_resize_scales_the_centre(scale):
         # the grid is coarse: within a quarter of a cell of the finest one
         error = (centers / scale - expected).abs().max()
         assert error < 0.25 * output_stride / scale
+
+
+@pytest.mark.parametrize(
+    "pose", [(-3.0, 0.6, 12, 0.4), (2.0, 0.3, 1.5, 1.2), (-2.5, 0.1, 0.5, 1.6)]
+)
+def test_equals_the_mean_over_all_pixels(pose):
+    """Also of boxes that reach behind the camera, whose corners bound nothing."""
+    camera, dims = geometry(), torch.tensor([[4.5, 1.7, 1.9]])
+    pose = torch.tensor([pose])
+    pixels = torch.cartesian_prod(torch.arange(256.0), torch.arange(128.0)) + 0.5
+    rays = torch.cat([pixels, torch.ones(len(pixels), 1)], 1)
+    rays = rays @ torch.linalg.inv(camera.cam_intrinsics[0]).T
+    thickness = box_thickness(dims, pose, rays[None], 0.01)
+    expected = (thickness @ pixels) / thickness.sum()
+    centers, keep = centers_of(
+        camera, dims, pose, BBOXES[:1], IMG_INDS[:1], output_stride=1, render_stride=1
+    )
+    assert keep.all()
+    torch.testing.assert_close(centers, expected, rtol=0, atol=1e-2)
 
 
 def test_padding_has_no_thickness():

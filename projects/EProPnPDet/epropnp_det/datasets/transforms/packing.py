@@ -41,8 +41,10 @@ class PackMonoInputs(BaseTransform):
 
     ``data_samples.gt_instances_3d`` holds ``bboxes_3d``, ``labels_3d``, ``attr_labels``,
     ``velocities``, ``bboxes`` (aug pixels), ``truncation``, ``visibility`` and the lists
-    ``points_obj``, ``points_uv``; ``data_samples.lidar_uvz`` all lidar points of the image. What
-    the pipeline did not load is left out. Metainfo: see ``META_KEYS``.
+    ``points_obj``, ``points_uv`` of an array per object (handing a tensor from a worker to the
+    training process takes longer than handing an array this small); ``data_samples.lidar_uvz`` all
+    lidar points of the image. What the pipeline did not load is left out. Metainfo: see
+    ``META_KEYS``.
 
     Args:
         meta_keys: names of the meta information to keep.
@@ -62,7 +64,7 @@ class PackMonoInputs(BaseTransform):
                 instances[name] = _to_tensor(results[source])
         for name in ("points_obj", "points_uv"):
             if name in results and "gt_labels_3d" in results:
-                instances[name] = [torch.from_numpy(points) for points in results[name]]
+                instances[name] = results[name]
         sample.gt_instances_3d = instances
         if "lidar_uvz" in results:
             sample.set_field(_to_tensor(results["lidar_uvz"]), "lidar_uvz")

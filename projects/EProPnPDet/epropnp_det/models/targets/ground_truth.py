@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
@@ -100,13 +101,12 @@ def _field(instances: list, name: str, unknown: Tensor) -> Tensor:
 
 def _collect_lidar(data_samples: list[Det3DDataSample], keep: Tensor, like: Tensor) -> LidarPoints:
     """Concatenate lidar returns; those of dropped ground truths go, indices follow ``keep``."""
-    points_obj, points_uv, image_uvz = [like.new_zeros(0, 3)], [like.new_zeros(0, 2)], []
-    counts = []
+    points_obj, points_uv, counts, image_uvz = [], [], [], []
     for sample in data_samples:
         instances = sample.gt_instances_3d
         if "points_obj" in instances:
-            points_obj.extend(points.to(like) for points in instances.points_obj)
-            points_uv.extend(points.to(like) for points in instances.points_uv)
+            points_obj.extend(instances.points_obj)
+            points_uv.extend(instances.points_uv)
             counts.extend(len(points) for points in instances.points_obj)
         else:
             counts.extend([0] * len(instances))
@@ -119,9 +119,15 @@ def _collect_lidar(data_samples: list[Det3DDataSample], keep: Tensor, like: Tens
     kept = keep[owners]
     per_image = torch.tensor([len(uvz) for uvz in image_uvz], device=like.device)
     return LidarPoints(
-        torch.cat(points_obj)[kept],
-        torch.cat(points_uv)[kept],
+        _concatenate(points_obj, 3, like)[kept],
+        _concatenate(points_uv, 2, like)[kept],
         new_inds[owners[kept]],
         torch.cat(image_uvz),
         torch.arange(len(image_uvz), device=like.device).repeat_interleave(per_image),
     )
+
+
+def _concatenate(points: list[np.ndarray], dims: int, like: Tensor) -> Tensor:
+    """Points of all objects, copied to the device at once."""
+    empty = np.zeros((0, dims), np.float32)
+    return torch.from_numpy(np.concatenate([empty, *points])).to(like)

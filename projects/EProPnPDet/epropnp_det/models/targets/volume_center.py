@@ -1,8 +1,8 @@
 """Annotation centre of a 3D box: the centroid of the volume behind its pixels (paper, appendix).
 
 The published system rasterises box faces into thickness images of the original resolution. A ray
-meets a convex box in one interval, so its thickness has a closed form (slab test) and only the
-few rays that are really averaged need to be cast.
+meets a convex box in one interval, so its thickness has a closed form (slab test), and only the
+few rays that are really averaged need to be cast: those of the cells that a box covers.
 """
 
 from typing import NamedTuple
@@ -15,42 +15,150 @@ from ..geometry import to_original_pixels
 from ..structures import BatchGeometry
 
 
-class ImageRays(NamedTuple):
-    """Rays of one image, K per cell of the output grid.
+class Cells(NamedTuple):
+    """Grid over the padded images that thickness is averaged on; n cells, row by row.
 
     Attributes:
-        directions: (h, w, K, 3) in the camera frame, z = 1.
-        weights: (h, w, K) share of each ray in the thickness of its cell; 0 outside the image.
-        positions: (h, w, 2) cell centres in aug pixels.
+        points_ori: (B, n, 2) middle of the pixels of each cell, in ori pixels.
+        shares: (B, n) part of each cell that is not padding.
+        positions: (n, 2) cell centres in aug pixels.
     """
 
-    directions: Tensor
-    weights: Tensor
+    points_ori: Tensor
+    shares: Tensor
     positions: Tensor
 
 
+def make_cells(geometry: BatchGeometry, output_stride: int) -> Cells:
+    """Cells of ``output_stride`` aug pixels; the padded size must be a multiple of it."""
+    height, width = geometry.pad_shape
+    img_heights, img_widths = geometry.img_shapes.unbind(1)
+    ys, shares_y = cell_coverage(height, img_heights, output_stride)
+    xs, shares_x = cell_coverage(width, img_widths, output_stride)
+    rows, columns = ys.shape[1], xs.shape[1]
+    points_aug = torch.stack(
+        [xs[:, None].expand(-1, rows, -1), ys[:, :, None].expand(-1, -1, columns)], -1
+    )
+    steps = torch.arange(max(rows, columns), device=xs.device) + 0.5
+    positions = torch.meshgrid(
+        steps[:columns] * output_stride, steps[:rows] * output_stride, indexing="xy"
+    )
+    return Cells(
+        to_original_pixels(points_aug.flatten(1, 2), geometry.img_transforms),
+        (shares_y[:, :, None] * shares_x[:, None]).flatten(1),
+        torch.stack(positions, -1).view(-1, 2).to(xs),
+    )
+
+
+def cell_coverage(num_pixels: int, num_valid: Tensor, stride: int) -> tuple[Tensor, Tensor]:
+    """Average-pool the pixel centres of one axis and their validity into cells.
+
+    Args:
+        num_pixels: padded pixels of the axis, a multiple of ``stride``.
+        num_valid: (B,) pixels before padding; the last one is repeated into the padding.
+        stride: pixels per cell.
+
+    Returns:
+        Mean coordinate and valid fraction of each cell, (B, num_pixels / stride) each.
+    """
+    pixels = torch.arange(num_pixels, dtype=num_valid.dtype, device=num_valid.device)
+    last = num_valid[:, None] - 1
+    coordinates = torch.minimum(pixels, last) + 0.5
+    valid = (pixels <= last).to(coordinates)
+    cells = (len(num_valid), -1, stride)
+    return coordinates.view(cells).mean(-1), valid.view(cells).mean(-1)
+
+
+def box_bounds(dims: Tensor, poses: Tensor, cam_intrinsics: Tensor, z_near: float) -> Tensor:
+    """Rectangles (G, 4) x1, y1, x2, y2 in ori pixels outside which no ray meets the box.
+
+    Everything for a box that reaches behind ``z_near``. Arguments as of :func:`box_thickness`,
+    with one camera matrix (G, 3, 3) per box.
+    """
+    signs = torch.cartesian_prod(*3 * [dims.new_tensor([-0.5, 0.5])])
+    length, height, width = (signs * dims[:, None]).unbind(-1)  # (G, 8) each
+    x, y, z, yaw = poses[:, :, None].unbind(1)
+    cos, sin = yaw.cos(), yaw.sin()
+    corners = torch.stack(
+        [x + cos * length + sin * width, y + height, z - sin * length + cos * width], -1
+    )
+    depths = corners[..., 2]
+    pixels = (corners @ cam_intrinsics.mT)[..., :2] / depths.clamp(min=z_near)[..., None]
+    bounds = torch.cat([pixels.amin(1), pixels.amax(1)], 1)
+    everything = bounds.new_tensor([-torch.inf, -torch.inf, torch.inf, torch.inf])
+    return torch.where((depths > z_near).all(1, keepdim=True), bounds, everything)
+
+
+def covered_cells(points_ori: Tensor, bounds: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
+    """Pairs of a box and a cell within ``reach`` (G,) ori pixels of its rectangle.
+
+    Args:
+        points_ori: (G, n, 2) cells of the image of each box.
+        bounds: (G, 4) of :func:`box_bounds`.
+        reach: how far the rays of a cell lie from its middle.
+
+    Returns:
+        Indices (P,) of the box and (P,) of the cell.
+    """
+    reach = reach[:, None]
+    low, high = bounds[:, :2] - reach, bounds[:, 2:] + reach
+    covered = (points_ori > low[:, None]) & (points_ori < high[:, None])
+    return covered.all(-1).nonzero(as_tuple=True)
+
+
+def cell_rays(
+    points_ori: Tensor, stride: Tensor, ori_shapes: Tensor, from_pixels: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The four rays whose bilinear mixture gives a cell its thickness.
+
+    They start at the pixel centres of a coarse rendering of the original image.
+
+    Args:
+        points_ori: (P, 2) middle of each cell, ori pixels.
+        stride: (P,) ori pixels between rays.
+        ori_shapes: (P, 2) height and width of the image.
+        from_pixels: (P, 3, 3) inverse camera matrices.
+
+    Returns:
+        Directions (P, 4, 3) in the camera frame with z = 1, and the share (P, 4) of each ray in
+        the cell, 0 outside the image.
+    """
+    stride = stride[:, None]
+    rendered = points_ori / stride - 0.5
+    corner = rendered.floor()
+    steps = rendered.new_tensor([[0, 0], [1, 0], [0, 1], [1, 1]])
+    pixels = corner[:, None] + steps  # (P, 4, 2)
+    fraction = (rendered - corner)[:, None]
+    shares = torch.where(steps == 1, fraction, 1 - fraction).prod(-1)
+    size = (ori_shapes.flip(-1) / (2 * stride)).ceil() * 2
+    inside = ((pixels >= 0) & (pixels < size[:, None])).all(-1)
+
+    origins = torch.cat([(pixels + 0.5) * stride[:, None], torch.ones_like(pixels[..., :1])], -1)
+    directions = origins @ from_pixels.mT
+    return directions / directions[..., 2:], shares * inside
+
+
 def box_thickness(dims: Tensor, poses: Tensor, directions: Tensor, z_near: float) -> Tensor:
-    """Depth interval that each ray through the camera centre spends inside each box.
+    """Depth interval that each ray through the camera centre spends inside its box.
 
     Rays that enter nearer than ``z_near``, and with them boxes around the camera, count as misses.
 
     Args:
-        dims: (G, 3) length, height, width in metres.
-        poses: (G, 4) (x, y, z, yaw) of the box centre, camera frame.
-        directions: (..., 3) camera frame, z = 1.
+        dims: (P, 3) length, height, width in metres.
+        poses: (P, 4) (x, y, z, yaw) of the box centre, camera frame.
+        directions: (P, K, 3) rays to each box, camera frame, z = 1.
         z_near: metres.
 
     Returns:
-        (G, ...) metres of depth, 0 where the ray misses.
+        (P, K) metres of depth, 0 where the ray misses.
     """
-    shape = (-1,) + (1,) * (directions.dim() - 1)
-    x, y, z, yaw = (column.view(shape) for column in poses.unbind(-1))
-    half_length, half_height, half_width = (column.view(shape) / 2 for column in dims.unbind(-1))
+    x, y, z, yaw = poses[:, :, None].unbind(1)
+    half_length, half_height, half_width = (dims[:, :, None] / 2).unbind(1)
     cos, sin = yaw.cos(), yaw.sin()
     ray_x, ray_y, ray_z = directions.unbind(-1)
     slabs = (
         (cos * ray_x - sin * ray_z, cos * x - sin * z, half_length),
-        (ray_y[None], y, half_height),
+        (ray_y, y, half_height),
         (sin * ray_x + cos * ray_z, sin * x + cos * z, half_width),
     )
     near, far = None, None
@@ -61,70 +169,6 @@ def box_thickness(dims: Tensor, poses: Tensor, directions: Tensor, z_near: float
         far = middle + reach if far is None else torch.minimum(far, middle + reach)
     hit = (near < far) & (near >= z_near)
     return torch.where(hit, far - near, 0)
-
-
-def cell_coverage(num_pixels: int, num_valid: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """Average-pool the pixel centres of one axis and their validity into cells.
-
-    Args:
-        num_pixels: padded pixels of the axis, a multiple of ``stride``.
-        num_valid: () pixels before padding; the last one is repeated into the padding.
-        stride: pixels per cell.
-
-    Returns:
-        Mean coordinate and valid fraction of each cell, (num_pixels / stride,) each.
-    """
-    pixels = torch.arange(num_pixels, dtype=num_valid.dtype, device=num_valid.device)
-    coordinates = torch.minimum(pixels, num_valid - 1) + 0.5
-    valid = (pixels < num_valid).to(coordinates)
-    return coordinates.view(-1, stride).mean(1), valid.view(-1, stride).mean(1)
-
-
-def image_rays(
-    geometry: BatchGeometry, img_ind: int, output_stride: int, render_stride: int
-) -> ImageRays:
-    """Rays whose bilinear mixture gives the thickness of each cell of the padded image.
-
-    The rays start at the pixel centres of a coarse rendering of the original image. Its stride is
-    ``render_stride`` aug pixels, so a resized image is rendered as finely as the network sees it.
-
-    Args:
-        geometry: of the batch.
-        img_ind: image of the batch.
-        output_stride: aug pixels per cell; the padded size must be a multiple of it.
-        render_stride: aug pixels between rays.
-    """
-    transform = geometry.img_transforms[img_ind]
-    height, width = geometry.pad_shape
-    img_height, img_width = geometry.img_shapes[img_ind].unbind()
-    xs, valid_x = cell_coverage(width, img_width, output_stride)
-    ys, valid_y = cell_coverage(height, img_height, output_stride)
-    cells = torch.stack(torch.meshgrid(xs, ys, indexing="xy"), -1)
-    points = to_original_pixels(cells.view(1, -1, 2), transform[None]).view_as(cells)
-
-    stride = render_stride / transform[:2, :2].det().abs().sqrt()  # ori pixels between rays
-    rendered = points / stride - 0.5
-    corner = rendered.floor()
-    steps = rendered.new_tensor([[0, 0], [1, 0], [0, 1], [1, 1]])
-    pixels = corner[:, :, None] + steps  # (h, w, 4, 2)
-    fraction = (rendered - corner)[:, :, None]
-    weights = torch.where(steps == 1, fraction, 1 - fraction).prod(-1)
-    size = (geometry.ori_shapes[img_ind].flip(0) / (2 * stride)).ceil() * 2
-    inside = ((pixels >= 0) & (pixels < size)).all(-1)
-    valid = valid_y[:, None] * valid_x
-
-    origins = torch.cat([(pixels + 0.5) * stride, torch.ones_like(pixels[..., :1])], -1)
-    directions = origins @ torch.linalg.inv(geometry.cam_intrinsics[img_ind]).T
-    centers = torch.meshgrid(
-        (torch.arange(len(xs), device=xs.device) + 0.5) * output_stride,
-        (torch.arange(len(ys), device=xs.device) + 0.5) * output_stride,
-        indexing="xy",
-    )
-    return ImageRays(
-        directions / directions[..., 2:],
-        weights * inside * valid[..., None],
-        torch.stack(centers, -1),
-    )
 
 
 @TASK_UTILS.register_module()
@@ -177,15 +221,26 @@ class VolumeCenter:
             Centres (G, 2) in aug pixels, and a mask (G,) of the ground truths that are large
             enough and visible in the padded image.
         """
-        centers = poses.new_zeros(len(poses), 2)
-        volumes = poses.new_zeros(len(poses))
-        for img_ind in img_inds.unique().tolist():
-            mine = img_inds == img_ind
-            rays = image_rays(geometry, img_ind, self.output_stride, self.render_stride)
-            thickness = box_thickness(dims[mine], poses[mine], rays.directions, self.z_near)
-            thickness = (thickness * rays.weights).sum(-1).flatten(1)
-            volumes[mine] = thickness.sum(-1)
-            centers[mine] = thickness @ rays.positions.flatten(0, 1)
+        cells = make_cells(geometry, self.output_stride)
+        # an image resized to half its size is rendered half as finely
+        scales = geometry.img_transforms[:, :2, :2].det().abs().sqrt()
+        strides = (self.render_stride / scales)[img_inds]
+        bounds = box_bounds(dims, poses, geometry.cam_intrinsics[img_inds], self.z_near)
+        boxes, places = covered_cells(cells.points_ori[img_inds], bounds, strides)
+
+        of_img = img_inds[boxes]
+        directions, shares = cell_rays(
+            cells.points_ori[of_img, places],
+            strides[boxes],
+            geometry.ori_shapes[of_img],
+            torch.linalg.inv(geometry.cam_intrinsics)[of_img],
+        )
+        thickness = box_thickness(dims[boxes], poses[boxes], directions, self.z_near)
+        thickness = (thickness * shares).sum(-1) * cells.shares[of_img, places]
+
+        volumes = poses.new_zeros(len(poses)).index_add(0, boxes, thickness)
+        moments = thickness[:, None] * cells.positions[places]
+        centers = poses.new_zeros(len(poses), 2).index_add(0, boxes, moments)
         sides = (bboxes[:, 2:] - bboxes[:, :2]).amin(-1)
         visible = volumes >= 1e-6
         centers = centers / torch.where(visible, volumes, 1)[:, None]
