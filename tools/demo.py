@@ -90,8 +90,8 @@ def make_steps(args: argparse.Namespace) -> list[Step]:
         ),
         Step(
             "test",
-            "score it with the official evaluator",
-            tool("test", CONFIG, checkpoint, *data, "--work-dir", results.parent),
+            "score it with the official evaluator, each image together with its mirror image",
+            tool("test", CONFIG, checkpoint, *data, "--work-dir", results.parent, "--tta"),
             output=results,
             show=TEST_LINES,
         ),
