@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from epropnp_6dof.bop import SceneImage, read_scene
+from epropnp_synth.staging import is_finished, staged
 
 SCENE = Path("test") / "000002"
 TEST_EVERY = 4
@@ -75,17 +76,16 @@ def write_sample(source: Path, labels_dir: Path, out: Path) -> dict[str, list[in
 def main() -> None:
     """Write the data set beside its place, then rename it."""
     args = parse_args()
-    if args.out.exists():
-        print(f"reused {args.out}")
-        return
     labels = args.labels or args.source / "derived" / "label_annotated_objects"
-    partial = args.out.with_name(args.out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    settings = {"source": str(args.source.resolve()), "labels": str(labels.resolve())}
     try:
-        parts = write_sample(args.source, labels, partial)
-    except FileNotFoundError as error:
+        if is_finished(args.out, settings):
+            print(f"reused {args.out}")
+            return
+        with staged(args.out, settings) as partial:
+            parts = write_sample(args.source, labels, partial)
+    except OSError as error:
         sys.exit(f"create_lmo_sample: {error}")
-    partial.replace(args.out)
     print(f"made {args.out}: {len(parts['train'])} training, {len(parts['test'])} test frames")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from epropnp_det.evaluation.official import ERROR_NAMES
-from epropnp_synth.staging import settings_of
+from epropnp_synth.staging import remove_generated
 from misc.commands import CPU_PROCESSES, distributed_training, tool
 from misc.console import say
 from misc.steps import Step, run_program
@@ -105,10 +105,9 @@ def make_steps(args: argparse.Namespace) -> list[Step]:
 
 
 def forget(args: argparse.Namespace) -> None:
-    """Delete what earlier runs made; a data root that is not synthetic is left alone."""
+    """Delete what earlier runs made; a data root that is not generated is left alone."""
     shutil.rmtree(args.work_dir, ignore_errors=True)
-    if "generator" in (settings_of(args.data_root) or {}):
-        shutil.rmtree(args.data_root)
+    remove_generated(args.data_root)
 
 
 def report(args: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
+from epropnp_synth.staging import remove_generated
 from misc.commands import CPU_PROCESSES, distributed_training, tool
 from misc.console import say
 from misc.steps import Step, run_program
@@ -157,8 +158,7 @@ def picture_step(args: argparse.Namespace) -> Step:
 def forget(args: argparse.Namespace) -> None:
     """Delete what earlier runs made; a data root that is not generated is left alone."""
     shutil.rmtree(args.work_dir, ignore_errors=True)
-    if (args.data_root / "settings.json").is_file():
-        shutil.rmtree(args.data_root)
+    remove_generated(args.data_root)
 
 
 def report(args: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ base_channels = 32  # half a ResNet-18: the backbone is most of the time of a st
 width = 64
 num_heads = 4
 strides = (8, 16, 32)
-max_iters = 1250
+max_iters = 1150
 data_root = "data/synthetic/"
 crop = dict(type="MonoCrop", region=(0, 228 / 900, 1, 1), unit="fraction")
 

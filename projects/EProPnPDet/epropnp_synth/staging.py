@@ -17,6 +17,12 @@ def settings_of(out: Path) -> dict[str, object] | None:
     return json.loads(marker.read_text()) if marker.is_file() else None
 
 
+def remove_generated(out: Path) -> None:
+    """Delete ``out`` if a generator made it; real samples and other folders are left alone."""
+    if "generator" in (settings_of(out) or {}):
+        shutil.rmtree(out)
+
+
 def is_finished(out: Path, settings: Mapping[str, object]) -> bool:
     """Whether ``out`` was made with exactly these settings; False when it is absent or empty.
 

@@ -103,7 +103,7 @@ def test_symmetry_leaves_shape_and_colours_unchanged(name):
 def test_same_settings_are_reused_and_others_refused(root):
     settings = SyntheticBOPSettings(objects=OBJECTS, num_train=2, num_test=1)
     assert generate_bop(root, settings) is False
-    with pytest.raises(FileExistsError, match="another data set"):
+    with pytest.raises(FileExistsError, match="other settings .*objects"):
         generate_bop(root, SyntheticBOPSettings(objects=("can",), num_train=1, num_test=1))
 
 

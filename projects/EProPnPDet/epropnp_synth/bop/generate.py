@@ -1,20 +1,20 @@
 """Generate a whole data set: models, training and test images."""
 
 import json
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from ..staging import is_finished, staged
 from .objects import SyntheticObject, build_object
 from .poses import ViewRange, random_poses
 from .render import random_backdrop, render_view
 from .writer import SceneWriter, write_json, write_models
 
 TARGET_MIN_VISIBILITY = 0.1  # as in the BOP target lists
-VERSION = 3  # of the generator; raise it when its images change
+GENERATOR = 3  # raise it when the images change
 SPLITS = ("train", "test")
 
 
@@ -66,33 +66,31 @@ def generate_bop(root: Path, settings: SyntheticBOPSettings, progress: bool = Fa
         FileExistsError: if ``root`` holds something else.
     """
     root = Path(root)
-    signature = json.loads(json.dumps(asdict(settings) | {"version": VERSION}))
-    marker = root / "settings.json"
-    if marker.is_file() and json.loads(marker.read_text()) == signature:
+    signature = json.loads(json.dumps({"generator": GENERATOR} | asdict(settings)))
+    if is_finished(root, signature):
         return False
-    if root.exists():
-        raise FileExistsError(f"{root}: holds another data set; remove it or choose another folder")
-    partial = root.with_name(root.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    with staged(root, signature) as partial:
+        _write_dataset(partial, settings, progress)
+    return True
+
+
+def _write_dataset(root: Path, settings: SyntheticBOPSettings, progress: bool) -> None:
     objects = {
         obj_id: build_object(name, settings.seed)
         for obj_id, name in enumerate(settings.objects, start=1)
     }
-    write_models(partial / "models", objects)
-    write_models(partial / "models_eval", objects)
-    _write_camera(partial, settings)
+    write_models(root / "models", objects)
+    write_models(root / "models_eval", objects)
+    _write_camera(root, settings)
     for scene_id, (split, count) in enumerate(
         zip(SPLITS, (settings.num_train, settings.num_test), strict=True), start=1
     ):
-        scene = _write_scene(partial, split, scene_id, count, settings, objects, progress)
+        scene = _write_scene(root, split, scene_id, count, settings, objects, progress)
         if split == "test":
             targets = scene.targets(TARGET_MIN_VISIBILITY)
-            write_json(partial / "test_targets_bop19.json", targets)
+            write_json(root / "test_targets_bop19.json", targets)
             detections = scene.detections(TARGET_MIN_VISIBILITY)
-            write_json(partial / "test_detections.json", detections)
-    write_json(partial / "settings.json", signature)
-    partial.replace(root)
-    return True
+            write_json(root / "test_detections.json", detections)
 
 
 def _write_scene(
