@@ -5,8 +5,7 @@
 _base_ = [
     "../_base_/models/epropnp_6dof_v2_small.py",
     "../_base_/datasets/lmo_sample.py",
-    "../_base_/schedules/small_6dof_short.py",
+    "../_base_/schedules/small_6dof_layer.py",
     "../_base_/runtime_6dof_small.py",
 ]
 model = dict(criterion=dict(loss_weights=dict(coord=0.0)))
-optim_wrapper = dict(optimizer=dict(lr=1e-3))

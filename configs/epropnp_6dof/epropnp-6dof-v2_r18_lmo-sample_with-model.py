@@ -5,9 +5,8 @@
 _base_ = [
     "../_base_/models/epropnp_6dof_v2_small.py",
     "../_base_/datasets/lmo_sample.py",
-    "../_base_/schedules/small_6dof_short.py",
+    "../_base_/schedules/small_6dof_layer.py",
     "../_base_/runtime_6dof_small.py",
 ]
-start = "work_dirs/coord-ransac_r18_lmo-sample/iter_400.pth"
+start = "work_dirs/coord-ransac_r18_lmo-sample/iter_900.pth"
 model = dict(init_cfg=dict(type="Pretrained", checkpoint=start))
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
