@@ -18,7 +18,7 @@ setup:  ## local .venv with everything in it; the first time compiles mmcv (abou
 demo: setup  ## synthetic nuScenes -> training -> official score -> pictures (about 15 minutes)
 	@$(VENV)/bin/python tools/demo.py
 
-demo-6dof: setup  ## synthetic BOP set -> 6DoF training -> scores -> pictures (12 minutes)
+demo-6dof: setup  ## synthetic BOP set -> 6DoF training -> scores -> pictures (9 minutes)
 	@$(VENV)/bin/python tools/demo_6dof.py
 
 test: setup  ## all tests and the linter; PYTEST_ARGS="-k name" selects

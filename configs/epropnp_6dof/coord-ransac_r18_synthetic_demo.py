@@ -2,7 +2,7 @@
 # python tools/train.py configs/epropnp_6dof/coord-ransac_r18_synthetic_demo.py
 # First half of make demo-6dof: a small network without the layer. Coordinate regression and a mask
 # from scratch, solved by RANSAC PnP; four minutes on two CPU cores.
-# Measured after 1000 iterations: ADD 0.1d 46.7, 5 deg 5 cm 43.3 (docs/sixdof.md).
+# Measured: ADD 0.1d 45.8, 5 deg 5 cm 32.5 (docs/sixdof.md).
 _base_ = [
     "../_base_/models/epropnp_6dof_v2_small.py",
     "../_base_/datasets/synthetic_bop.py",

@@ -1,4 +1,4 @@
-# EPro-PnP on top of learned coordinates, small networks on two CPU cores: six minutes.
+# EPro-PnP on top of learned coordinates, small networks on two CPU cores: five minutes.
 _base_ = ["./small_6dof.py"]
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
