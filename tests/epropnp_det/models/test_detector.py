@@ -184,6 +184,40 @@ def test_pixels_keep_their_digits_in_mixed_precision(detector):
     assert (objects.x2d - objects.x2d.bfloat16().float()).abs().max() > 0.1
 
 
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float16, 2e-3), (torch.bfloat16, 3e-2)])
+def test_mixed_precision_changes_the_losses_little(repo_dir, dtype, rtol):
+    """Geometry, targets and the layer keep float32; `tools/train.py --amp` trains like this."""
+    logs = []
+    for enabled in (False, True):
+        torch.manual_seed(0)
+        model = MODELS.build(small_model_config(repo_dir)).train()
+        data = model.data_preprocessor(make_batch([make_sample(), make_sample(flip=True)]), True)
+        with torch.autocast("cpu", dtype=dtype, enabled=enabled):
+            total, log = model.parse_losses(model(**data, mode="loss"))
+        logs.append({name: value.item() for name, value in log.items()})
+        total.backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad.isfinite().all(), name
+    assert logs[1] == pytest.approx(logs[0], rel=rtol)
+    assert logs[1] != logs[0]
+
+
+def test_targets_are_the_same_in_mixed_precision(detector):
+    head = detector.bbox_head
+    data = detector.data_preprocessor(make_batch([make_sample(), make_sample(flip=True)]), True)
+    with torch.no_grad():
+        feats = detector.extract_feat(data["inputs"])
+        geometry = head.geometry(feats, data["data_samples"])
+        maps = head.forward_dense(feats, geometry).proposals
+        plain, mixed = [], []
+        for targets, enabled in ((plain, False), (mixed, True)):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+                truth = head.criterion.assign(maps, geometry, data["data_samples"]).ground_truth
+                targets += [*truth[:-1], *truth.lidar]
+    for one, other in zip(plain, mixed, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+
+
 def test_unknown_test_setting_is_refused(repo_dir):
     config = small_model_config(repo_dir)
     config.test_cfg = dict(nms_iou=0.5)

@@ -7,6 +7,8 @@ own x, height along y (down), width along z; yaw about the camera's y axis.
 import torch
 from torch import Tensor
 
+from .geometry import full_precision
+
 # Corner i of the unit box; corners 0-3 are the bottom, 4-7 the top above them.
 _UNIT_CORNERS = (
     (0.5, 0.5, 0.5), (0.5, 0.5, -0.5), (-0.5, 0.5, -0.5), (-0.5, 0.5, 0.5),
@@ -51,7 +53,8 @@ def project_boxes(
     """
     corners = box_corners(boxes)
     points, visible = _CUTS[near_plane](corners, z_near)
-    projected = points @ cam_intrinsics.mT
+    with full_precision(points):
+        projected = points @ cam_intrinsics.mT
     depth = projected[..., 2:].clamp(min=z_near)
     pixels = projected[..., :2] / depth
     infinity = torch.full_like(pixels, torch.inf)

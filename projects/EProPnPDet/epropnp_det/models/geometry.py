@@ -52,10 +52,13 @@ def batch_geometry(
     )
 
 
+def full_precision(like: Tensor) -> torch.autocast:
+    """No mixed precision in this block: pixels need more digits than half precision has."""
+    return torch.autocast(like.device.type, enabled=False)
+
+
 def to_original_pixels(points_aug: Tensor, img_transforms: Tensor) -> Tensor:
     """Map points from augmented to original pixels, differentiable in the points.
-
-    Autocast is off here: pixels need more digits than half precision has.
 
     Args:
         points_aug: (M, n, 2) aug pixels.
@@ -64,7 +67,7 @@ def to_original_pixels(points_aug: Tensor, img_transforms: Tensor) -> Tensor:
     Returns:
         (M, n, 2) ori pixels.
     """
-    with torch.autocast(points_aug.device.type, enabled=False):
+    with full_precision(points_aug):
         inverse = torch.linalg.inv(img_transforms.double()).to(points_aug.dtype)
         mapped = points_aug @ inverse[:, :, :2].mT + inverse[:, None, :, 2]
         return mapped[..., :2] / mapped[..., 2:]
@@ -72,8 +75,9 @@ def to_original_pixels(points_aug: Tensor, img_transforms: Tensor) -> Tensor:
 
 def to_augmented_pixels(points_ori: Tensor, img_transforms: Tensor) -> Tensor:
     """Map points (N, 2) from original to augmented pixels by transforms (N, 3, 3)."""
-    mapped = (img_transforms[..., :2] @ points_ori[..., None])[..., 0] + img_transforms[..., 2]
-    return mapped[..., :2] / mapped[..., 2:]
+    with full_precision(points_ori):
+        mapped = (img_transforms[..., :2] @ points_ori[..., None])[..., 0] + img_transforms[..., 2]
+        return mapped[..., :2] / mapped[..., 2:]
 
 
 def _intrinsics(meta: dict) -> np.ndarray:

@@ -9,6 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from .auxiliary import AuxiliaryLosses
+from .geometry import full_precision
 from .losses import ObjectLoss, ProposalLoss
 from .pnp_layer import PoseSolver
 from .structures import (
@@ -95,7 +96,8 @@ class DetectionCriterion(BaseModule):
             data_samples: B samples with ``gt_instances_3d``.
         """
         num_imgs = len(data_samples)
-        ground_truth = collect_ground_truth(data_samples, geometry, self.center_target)
+        with full_precision(geometry.cam_intrinsics):
+            ground_truth = collect_ground_truth(data_samples, geometry, self.center_target)
         grid = make_point_grid(maps.points, maps.strides, self.regress_ranges)
         points = assign_points(grid, ground_truth, num_imgs, self.num_classes)
         samples = sample_objects(

@@ -6,6 +6,7 @@ from torch import Tensor
 from epropnp import PerspectiveCamera
 from epropnp.solvers import pose_manifold
 
+from ..geometry import full_precision
 from ..losses import MVDGaussianMixtureNLLLoss
 from ..structures import BatchGeometry
 from ..targets import GroundTruth
@@ -82,5 +83,6 @@ def project_objects(
     """
     bound = camera.bind(geometry.cam_intrinsics[img_inds], geometry.ori_shapes[img_inds])
     rotation = pose_manifold(4, bound).rotation_matrix(poses)
-    points_cam = x3d.flatten(1, -2) @ rotation.mT + poses[:, None, :3]
-    return bound.project(points_cam).view(*x3d.shape[:-1], 2)
+    with full_precision(poses):
+        points_cam = x3d.flatten(1, -2).to(poses) @ rotation.mT + poses[:, None, :3]
+        return bound.project(points_cam).view(*x3d.shape[:-1], 2)

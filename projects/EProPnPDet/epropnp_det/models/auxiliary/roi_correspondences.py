@@ -55,7 +55,7 @@ def average_samples(
 
     def average(values: Tensor) -> Tensor:
         weighted = values * weights.view(-1, *[1] * (values.dim() - 1))
-        sums = values.new_zeros(num_gts, *values.shape[1:])
+        sums = weighted.new_zeros(num_gts, *values.shape[1:])
         return sums.index_add(0, samples.gt_inds, weighted)[gt_inds]
 
     return SampledObjects(gt_inds, average(objects.query), average(objects.dims.detach()))

@@ -50,7 +50,9 @@ def extract_roi_features(
     # both maps in one call: (B, 2C, h, w); mmcv's operator reads memory in the default order
     both = torch.cat([features.key, features.value], 1).contiguous()
     if len(rois) > 0:
-        both = roi_align(both, rois, (roi_size, roi_size), 1 / features.stride, 0, "avg", True)
+        both = roi_align(
+            both.to(rois), rois, (roi_size, roi_size), 1 / features.stride, 0, "avg", True
+        )
     else:
         both = both[:0, :, :1, :1].expand(-1, -1, roi_size, roi_size)
     key, value = both.chunk(2, 1)

@@ -11,6 +11,7 @@ import torch
 from mmdet3d.registry import TASK_UTILS
 from torch import Tensor
 
+from ..box_geometry import project_boxes
 from ..geometry import to_original_pixels
 from ..structures import BatchGeometry
 
@@ -69,32 +70,12 @@ def cell_coverage(num_pixels: int, num_valid: Tensor, stride: int) -> tuple[Tens
     return coordinates.view(cells).mean(-1), valid.view(cells).mean(-1)
 
 
-def box_bounds(dims: Tensor, poses: Tensor, cam_intrinsics: Tensor, z_near: float) -> Tensor:
-    """Rectangles (G, 4) x1, y1, x2, y2 in ori pixels outside which no ray meets the box.
-
-    Everything for a box that reaches behind ``z_near``. Arguments as of :func:`box_thickness`,
-    with one camera matrix (G, 3, 3) per box.
-    """
-    signs = torch.cartesian_prod(*3 * [dims.new_tensor([-0.5, 0.5])])
-    length, height, width = (signs * dims[:, None]).unbind(-1)  # (G, 8) each
-    x, y, z, yaw = poses[:, :, None].unbind(1)
-    cos, sin = yaw.cos(), yaw.sin()
-    corners = torch.stack(
-        [x + cos * length + sin * width, y + height, z - sin * length + cos * width], -1
-    )
-    depths = corners[..., 2]
-    pixels = (corners @ cam_intrinsics.mT)[..., :2] / depths.clamp(min=z_near)[..., None]
-    bounds = torch.cat([pixels.amin(1), pixels.amax(1)], 1)
-    everything = bounds.new_tensor([-torch.inf, -torch.inf, torch.inf, torch.inf])
-    return torch.where((depths > z_near).all(1, keepdim=True), bounds, everything)
-
-
 def covered_cells(points_ori: Tensor, bounds: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
     """Pairs of a box and a cell within ``reach`` (G,) ori pixels of its rectangle.
 
     Args:
         points_ori: (G, n, 2) cells of the image of each box.
-        bounds: (G, 4) of :func:`box_bounds`.
+        bounds: (G, 4) x1, y1, x2, y2 of the boxes in ori pixels.
         reach: how far the rays of a cell lie from its middle.
 
     Returns:
@@ -225,7 +206,12 @@ class VolumeCenter:
         # an image resized to half its size is rendered half as finely
         scales = geometry.img_transforms[:, :2, :2].det().abs().sqrt()
         strides = (self.render_stride / scales)[img_inds]
-        bounds = box_bounds(dims, poses, geometry.cam_intrinsics[img_inds], self.z_near)
+        bounds, _ = project_boxes(
+            torch.cat([poses[:, :3], dims, poses[:, 3:]], 1),
+            geometry.cam_intrinsics[img_inds],
+            geometry.ori_shapes[img_inds],
+            z_near=self.z_near,
+        )
         boxes, places = covered_cells(cells.points_ori[img_inds], bounds, strides)
 
         of_img = img_inds[boxes]
