@@ -7,7 +7,7 @@
 #   python tools/train.py configs/epropnp_det/epropnp-det-v2_r18-fpn_overfit_real-samples.py
 #
 # Measured on 12 images after 1000 iterations, over the 5 classes present:
-# mAP 0.997, mATE 0.126, mAOE 0.011.
+# mAP 0.985, mATE 0.088, mAOE 0.005.
 _base_ = ["./epropnp-det-v2_r18-fpn_demo_synthetic.py"]
 
 data_root = "data/nuscenes_real/"
