@@ -9,16 +9,15 @@ official evaluator and draws pictures. A second run reuses what is there; a stop
 import argparse
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 
 from mmengine.config import Config
 
 from epropnp_det.evaluation.official import ERROR_NAMES
-from epropnp_synth.staging import remove_generated
 from misc.commands import CPU_PROCESSES, distributed_training, tool
 from misc.console import say
+from misc.restart import forget
 from misc.steps import Step, run_program
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,12 +101,6 @@ def make_steps(args: argparse.Namespace) -> list[Step]:
             output=pictures,
         ),
     ]
-
-
-def forget(args: argparse.Namespace) -> None:
-    """Delete what earlier runs made; a data root that is not generated is left alone."""
-    shutil.rmtree(args.work_dir, ignore_errors=True)
-    remove_generated(args.data_root)
 
 
 def report(args: argparse.Namespace) -> None:

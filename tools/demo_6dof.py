@@ -11,16 +11,15 @@ many iterations as it had before.
 import argparse
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from mmengine.config import Config
 
-from epropnp_synth.staging import remove_generated
 from misc.commands import CPU_PROCESSES, distributed_training, tool
 from misc.console import say
+from misc.restart import forget
 from misc.steps import Step, run_program
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -153,12 +152,6 @@ def picture_step(args: argparse.Namespace) -> Step:
         tool("infer_6dof", images, "--intrinsics", *INTRINSICS, *words),
         output=pictures,
     )
-
-
-def forget(args: argparse.Namespace) -> None:
-    """Delete what earlier runs made; a data root that is not generated is left alone."""
-    shutil.rmtree(args.work_dir, ignore_errors=True)
-    remove_generated(args.data_root)
 
 
 def report(args: argparse.Namespace) -> None:

@@ -32,10 +32,10 @@ def is_finished(out: Path, settings: Mapping[str, object]) -> bool:
     if not out.exists() or not any(out.iterdir()):
         return False
     advice = "choose another folder, or remove this one to make it anew"
-    found = settings_of(out)
+    found, settings = settings_of(out), json.loads(_text(settings))
     if found is None:
         raise FileExistsError(f"{out} has files in it but no {MARKER}; {advice}")
-    if found == dict(settings):
+    if found == settings:
         return True
     keys = [key for key in {**found, **settings} if found.get(key) != settings.get(key)]
     differences = "; ".join(f"{k}: there {found.get(k)}, asked {settings.get(k)}" for k in keys)
@@ -50,7 +50,12 @@ def staged(out: Path, settings: Mapping[str, object]) -> Iterator[Path]:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     yield partial
-    (partial / MARKER).write_text(json.dumps(dict(settings), indent=2))
+    (partial / MARKER).write_text(_text(settings))
     if out.exists():
         out.rmdir()
     partial.rename(out)
+
+
+def _text(settings: Mapping[str, object]) -> str:
+    """As in the marker, where tuples are lists."""
+    return json.dumps(dict(settings), indent=2)

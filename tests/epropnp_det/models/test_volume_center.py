@@ -113,7 +113,7 @@ def test_resize_scales_the_centre(scale):
     "pose", [(-3.0, 0.6, 12, 0.4), (2.0, 0.3, 1.5, 1.2), (-2.5, 0.1, 0.5, 1.6)]
 )
 def test_equals_the_mean_over_all_pixels(pose):
-    """Also of boxes that reach behind the camera, whose corners bound nothing."""
+    """Also of a box that reaches behind the camera."""
     camera, dims = geometry(), torch.tensor([[4.5, 1.7, 1.9]])
     pose = torch.tensor([pose])
     pixels = torch.cartesian_prod(torch.arange(256.0), torch.arange(128.0)) + 0.5

@@ -1,6 +1,5 @@
 """Generate a whole data set: models, training and test images."""
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -66,10 +65,10 @@ def generate_bop(root: Path, settings: SyntheticBOPSettings, progress: bool = Fa
         FileExistsError: if ``root`` holds something else.
     """
     root = Path(root)
-    signature = json.loads(json.dumps({"generator": GENERATOR} | asdict(settings)))
-    if is_finished(root, signature):
+    wanted = {"generator": GENERATOR, **asdict(settings)}
+    if is_finished(root, wanted):
         return False
-    with staged(root, signature) as partial:
+    with staged(root, wanted) as partial:
         _write_dataset(partial, settings, progress)
     return True
 

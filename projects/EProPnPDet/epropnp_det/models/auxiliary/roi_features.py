@@ -47,12 +47,11 @@ def extract_roi_features(
     """
     img_inds, boxes = ground_truth.img_inds[gt_inds], ground_truth.bboxes[gt_inds]
     rois = torch.cat([img_inds[:, None].to(boxes), boxes], 1)
-    # both maps in one call: (B, 2C, h, w); mmcv's operator reads memory in the default order
-    both = torch.cat([features.key, features.value], 1).contiguous()
+    # both maps in one call: (B, 2C, h, w); mmcv's operator wants boxes and maps of one type, and
+    # reads memory in the default order
+    both = torch.cat([features.key, features.value], 1).to(rois).contiguous()
     if len(rois) > 0:
-        both = roi_align(
-            both.to(rois), rois, (roi_size, roi_size), 1 / features.stride, 0, "avg", True
-        )
+        both = roi_align(both, rois, (roi_size, roi_size), 1 / features.stride, 0, "avg", True)
     else:
         both = both[:0, :, :1, :1].expand(-1, -1, roi_size, roi_size)
     key, value = both.chunk(2, 1)
