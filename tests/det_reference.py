@@ -14,7 +14,7 @@ from mmengine import Config
 from torch import Tensor, nn
 
 from epropnp_det.checkpoint import to_ours
-from epropnp_det.models.selection import gather_proposals
+from epropnp_det.models.proposals.selection import gather_proposals
 from epropnp_det.models.structures import BatchGeometry, FeatureMaps, Proposals
 
 _SUFFIX_SCALES = {

@@ -6,7 +6,7 @@ from det_train_reference import TrainReference
 from epropnp import LMSolver, MonteCarloResult, PnPSolution, YawPose
 from epropnp.problem import build_problem
 from epropnp.sample_cost import ChunkedSampleCost
-from epropnp_det.models.pnp_layer import PoseSolver
+from epropnp_det.models.pose.pose_solver import PoseSolver
 
 
 class ReplayedPnP(nn.Module):

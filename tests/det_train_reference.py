@@ -10,7 +10,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from epropnp_det.models.structures import BatchGeometry, ObjectPredictions, ObjectSamples
-from epropnp_det.models.targets import GroundTruth, LidarPoints, make_point_grid
+from epropnp_det.models.training.targets import GroundTruth, LidarPoints, make_point_grid
 
 STRIDES = (8, 16, 32, 64, 128)
 REGRESS_RANGES = ((-1, 48), (48, 96), (96, 192), (192, 384), (384, 1e8))

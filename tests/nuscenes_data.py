@@ -15,9 +15,9 @@ import torch
 from mmdet3d.structures import CameraInstance3DBoxes
 from nuscenes.nuscenes import NuScenes
 
+from epropnp_data.nuscenes.taxonomy import CAMERAS
 from epropnp_det.datasets.preparation import prepare_nuscenes
 from epropnp_det.datasets.preparation.annotate import annotate_image, keyframe_objects
-from epropnp_det.datasets.taxonomy import CAMERAS
 from synth_fixtures import make_tiny_nuscenes
 
 VERSION = "v1.0-mini"

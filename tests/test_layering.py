@@ -1,4 +1,8 @@
-"""Dependencies point one way: epropnp <- epropnp_det, epropnp_6dof; epropnp_synth stands alone."""
+"""Dependencies point one way, in the packages and in the configs.
+
+``epropnp`` <- ``epropnp_mm`` <- ``epropnp_det``, ``epropnp_6dof``; ``epropnp_data`` <- all but
+``epropnp``. The two networks do not know each other.
+"""
 
 import ast
 import subprocess
@@ -9,13 +13,17 @@ import pytest
 
 PACKAGES = Path(__file__).resolve().parents[1] / "projects" / "EProPnPDet"
 MM = {"mmengine", "mmcv", "mmdet", "mmdet3d"}
-OURS = {"epropnp", "epropnp_det", "epropnp_6dof", "epropnp_synth"}
+OURS = {"epropnp", "epropnp_data", "epropnp_mm", "epropnp_det", "epropnp_6dof", "epropnp_synth"}
+TORCH = {"torch", "torchvision"}
 FORBIDDEN = {
     "epropnp": MM | OURS - {"epropnp"} | {"scipy", "cv2", "nuscenes", "trimesh", "torchvision"},
-    "epropnp_synth": MM | OURS - {"epropnp_synth"} | {"torch", "torchvision"},
+    "epropnp_data": MM | OURS - {"epropnp_data"} | TORCH,
+    "epropnp_synth": MM | OURS - {"epropnp_synth", "epropnp_data"} | TORCH,
+    "epropnp_mm": OURS - {"epropnp", "epropnp_data", "epropnp_mm"},
     "epropnp_det": {"epropnp_6dof", "epropnp_synth"},
     "epropnp_6dof": {"epropnp_det", "epropnp_synth"},
 }
+CONFIGS = PACKAGES.parents[1] / "configs"
 
 
 def imported_roots(path: Path) -> set[str]:
@@ -58,6 +66,7 @@ for module in pkgutil.walk_packages(package.__path__, {package + "."!r}):
     ("package", "blocked"),
     [
         ("epropnp", MM | {"scipy", "cv2", "PIL", "nuscenes", "trimesh"}),
+        ("epropnp_data", MM | {"torch", "nuscenes"}),
         ("epropnp_synth", MM | {"torch", "nuscenes"}),
     ],
 )
@@ -71,3 +80,35 @@ def test_blocking_a_package_is_noticed():
     result = import_without("epropnp_det", {"mmengine"})
     assert result.returncode != 0
     assert "mmengine" in result.stderr
+
+
+def config_imports(path: Path) -> set[str]:
+    """Packages that a config registers, by itself or by what it inherits."""
+    found, bases = set(), []
+    for node in ast.parse(path.read_text(), filename=str(path)).body:
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+            continue
+        name = node.targets[0].id
+        strings = [n.value for n in ast.walk(node.value) if isinstance(n, ast.Constant)]
+        if name == "_base_":
+            bases = [text for text in strings if "::" not in text]
+        elif name == "custom_imports":
+            found = {text.split(".")[0] for text in strings if isinstance(text, str)}
+    inherited = [config_imports((path.parent / base).resolve()) for base in bases]
+    return found or set().union(*inherited)
+
+
+@pytest.mark.parametrize(
+    ("family", "own"), [("epropnp_det", {"epropnp_det"}), ("epropnp_6dof", {"epropnp_6dof"})]
+)
+def test_config_registers_its_own_package_only(family, own):
+    configs = sorted((CONFIGS / family).rglob("*.py"))
+    assert configs
+    assert {path.name: config_imports(path) for path in configs} == {
+        path.name: own for path in configs
+    }
+
+
+def test_6dof_network_does_not_load_the_detector():
+    code = "import sys, epropnp_6dof; sys.exit('epropnp_det' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

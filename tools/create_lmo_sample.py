@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from epropnp_6dof.bop import SceneImage, read_scene
-from epropnp_synth.staging import is_finished, staged
+from epropnp_data.staging import is_finished, staged
 
 SCENE = Path("test") / "000002"
 TEST_EVERY = 4

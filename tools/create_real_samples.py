@@ -15,7 +15,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from epropnp_synth.real_samples import write_real_samples
+from epropnp_data.nuscenes.real_samples import write_real_samples
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+from epropnp_data.nuscenes.splits import VERSIONS
 from epropnp_synth.generate import Settings, generate
-from epropnp_synth.splits import VERSIONS
 
 DEFAULT_SCENES = {"v1.0-mini": 10, "v1.0-trainval": 20, "v1.0-test": 4}
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 
-from epropnp_det.compat import is_main_process
-from epropnp_det.engine import check_checkpoint
 from epropnp_det.evaluation import evaluate_results_file, format_table
 from epropnp_det.evaluation.frames import FrameTable
 from epropnp_det.evaluation.submission import RESULTS_NAME
+from epropnp_mm.compat import is_main_process
+from epropnp_mm.engine import check_checkpoint
 from misc.cli import UsageError, add_run_arguments, build_runner, load_config, plain_errors
 
 

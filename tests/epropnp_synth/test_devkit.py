@@ -15,8 +15,8 @@ from nuscenes.utils.data_classes import LidarPointCloud
 from nuscenes.utils.geometry_utils import points_in_box
 from PIL import Image
 
+from epropnp_data.nuscenes.tables import TABLE_NAMES
 from epropnp_synth.generate import scene_world
-from epropnp_synth.tables import TABLE_NAMES
 from synth_fixtures import tiny_nuscenes  # noqa: F401 -- a fixture
 
 matplotlib.use("Agg")

@@ -7,9 +7,9 @@ import pytest
 from nuscenes.nuscenes import NuScenes
 from nuscenes.utils import splits
 
+from epropnp_data.nuscenes.splits import choose_scene_names, official_splits
+from epropnp_data.staging import is_finished, staged
 from epropnp_synth.generate import Settings, generate
-from epropnp_synth.splits import choose_scene_names, official_splits
-from epropnp_synth.staging import is_finished, staged
 
 TINY = Settings("v1.0-mini", scenes=2, samples_per_scene=2, image_scale=0.05, seed=7)
 

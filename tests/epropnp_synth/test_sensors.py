@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from epropnp_data.geometry.poses import Pose
+from epropnp_data.nuscenes.taxonomy import CAMERAS, visibility_level
 from epropnp_synth.actors import Actor
-from epropnp_synth.geometry import Pose
 from epropnp_synth.lidar import scan
 from epropnp_synth.motion import FollowLane, SpeedProfile, Still
 from epropnp_synth.render import render_image
 from epropnp_synth.rig import nuscenes_cameras, nuscenes_lidar
 from epropnp_synth.road import Road
 from epropnp_synth.snapshot import take_snapshot
-from epropnp_synth.taxonomy import CAMERA_CHANNELS, visibility_level
 from epropnp_synth.visibility import visible_fractions
 from epropnp_synth.world import build_world
 
@@ -41,7 +41,7 @@ def fractions(world):
 
 def test_six_cameras_in_nuscenes_order_scaled_together():
     cameras = nuscenes_cameras(0.28)
-    assert tuple(c.calibration.channel for c in cameras) == CAMERA_CHANNELS
+    assert tuple(c.calibration.channel for c in cameras) == CAMERAS
     assert {c.size for c in cameras} == {(448, 252)}
     for small, full in zip(cameras, nuscenes_cameras(1.0), strict=True):
         np.testing.assert_allclose(small.intrinsic[:2], 0.28 * full.intrinsic[:2])

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from epropnp_data.raycast import RayCaster
 from epropnp_synth.actors import SIZE_STATISTICS, draw_size
 from epropnp_synth.mesh import Material, ball, limb, prism
-from epropnp_synth.raycast import RayCaster
 from epropnp_synth.shapes import build_shape
 
 POSTURES = {

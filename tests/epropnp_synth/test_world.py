@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from epropnp_synth.actors import SIZE_STATISTICS
-from epropnp_synth.geometry import footprint_corners, footprints_overlap
+from epropnp_synth.footprints import footprint_corners, footprints_overlap
 from epropnp_synth.snapshot import take_snapshot
 from epropnp_synth.world import build_world
 

@@ -6,7 +6,7 @@ import pytest
 
 import demo_6dof
 from demo import forget
-from epropnp_synth.staging import staged
+from epropnp_data.staging import staged
 from synthetic_bop import make_bop
 
 

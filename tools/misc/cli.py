@@ -11,9 +11,9 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from epropnp_det.compat import close_processes, is_main_process, prepare_cpu_processes
 from epropnp_det.datasets.errors import DatasetError
-from epropnp_det.engine.checkpoint_check import CheckpointError
+from epropnp_mm.compat import close_processes, is_main_process, prepare_cpu_processes
+from epropnp_mm.engine.checkpoint_check import CheckpointError
 
 
 class UsageError(RuntimeError):

@@ -3,7 +3,7 @@
 import argparse
 import shutil
 
-from epropnp_synth.staging import remove_generated
+from epropnp_data.staging import remove_generated
 
 
 def forget(args: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
 """EPro-PnP detector for MMDetection3D: ``custom_imports = dict(imports=['epropnp_det'])``.
 
-Importing the package registers all of it in mmdet3d's registries and lets torch's safe loading
-accept mmengine's checkpoints; nothing else happens.
+Importing the package registers all of it, and what it shares with the 6DoF network
+(:mod:`epropnp_mm`), in mmdet3d's registries; nothing else happens.
 
 Letters: B images of a batch, G annotated objects of an image, M objects of a batch, n points of an
 object, K classes, L pyramid levels. Metres, radians, pixels.
@@ -11,9 +11,8 @@ Frames: camera x right, y down, z forward, never mirrored; object x length (forw
 (3, 3) maps ori to aug. Pixel coordinates are continuous, the top-left pixel's centre is (0.5, 0.5).
 """
 
-from . import datasets, engine, evaluation, models  # only registration
-from .compat import allow_mmengine_checkpoints
+import epropnp_mm  # noqa: F401 - only registration
 
-allow_mmengine_checkpoints()
+from . import datasets, evaluation, models  # only registration
 
-__all__ = ["datasets", "engine", "evaluation", "models"]
+__all__ = ["datasets", "evaluation", "models"]

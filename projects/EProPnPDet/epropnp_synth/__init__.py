@@ -13,6 +13,6 @@ Frames and units, the same in every module:
 Letters: T triangles, R rays, H x W image rows and columns. Sizes of boxes are (l, w, h) here and
 (w, l, h) in nuScenes tables; the table writer converts.
 
-The package needs numpy, embreex, cv2 and tqdm (``bop`` also trimesh); it imports neither torch nor
-mm* packages.
+How a data set lies on disk is :mod:`epropnp_data`. The package needs numpy, embreex, cv2 and tqdm
+(``bop`` also trimesh); it imports neither torch nor mm* packages.
 """

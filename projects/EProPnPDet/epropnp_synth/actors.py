@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .geometry import Pose
+from epropnp_data.geometry.poses import Pose
+
 from .motion import Motion
 
 # Mean and standard deviation of (l, w, h) per class in metres, as measured on nuScenes; wide

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .ground_truth import Keyframe, Log, Scene
+from epropnp_data.nuscenes.records import Keyframe, Log, Scene
+from epropnp_data.nuscenes.splits import choose_scene_names
+from epropnp_data.nuscenes.tables import write_tables
+from epropnp_data.nuscenes.taxonomy import CAMERAS, LIDAR
+from epropnp_data.staging import is_finished, staged
+
 from .map_mask import write_map_mask
 from .rig import nuscenes_cameras, nuscenes_lidar
 from .simulate import KEYFRAME_PERIOD, Recorder
-from .splits import choose_scene_names
-from .staging import is_finished, staged
-from .tables import write_tables
-from .taxonomy import CAMERA_CHANNELS, LIDAR_CHANNEL
 from .world import World, build_world
 
 GENERATOR = 5  # raise it when the same settings give other files
@@ -80,7 +81,7 @@ def generate(out: Path, settings: Settings, workers: int) -> bool:
 
 
 def _make_folders(root: Path) -> None:
-    for channel in (*CAMERA_CHANNELS, LIDAR_CHANNEL):
+    for channel in (*CAMERAS, LIDAR):
         (root / "samples" / channel).mkdir(parents=True)
     for name in ("sweeps", "maps"):
         (root / name).mkdir()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .factory import ActorFactory
-from .geometry import footprint_corners, footprints_overlap
+from .footprints import footprint_corners, footprints_overlap
 from .motion import Still
 from .road import FURNITURE, PARKING, YARD, Road
 

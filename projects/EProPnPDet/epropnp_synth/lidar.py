@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import Pose
-from .ground_truth import SensorCalibration
+from epropnp_data.geometry.poses import Pose
+from epropnp_data.nuscenes.records import SensorCalibration
+
 from .snapshot import GROUND, Snapshot
 
 BEAMS = 32

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import Pose
+from epropnp_data.geometry.poses import Pose
+
 from .rig import Camera
 from .shading import shade
 from .snapshot import Snapshot

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import Pose, matrix_from_quaternion, quaternion_from_matrix, quaternion_from_yaw
-from .ground_truth import SensorCalibration
-from .taxonomy import LIDAR_CHANNEL
+from epropnp_data.geometry.poses import (
+    Pose,
+    matrix_from_quaternion,
+    quaternion_from_matrix,
+    quaternion_from_yaw,
+)
+from epropnp_data.nuscenes.records import SensorCalibration
+from epropnp_data.nuscenes.taxonomy import LIDAR
 
 FULL_SIZE = (1600, 900)
 _CAM_AXES_IN_EGO = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])  # a camera looking along +x
@@ -75,4 +80,4 @@ def nuscenes_cameras(image_scale: float) -> tuple[Camera, ...]:
 
 def nuscenes_lidar() -> SensorCalibration:
     """Lidar on the roof, its y axis forward."""
-    return SensorCalibration(LIDAR_CHANNEL, Pose.from_yaw(-np.pi / 2, 0.94, 0.0, 1.84))
+    return SensorCalibration(LIDAR, Pose.from_yaw(-np.pi / 2, 0.94, 0.0, 1.84))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from epropnp_data.raycast import Hits
+
 from .ground import ground_albedo
 from .light import Light, float3, sky_color, sky_gradient
 from .mesh import FACADE, LEAVES
 from .noise import noise_tile, sample_tile
-from .raycast import Hits
 from .snapshot import GROUND, Snapshot
 
 SHADOW_RANGE = 90.0  # metres; farther shadows are too small to see

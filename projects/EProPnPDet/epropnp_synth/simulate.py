@@ -8,13 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .geometry import Pose
-from .ground_truth import BoxAnnotation, Keyframe, Reading
+from epropnp_data.geometry.poses import Pose
+from epropnp_data.nuscenes.records import BoxAnnotation, Keyframe, Reading
+from epropnp_data.nuscenes.taxonomy import CATEGORY_OF_CLASS, LIDAR, visibility_level
+
 from .lidar import LidarSweep, scan
 from .render import render_image
 from .rig import Camera, nuscenes_cameras, nuscenes_lidar
 from .snapshot import Snapshot, take_snapshot
-from .taxonomy import CATEGORY_OF_CLASS, LIDAR_CHANNEL, visibility_level
 from .visibility import visible_fractions
 from .world import World
 
@@ -80,9 +81,9 @@ class Recorder:
 
     def _store_sweep(self, sweep: LidarSweep, pose: Pose, time: float) -> Reading:
         stamp = self._stamp(time)
-        filename = f"samples/{LIDAR_CHANNEL}/{self.log_name}__{LIDAR_CHANNEL}__{stamp}.pcd.bin"
+        filename = f"samples/{LIDAR}/{self.log_name}__{LIDAR}__{stamp}.pcd.bin"
         (self.root / filename).write_bytes(sweep.points.tobytes())
-        return Reading(LIDAR_CHANNEL, filename, stamp, pose)
+        return Reading(LIDAR, filename, stamp, pose)
 
 
 def annotate(

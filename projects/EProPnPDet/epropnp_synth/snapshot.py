@@ -14,10 +14,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from epropnp_data.geometry.poses import Pose
+from epropnp_data.raycast import RayCaster
+
 from .actors import Actor
-from .geometry import Pose
 from .mesh import Mesh
-from .raycast import RayCaster
 from .shapes import build_shape
 from .world import World
 

@@ -8,9 +8,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from epropnp_data.geometry.poses import Pose
+from epropnp_data.raycast import RayCaster
+
 from .actors import Actor
-from .geometry import Pose
-from .raycast import RayCaster
 from .rig import Camera
 from .snapshot import Placed, Snapshot, actor_mesh
 

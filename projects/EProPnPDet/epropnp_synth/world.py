@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from epropnp_data.geometry.poses import Pose
+
 from .actors import Actor
 from .factory import ActorFactory
-from .geometry import Pose
 from .layout import place_static
 from .light import Light, draw_light
 from .mesh import Mesh

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from nuscenes.utils.geometry_utils import BoxVisibility
 
-from epropnp_det.datasets.box_geometry import (
+from epropnp_data.geometry.boxes import (
     box_corners,
     project_points,
     yaw_to_nuscenes_rotation,

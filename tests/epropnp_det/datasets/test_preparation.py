@@ -10,13 +10,13 @@ import pytest
 from mmdet3d.registry import DATASETS
 from nuscenes.utils.geometry_utils import BoxVisibility
 
+from epropnp_data.nuscenes.taxonomy import CAMERAS
 from epropnp_det.datasets import DatasetError
 from epropnp_det.datasets.camera_annotations import load_side_file, side_file_of
 from epropnp_det.datasets.camera_poses import camera_pose
 from epropnp_det.datasets.preparation import prepare_nuscenes
 from epropnp_det.datasets.preparation.mmdet3d_converter import link_data
 from epropnp_det.datasets.preparation.tables import fingerprint, missing_files
-from epropnp_det.datasets.taxonomy import CAMERAS
 from nuscenes_data import VERSION, copy_of, load_tables
 
 

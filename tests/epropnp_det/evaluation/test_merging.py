@@ -5,7 +5,7 @@ import pytest
 from shapely import affinity
 from shapely.geometry import box as rectangle
 
-from epropnp_det.datasets.box_geometry import yaw_to_rotation
+from epropnp_data.geometry.boxes import yaw_to_rotation
 from epropnp_det.evaluation.boxes import GlobalBoxes
 from epropnp_det.evaluation.merging import merge_cameras, rotated_nms
 

@@ -25,7 +25,7 @@ from det_reference import (
 from det_replay import ReplayedPoseSolver
 from det_train_reference import OBJECT_FIELDS, TrainReference, cast
 from epropnp_det.checkpoint import DET_V2
-from epropnp_det.models.selection import gather_proposals
+from epropnp_det.models.proposals.selection import gather_proposals
 
 LOSSES = {torch.float64: 1e-6, torch.float32: 1e-5}
 DERIVATIVES = {torch.float64: 5e-5, torch.float32: 1e-4}  # loss_reg_pos, loss_reg_orient

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from epropnp_det.datasets.box_geometry import box_corners, project_points, yaw_to_nuscenes_rotation
+from epropnp_data.geometry.boxes import box_corners, project_points, yaw_to_nuscenes_rotation
 from epropnp_det.evaluation.boxes import CameraBoxes, GlobalBoxes
 from epropnp_det.evaluation.submission import write_submission
 from epropnp_det.visualization import (

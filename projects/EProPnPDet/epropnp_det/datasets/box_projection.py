@@ -4,7 +4,7 @@ import numpy as np
 from shapely.geometry import MultiPoint
 from shapely.geometry import box as shapely_box
 
-from .box_geometry import EDGES, project_points
+from epropnp_data.geometry.boxes import EDGES, project_points
 
 NEAR_PLANE = 0.1  # metres; nearer points are cut off before projection
 MIN_AREA = 1e-6  # square pixels; less is contact with the image border

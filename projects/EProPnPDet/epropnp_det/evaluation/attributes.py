@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..datasets.taxonomy import attribute_scope, default_attributes
+from epropnp_data.nuscenes.taxonomy import attribute_scope, default_attributes
 
 _SCOPE = attribute_scope()
 _DEFAULTS = default_attributes()

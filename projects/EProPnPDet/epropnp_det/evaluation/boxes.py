@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..datasets.box_geometry import transform_points, yaw_to_nuscenes_rotation
+from epropnp_data.geometry.boxes import transform_points, yaw_to_nuscenes_rotation
+
 from ..datasets.camera_poses import CameraPose
 
 # Metres. The evaluator makes the exact cut, from the ego pose at the lidar's time; between that and

@@ -11,7 +11,8 @@ from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from ..datasets.taxonomy import NO_ATTRIBUTE
+from epropnp_data.nuscenes.taxonomy import NO_ATTRIBUTE
+
 from .attributes import attributes_from_labels, attributes_from_logits
 from .boxes import CameraBoxes, GlobalBoxes, camera_to_global
 from .frames import FrameTable, class_ranges

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..datasets.taxonomy import ATTRIBUTES, CLASSES, NO_ATTRIBUTE
+from epropnp_data.nuscenes.taxonomy import ATTRIBUTES, CLASSES, NO_ATTRIBUTE
+
 from .boxes import GlobalBoxes
 
 RESULTS_NAME = "results_nusc.json"

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..datasets.taxonomy import ATTRIBUTES, ATTRIBUTES_OF_CLASS, NO_ATTRIBUTE
+from epropnp_data.nuscenes.taxonomy import ATTRIBUTES, ATTRIBUTES_OF_CLASS, NO_ATTRIBUTE
+
 from .merging import MAX_BOXES
 from .submission import META_KEYS
 

@@ -6,10 +6,10 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from .decode import decode
-from .geometry import batch_geometry
-from .selection import gather_proposals, select_points
-from .settings import InferenceSettings
+from .geometry.pixels import batch_geometry
+from .inference.decode import decode
+from .inference.settings import InferenceSettings
+from .proposals.selection import gather_proposals, select_points
 from .structures import BatchGeometry, DenseOutputs, FeatureMaps, ObjectPredictions, Proposals
 
 

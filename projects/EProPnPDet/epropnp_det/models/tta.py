@@ -15,7 +15,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from .head import DeformPnPHead
-from .selection import gather_proposals
+from .proposals.selection import gather_proposals
 from .structures import BatchGeometry, FeatureMaps, ObjectPredictions, ProposalMaps, Proposals
 
 

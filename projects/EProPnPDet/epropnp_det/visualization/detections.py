@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ..datasets.box_geometry import box_corners, yaw_to_nuscenes_rotation
-from ..datasets.taxonomy import CLASSES
+from epropnp_data.geometry.boxes import box_corners, yaw_to_nuscenes_rotation
+from epropnp_data.nuscenes.taxonomy import CLASSES
+
 from ..evaluation.boxes import CameraBoxes
 from .picture import PREDICTION, write_text
 from .wireframe import draw_box

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ..datasets.box_geometry import box_corners, transform_points
-from ..datasets.taxonomy import CLASSES
+from epropnp_data.geometry.boxes import box_corners, transform_points
+from epropnp_data.nuscenes.taxonomy import CLASSES
+
 from ..evaluation.boxes import GlobalBoxes
 from .birds_eye import draw_footprint, new_canvas
 from .keyframe_view import CameraView, KeyframeView

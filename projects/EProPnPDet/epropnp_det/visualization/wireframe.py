@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from ..datasets.box_geometry import CORNER_SIGNS, EDGES, project_points
+from epropnp_data.geometry.boxes import CORNER_SIGNS, EDGES, project_points
+
 from ..datasets.box_projection import NEAR_PLANE
 
 FRONT_FACE = np.array([4, 5, 7, 6])  # corners with x = +1, in order around the face

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..staging import is_finished, staged
+from epropnp_data.staging import is_finished, staged
+
 from .objects import SyntheticObject, build_object
 from .poses import ViewRange, random_poses
 from .render import random_backdrop, render_view

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..raycast import RayCaster
+from epropnp_data.raycast import RayCaster
+
 from .objects import SyntheticObject
 
 

@@ -7,16 +7,17 @@ from mmdet3d.datasets.convert_utils import NuScenesNameMapping
 from nuscenes.nuscenes import NuScenes
 from pyquaternion import Quaternion
 
-from ..box_geometry import (
+from epropnp_data.geometry.boxes import (
     box_corners,
     invert_rigid,
     nuscenes_rotation_to_yaw,
     rigid_matrix,
     transform_points,
 )
+from epropnp_data.nuscenes.taxonomy import ATTRIBUTES, CLASSES, NO_ATTRIBUTE
+
 from ..box_projection import annotation_box, in_view, truncation
 from ..camera_annotations import CameraAnnotations
-from ..taxonomy import ATTRIBUTES, CLASSES, NO_ATTRIBUTE
 
 
 class KeyframeObjects(NamedTuple):

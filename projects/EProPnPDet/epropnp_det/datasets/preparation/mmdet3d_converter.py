@@ -22,9 +22,10 @@ import numpy as np
 from mmdet3d.datasets import convert_utils
 from nuscenes.nuscenes import NuScenes
 
-from ..box_geometry import invert_rigid, transform_points
+from epropnp_data.geometry.boxes import invert_rigid, transform_points
+from epropnp_data.nuscenes.taxonomy import CLASSES
+
 from ..box_projection import in_view
-from ..taxonomy import CLASSES
 from .annotate import cam_to_global
 
 LINKED_ROOT = Path("data/nuscenes")  # the converter's second step reads this path

@@ -9,11 +9,12 @@ from mmdet3d.registry import TRANSFORMS
 from mmdet3d.structures import CameraInstance3DBoxes
 from pyquaternion import Quaternion
 
-from ..box_geometry import project_points, transform_points
+from epropnp_data.geometry.boxes import project_points, transform_points
+from epropnp_data.nuscenes.taxonomy import attribute_scope
+
 from ..box_projection import NEAR_PLANE
 from ..camera_annotations import CameraAnnotations
 from ..errors import DatasetError
-from ..taxonomy import attribute_scope
 
 
 @TRANSFORMS.register_module()

@@ -10,7 +10,8 @@ from mmdet3d.registry import TRANSFORMS
 from mmdet3d.structures import CameraInstance3DBoxes
 from mmengine.structures import InstanceData
 
-from ..taxonomy import NO_ATTRIBUTE
+from epropnp_data.nuscenes.taxonomy import NO_ATTRIBUTE
+
 from .packing import META_KEYS, PackMonoInputs
 
 

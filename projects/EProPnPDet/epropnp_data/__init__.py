@@ -1,0 +1,10 @@
+"""Data sets as they lie on disk and as they lie in space; numpy only, needs no other package here.
+
+* ``nuscenes``: names of the detection task, writer of the tables, real samples as a data root.
+* ``geometry``: rigid motions, boxes, projection.
+* ``raycast``: first hits of rays on triangles (Embree).
+* ``staging``: folders that appear complete or not at all.
+
+Metres, radians, pixels, microseconds; quaternions are (w, x, y, z). Pixels are continuous: the
+centre of the top-left pixel is (0.5, 0.5).
+"""

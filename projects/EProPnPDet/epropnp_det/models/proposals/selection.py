@@ -1,0 +1,85 @@
+"""Picking objects from the dense maps."""
+
+import torch
+from torch import Tensor
+
+from ..structures import ProposalMaps, Proposals
+
+
+def select_points(
+    cls_logits: list[Tensor],
+    centerness_logits: list[Tensor],
+    max_per_img: int = 256,
+    min_score: float = 0.04,
+    pool_batch: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Pick the best (point, class) pairs of each image; a point may serve several classes.
+
+    Args:
+        cls_logits: L x (B, K, h, w).
+        centerness_logits: L x (B, 1, h, w).
+        max_per_img: pairs kept per image at most.
+        min_score: smallest product of class and centerness probability.
+        pool_batch: keep the best ``B * max_per_img`` pairs of the whole batch, so that one image
+            may take the places of another, as the published code does.
+
+    Returns:
+        Images, points (levels concatenated, row major) and labels, each (M,) long, unsorted
+        within an image.
+    """
+    scores = flatten_levels(cls_logits).sigmoid() * flatten_levels(centerness_logits).sigmoid()
+    if pool_batch:
+        chosen = _top(scores.flatten(), len(scores) * max_per_img, min_score)
+    else:
+        per_image = [_top(image.flatten(), max_per_img, min_score) for image in scores]
+        size = scores[0].numel()
+        chosen = torch.cat([inds + i * size for i, inds in enumerate(per_image)])
+    num_points, num_classes = scores.shape[1:]
+    return (
+        chosen // (num_points * num_classes),
+        chosen // num_classes % num_points,
+        chosen % num_classes,
+    )
+
+
+def gather_proposals(
+    maps: ProposalMaps, img_inds: Tensor, point_inds: Tensor, labels: Tensor
+) -> Proposals:
+    """Gather what the maps say about chosen points, differentiably.
+
+    Args:
+        maps: maps of the proposal head.
+        img_inds: (M,) long, image of the batch.
+        point_inds: (M,) long, point of that image (levels concatenated, row major).
+        labels: (M,) long.
+    """
+    strides = torch.cat(
+        [
+            points.new_full((len(points),), stride)
+            for points, stride in zip(maps.points, maps.strides, strict=True)
+        ]
+    )
+    centers = flatten_levels(maps.centers).unflatten(-1, (-1, 2))  # (B, P, K or 1, 2)
+    center_inds = labels if centers.shape[2] > 1 else torch.zeros_like(labels)
+    return Proposals(
+        img_inds=img_inds,
+        point_inds=point_inds,
+        labels=labels,
+        embeddings=flatten_levels(maps.embeddings)[img_inds, point_inds],
+        centers=centers[img_inds, point_inds, center_inds],
+        strides=strides[point_inds],
+        cls_probs=flatten_levels(maps.cls_logits)[img_inds, point_inds, labels].sigmoid(),
+    )
+
+
+def flatten_levels(maps: list[Tensor]) -> Tensor:
+    """Concatenate maps L x (B, C, h, w) to (B, P, C), points row major within a level."""
+    return torch.cat([level.flatten(2).mT for level in maps], dim=1)
+
+
+def _top(scores: Tensor, max_num: int, min_score: float) -> Tensor:
+    """Indices (k,) of at most ``max_num`` scores (n,) that reach ``min_score``."""
+    inds = (scores >= min_score).nonzero().squeeze(-1)
+    if len(inds) > max_num:
+        inds = inds[scores[inds].topk(max_num, sorted=False).indices]
+    return inds

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+import torch
+
+from epropnp_det.models.geometry.boxes import box_corners, project_boxes
+
+
+@pytest.fixture(scope="module")
+def golden(reference_dir):
+    with np.load(reference_dir / "golden/geometry.npz") as arrays:
+        return dict(arrays)
+
+
+def to_boxes(columns: np.ndarray) -> torch.Tensor:
+    """Boxes x, y, z, l, h, w, yaw from l, h, w, x, y, z, yaw."""
+    columns = torch.from_numpy(columns)
+    return torch.cat((columns[:, 3:6], columns[:, :3], columns[:, 6:]), dim=1)
+
+
+def random_boxes(num: int, seed: int = 0) -> torch.Tensor:
+    rng = np.random.default_rng(seed)
+    centers = rng.uniform((-6, -2, -3), (6, 2, 8), (num, 3))
+    dims = rng.uniform(0.5, 8, (num, 3))
+    return torch.from_numpy(np.hstack((centers, dims, rng.uniform(-4, 4, (num, 1)))))
+
+
+CAMERA = torch.tensor([[500.0, 0, 320], [0, 500, 180], [0, 0, 1]], dtype=torch.float64)
+SIZE = torch.tensor([360.0, 640], dtype=torch.float64)
+
+
+def test_corners_match_reference(golden):
+    corners = box_corners(to_boxes(golden["box3d"]))
+    np.testing.assert_allclose(corners.numpy(), golden["corners"], rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("near_plane", ["clip", "published"])
+def test_boxes_in_the_image_match_reference(golden, near_plane):
+    num = len(golden["box3d"])
+    boxes, valid = project_boxes(
+        to_boxes(golden["box3d"]),
+        torch.from_numpy(golden["K"]).expand(num, 3, 3),
+        torch.from_numpy(golden["imsize"]).expand(num, 2),
+        near_plane=near_plane,
+    )
+    np.testing.assert_array_equal(valid.numpy(), golden["box2d_valid"])
+    np.testing.assert_allclose(boxes.numpy(), golden["box2d"], rtol=1e-5, atol=1e-2)
+
+
+def visible_extent(box: torch.Tensor, z_near: float) -> np.ndarray | None:
+    """Extent of the box in the image from a dense sampling of its surface in front of z_near."""
+    steps = torch.linspace(-0.5, 0.5, 101, dtype=torch.float64)
+    a, b = torch.meshgrid(steps, steps, indexing="ij")
+    faces = []
+    for axis in range(3):
+        for side in (-0.5, 0.5):
+            face = [a.flatten(), b.flatten()]
+            face.insert(axis, torch.full_like(face[0], side))
+            faces.append(torch.stack(face, dim=-1))
+    unit = torch.cat(faces)
+    cos, sin = box[6].cos(), box[6].sin()
+    x, y, z = (unit * box[3:6]).unbind(-1)
+    points = torch.stack((cos * x + sin * z, y, cos * z - sin * x), dim=-1) + box[:3]
+    points = points[points[:, 2] > z_near]
+    if len(points) == 0:
+        return None
+    pixels = points @ CAMERA.T
+    pixels = (pixels[:, :2] / pixels[:, 2:]).numpy()
+    return np.concatenate((pixels.min(0), pixels.max(0)))
+
+
+def test_clipping_encloses_the_visible_surface():
+    boxes = random_boxes(60)
+    z_near = 0.5
+    big = torch.tensor([1e6, 1e6], dtype=torch.float64)
+    camera = CAMERA.clone()
+    camera[:2, 2] = 5e5  # no side of the image limits the box
+    found, _ = project_boxes(boxes, camera.expand(60, 3, 3), big.expand(60, 2), z_near=z_near)
+    shift = np.tile(5e5 - CAMERA[:2, 2].numpy(), 2)
+    corners = box_corners(boxes)[..., 2]
+    num_crossing = 0
+    for box, box2d, depth in zip(boxes, found, corners, strict=True):
+        expected = visible_extent(box, z_near)
+        if expected is None:
+            continue
+        num_crossing += int(depth.min() < z_near)
+        inner = box2d.numpy() - shift
+        size = (expected[2:] - expected[:2]).max()
+        # the samples lie inside, at most one step of a hundred away from the outline
+        assert (inner[:2] <= expected[:2] + 1e-6).all()
+        assert (inner[2:] >= expected[2:] - 1e-6).all()
+        assert np.abs(inner - expected).max() <= 0.35 * size
+    assert num_crossing >= 10
+
+
+def test_published_rule_loses_part_of_a_box():
+    boxes = random_boxes(400, seed=1)
+    arguments = (boxes, CAMERA.expand(400, 3, 3), SIZE.expand(400, 2))
+    clip, clip_valid = project_boxes(*arguments, near_plane="clip")
+    published, published_valid = project_boxes(*arguments, near_plane="published")
+    both = clip_valid & published_valid
+    assert (published[both][:, :2] >= clip[both][:, :2] - 1e-9).all()
+    assert (published[both][:, 2:] <= clip[both][:, 2:] + 1e-9).all()
+    assert ((published - clip)[both].abs().amax(-1) > 1).any()
+
+
+def test_boxes_behind_the_camera_are_not_valid():
+    boxes = torch.tensor([[0.0, 0, -5, 2, 2, 2, 0.3], [0, 0, 5, 2, 2, 2, 0.3]], dtype=torch.float64)
+    _, valid = project_boxes(boxes, CAMERA.expand(2, 3, 3), SIZE.expand(2, 2))
+    assert valid.tolist() == [False, True]
+
+
+def test_no_boxes():
+    boxes, valid = project_boxes(
+        torch.zeros(0, 7), torch.zeros(0, 3, 3), torch.zeros(0, 2), near_plane="clip"
+    )
+    assert boxes.shape == (0, 4)
+    assert valid.shape == (0,)

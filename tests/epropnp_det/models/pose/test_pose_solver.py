@@ -1,0 +1,127 @@
+"""The PnP stage: poses of synthetic objects, localisation scores, nested settings."""
+
+import math
+
+import pytest
+import torch
+from mmdet3d.registry import MODELS
+
+from epropnp_det.models.pose.pose_solver import (
+    PoseSolver,
+    localization_score,
+    merge_settings,
+    monte_carlo_scores,
+)
+from epropnp_det.models.structures import BatchGeometry, ObjectPredictions
+
+PNP = dict(
+    type="EProPnP4DoF",
+    mc_samples=64,
+    num_iter=4,
+    normalize=True,
+    solver=dict(type="LMSolver", dof=4, num_iter=10, init_solver=dict(type="RSLMSolver")),
+)
+
+
+@pytest.fixture
+def solver():
+    return MODELS.build(dict(type="PoseSolver", pnp=PNP))
+
+
+def make_objects(num=6, noise=0.0):
+    """Objects in two images whose points project exactly, their poses, geometry and images."""
+    generator = torch.Generator().manual_seed(0)
+
+    def uniform(low, high, *shape):
+        return torch.rand(*shape, generator=generator) * (high - low) + low
+
+    poses = torch.stack(
+        (uniform(-8, 8, num), uniform(-1, 2, num), uniform(8, 40, num), uniform(-3, 3, num)), dim=1
+    )
+    dims, noc = uniform(1, 5, num, 3), uniform(-0.5, 0.5, num, 32, 3)
+    img_inds = torch.arange(num) % 2
+    cameras = torch.tensor([[[800.0, 0, 400], [0, 800, 200], [0, 0, 1]]]).repeat(2, 1, 1)
+    cameras[1, 0, 2] = 500
+    cos, sin = poses[:, 3].cos()[:, None], poses[:, 3].sin()[:, None]
+    x, y, z = (noc * dims[:, None]).unbind(-1)
+    points_cam = torch.stack((cos * x + sin * z, y, cos * z - sin * x), -1) + poses[:, None, :3]
+    pixels = points_cam @ cameras[img_inds].mT
+    x2d = pixels[..., :2] / pixels[..., 2:] + noise * uniform(-1, 1, num, 32, 2)
+    objects = ObjectPredictions(
+        query=torch.zeros(num, 2, 4),
+        x2d=x2d,
+        noc=noc,
+        w2d=torch.full((num, 32, 2), 1 / 32),
+        scale=torch.full((num, 2), 32.0),
+        dims_code=torch.zeros(num, 3),
+        dims=dims,
+        score_logits=torch.linspace(-1, 1, num),
+        velocities=None,
+        attr_logits=None,
+    )
+    eye, sizes = torch.eye(3).repeat(2, 1, 1), torch.tensor([[400.0, 800], [400, 1000]])
+    flips = torch.zeros(2, dtype=torch.bool)
+    return objects, poses, BatchGeometry(cameras, eye, sizes, sizes, flips, (400, 1000)), img_inds
+
+
+def test_recovers_poses_with_the_camera_of_each_image(solver):
+    objects, poses, geometry, img_inds = make_objects()
+    torch.manual_seed(0)
+    estimates = solver.solve(objects, geometry, img_inds, with_pose_cov=True)
+    assert estimates.valid.all()
+    torch.testing.assert_close(estimates.poses[:, :3], poses[:, :3], rtol=1e-3, atol=1e-2)
+    turn = (estimates.poses[:, 3] - poses[:, 3]).cos()
+    torch.testing.assert_close(turn, torch.ones(6), atol=1e-4, rtol=0)
+    torch.testing.assert_close(estimates.scores, objects.score_logits.sigmoid())
+    assert (torch.linalg.eigvalsh(estimates.covariances) > 0).all()
+
+
+def test_an_object_without_weights_is_not_valid(solver):
+    objects, _, geometry, img_inds = make_objects()
+    w2d = objects.w2d.clone()
+    w2d[2] = 0
+    estimates = solver.solve(objects._replace(w2d=w2d), geometry, img_inds)
+    assert estimates.valid.tolist() == [True, True, False, True, True, True]
+
+
+def test_no_objects(solver):
+    objects, _, geometry, img_inds = make_objects()
+    none = ObjectPredictions(*(None if field is None else field[:0] for field in objects))
+    estimates = solver.solve(none, geometry, img_inds[:0], mc_scoring_ratio=0.5)
+    assert estimates.poses.shape == (0, 4)
+    assert estimates.scores.shape == (0,)
+
+
+def test_certain_objects_keep_their_score_and_uncertain_ones_lose_it(solver):
+    objects, _, geometry, img_inds = make_objects()
+    torch.manual_seed(0)
+    certain = solver.solve(objects, geometry, img_inds, mc_scoring_ratio=1.0).scores
+    vague = objects._replace(scale=objects.scale / 3000)
+    uncertain = solver.solve(vague, geometry, img_inds, mc_scoring_ratio=1.0).scores
+    assert (certain > 0.9).all()
+    assert (uncertain < certain).all()
+
+
+@pytest.mark.parametrize(
+    ("distance", "score"), [(0.0, 1.0), (2**-1.5, 1.0), (2**0.5, 0.5), (2**2.5, 0.0), (99.0, 0.0)]
+)
+def test_localization_score(distance, score):
+    assert float(localization_score(torch.tensor(distance))) == pytest.approx(score, abs=1e-6)
+
+
+def test_monte_carlo_score_is_the_weighted_mean_of_ground_plane_errors():
+    pose = torch.tensor([[1.0, 2.0, 10.0, 0.3]])
+    samples = pose + torch.tensor([[[0.0, 50, 0, 2]], [[0, 0, 2**0.5, 0]], [[99, 0, 0, 0]]])
+    log_weights = torch.tensor([[1.0], [3.0], [4.0]]).log() + 7
+    score = monte_carlo_scores(samples, log_weights, pose)
+    assert float(score) == pytest.approx((1 * 1 + 3 * 0.5 + 4 * 0) / 8, abs=1e-6)
+
+
+def test_test_settings_replace_nested_ones():
+    stage = PoseSolver(PNP, test_pnp=dict(mc_samples=128, solver=dict(num_iter=3)))
+    assert (stage.pnp.solver.num_iter, stage.test_pnp.solver.num_iter) == (10, 3)
+    assert stage.test_pnp.solver.init_solver is not None
+    merged = merge_settings(PNP, dict(solver=dict(num_iter=3)))
+    assert PNP["solver"]["num_iter"] == 10
+    assert merged["solver"] == {**PNP["solver"], "num_iter": 3}
+    assert math.isclose(stage.camera.z_min, 0.1)

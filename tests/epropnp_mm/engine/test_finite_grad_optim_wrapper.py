@@ -1,0 +1,124 @@
+"""Steps with non-finite gradients are left out entirely, all others are those of mmengine."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.optim import OptimWrapper, build_optim_wrapper
+from torch import nn
+
+from epropnp_mm.engine import FiniteGradOptimWrapper, SkippedStepHook
+
+
+def small_model() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+
+
+def make_wrapper(kind, model):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.1)
+    return kind(optimizer, clip_grad=dict(max_norm=0.5, norm_type=2))
+
+
+def train_step(wrapper, model, inputs):
+    with wrapper.optim_context(model):
+        loss = model(inputs).square().sum()
+    wrapper.update_params(loss)
+
+
+@pytest.mark.parametrize("bad_value", [float("nan"), float("inf")])
+def test_skipped_step_changes_nothing(bad_value):
+    model, twin = small_model(), small_model()
+    wrapper = make_wrapper(FiniteGradOptimWrapper, model)
+    reference = make_wrapper(OptimWrapper, twin)
+    good = torch.linspace(-1, 1, 6).view(2, 3)
+    bad = good.clone()
+    bad[0, 0] = bad_value
+    train_step(wrapper, model, good)
+    train_step(wrapper, model, bad)
+    assert wrapper.skipped_last
+    train_step(wrapper, model, good)
+    assert not wrapper.skipped_last
+    assert wrapper.num_skipped == 1
+    for _ in range(2):  # the reference never saw the bad batch
+        train_step(reference, twin, good)
+    for param, expected in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(param, expected, rtol=0, atol=0)
+
+
+def test_parameters_at_fault_are_named(monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        "epropnp_mm.engine.finite_grad_optim_wrapper.print_log",
+        lambda text, *others: said.append(text),
+    )
+    model = small_model()
+    wrapper = make_wrapper(FiniteGradOptimWrapper, model)
+    with wrapper.optim_context(model):
+        loss = model(torch.ones(1, 3)).sum()
+    loss.backward()
+    model[2].bias.grad[0] = float("nan")
+    wrapper.step()
+    assert len(said) == 1
+    assert "2.bias" in said[0]
+    assert "0.weight" not in said[0]
+
+
+def test_parameters_without_gradients_are_fine():
+    model = small_model()
+    wrapper = make_wrapper(FiniteGradOptimWrapper, model)
+    before = [param.clone() for param in model.parameters()]
+    wrapper.step()
+    assert not wrapper.skipped_last
+    for param, expected in zip(model.parameters(), before, strict=True):
+        torch.testing.assert_close(param, expected, rtol=0, atol=0)
+
+
+def test_sampling_offsets_learn_slower():
+    """The config key of the schedule reaches the optimizer under this wrapper."""
+    model = nn.ModuleDict({"sampling_offsets": nn.Linear(2, 2), "other": nn.Linear(2, 2)})
+    cfg = dict(
+        type="FiniteGradOptimWrapper",
+        optimizer=dict(type="AdamW", lr=1e-4, weight_decay=1e-4),
+        paramwise_cfg=dict(custom_keys={"sampling_offsets": dict(lr_mult=0.1)}),
+    )
+    wrapper = build_optim_wrapper(model, cfg)
+    rates = {
+        name: group["lr"]
+        for group in wrapper.param_groups
+        for name, param in model.named_parameters()
+        if any(param is member for member in group["params"])
+    }
+    assert rates["sampling_offsets.weight"] == pytest.approx(1e-5)
+    assert rates["other.bias"] == pytest.approx(1e-4)
+
+
+class WarningList:
+    def __init__(self):
+        self.lines = []
+
+    def warning(self, line):
+        self.lines.append(line)
+
+
+def make_runner(skipped):
+    wrapper = SimpleNamespace(skipped_last=skipped)
+    return SimpleNamespace(optim_wrapper=wrapper, logger=WarningList(), iter=7)
+
+
+def test_hook_names_losses_and_images():
+    runner = make_runner(skipped=True)
+    batch = {"data_samples": [SimpleNamespace(img_path="a.jpg")]}
+    SkippedStepHook().after_train_iter(runner, 0, batch, {"loss_pose": torch.tensor(float("nan"))})
+    assert "loss_pose" in runner.logger.lines[0]
+    assert "a.jpg" in runner.logger.lines[0]
+
+
+def test_hook_gives_up_after_a_row_of_skipped_steps():
+    hook = SkippedStepHook(max_consecutive=2)
+    batch = {"data_samples": []}
+    hook.after_train_iter(make_runner(skipped=True), 0, batch, {})
+    hook.after_train_iter(make_runner(skipped=False), 1, batch, {})
+    hook.after_train_iter(make_runner(skipped=True), 2, batch, {})
+    with pytest.raises(RuntimeError, match="2 steps in a row"):
+        hook.after_train_iter(make_runner(skipped=True), 3, batch, {})
