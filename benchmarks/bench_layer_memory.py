@@ -17,7 +17,14 @@ from dataclasses import dataclass
 
 import torch
 
-from epropnp import EProPnP6DoF, HuberPnPCost, LMSolver, PerspectiveCamera, monte_carlo_pose_loss
+from epropnp import (
+    EagerBackend,
+    EProPnP6DoF,
+    HuberPnPCost,
+    LMSolver,
+    PerspectiveCamera,
+    monte_carlo_pose_loss,
+)
 
 NUM_OBJECTS = 4
 GRID = [(128, 512), (512, 512), (2048, 512), (512, 128), (512, 2048), (2048, 4096)]
@@ -27,12 +34,8 @@ LIMIT = 8_000_000  # samples x points x objects beyond which the plain graph is 
 
 
 @dataclass(frozen=True)
-class PlainSampleCost:
+class PlainBackend(EagerBackend):
     """Evaluation that keeps the graph of every sample, for comparison."""
-
-    def values(self, cost, poses):
-        """Costs (S, B), without a gradient."""
-        return cost.value(poses).detach()
 
     def attach(self, cost, poses, values):
         """Costs (S, B) again, with their graph."""
@@ -52,7 +55,7 @@ def training_step(kind: str, samples: int, points: int) -> float:
     layer = EProPnP6DoF(
         samples,
         solver=LMSolver(dof=6, num_iter=3),
-        sample_cost=PlainSampleCost() if kind == "plain graph" else None,
+        backend=PlainBackend() if kind == "plain graph" else None,
     )
     result = layer.monte_carlo_forward(*inputs, camera, HuberPnPCost(1.0), pose)
     monte_carlo_pose_loss(result.pose_sample_logweights, result.cost_target).sum().backward()

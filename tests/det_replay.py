@@ -3,9 +3,8 @@
 from torch import nn
 
 from det_train_reference import TrainReference
-from epropnp import LMSolver, MonteCarloResult, PnPSolution, YawPose
+from epropnp import EagerBackend, LMSolver, MonteCarloResult, PnPSolution, YawPose
 from epropnp.problem import build_problem
-from epropnp.sample_cost import ChunkedSampleCost
 from epropnp_det.models.pose.pose_solver import PoseSolver
 
 
@@ -27,9 +26,8 @@ class ReplayedPnP(nn.Module):
         assert force_init_solve
         problem = self._problem(*correspondences)
         samples = problem.frame.enter(self.reference["mc_pose_samples"])
-        cost = ChunkedSampleCost().attach(
-            problem.cost, samples, ChunkedSampleCost().values(problem.cost, samples)
-        )
+        backend = EagerBackend()
+        cost = backend.attach(problem.cost, samples, backend.values(problem.cost, samples))
         log_density = -cost.detach() - self.reference["mc_logweights"]
         return MonteCarloResult(
             pose_opt=self.reference["mc_pose_opt"],

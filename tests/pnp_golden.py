@@ -17,6 +17,7 @@ import torch
 from epropnp import (
     AMIS,
     AdaptiveHuberPnPCost,
+    EagerBackend,
     HuberPnPCost,
     LMSolver,
     PerspectiveCamera,
@@ -27,7 +28,7 @@ from epropnp.amis import PoseSamples
 from epropnp.distributions import AngularCentralGaussian, MultivariateT, VonMisesUniformMix
 from epropnp.fitting import PublishedFit
 from epropnp.gauss_newton import gauss_newton_step
-from epropnp.initializers import start_translation
+from epropnp.mixture import Mixture
 from epropnp.problem import build_problem
 from epropnp.proposals import (
     QuaternionPoseProposal,
@@ -35,7 +36,7 @@ from epropnp.proposals import (
     YawPoseProposal,
     YawProposals,
 )
-from epropnp.sample_cost import ChunkedSampleCost
+from epropnp.record import Record
 from epropnp.solvers import pose_manifold
 
 CASES = (0, 2, 4, 6)
@@ -46,7 +47,7 @@ RECORDED_GRADIENTS = {
     "all but x2d": ("", "_deltadet", ""),
     "none": ("_deltadet", "_deltadet", "_deltadet"),
 }
-SMALL_CHUNK = ChunkedSampleCost(chunk=300)  # several chunks even for the smallest case
+SMALL_CHUNK = EagerBackend(chunk=300)  # several chunks even for the smallest case
 
 
 class Case:
@@ -171,12 +172,13 @@ def measure_solvers(case: Case, report: Report) -> None:
 
 def measure_random_start(case: Case, report: Report) -> None:
     cost = case.cost()
-    report.add("RSLM start", start_translation(cost), "rslm_t_init")
+    report.add("RSLM start", cost.rough_translation(), "rslm_t_init")
     if case.dof == 4:
         rotation = case.out("rslm_unit_rand").unsqueeze(-1) * 2 * torch.pi
     else:
         rotation = torch.nn.functional.normalize(case.out("rslm_randn"), dim=-1)
-    pose, value = RSLMSolver(case.dof).best_of(cost, case.out("rslm_inds"), rotation)
+    starts = RSLMSolver(case.dof).from_subsets(cost, case.out("rslm_inds"), rotation)
+    pose, value = starts.best()
     report.add("RSLM pose", pose, "rslm_pose")
     report.add("RSLM cost", value, "rslm_min_cost")
 
@@ -222,15 +224,16 @@ def _unit_trace(covariance: torch.Tensor) -> torch.Tensor:
     return covariance / covariance.diagonal(dim1=-2, dim2=-1).sum(-1)[:, None, None]
 
 
-class RecordedProposal:
+@dataclass(frozen=True, eq=False)
+class RecordedProposal(Record):
     """A recorded proposal with the samples that were drawn from it."""
 
-    def __init__(self, proposal, poses: torch.Tensor):
-        self.proposal, self.poses = proposal, poses
+    proposal: Record
+    poses: torch.Tensor
 
     def sample(self, num, generator=None):
-        assert num == len(self.poses)
-        return self.poses
+        assert num == self.poses.shape[-3]
+        return self.poses.movedim(-3, 0)
 
     def log_prob(self, poses):
         return self.proposal.log_prob(poses)
@@ -256,8 +259,8 @@ class RecordedFamily:
         self.yaw = yaw
 
     def around(self, pose, covariance):
-        self._compare(self.rules.around(pose, covariance))
-        return self._next()
+        self._compare(self.rules.around(pose.squeeze(0), covariance.squeeze(0)))
+        return Mixture.single(self._next()).proposals
 
     def fit(self, poses, log_weights):
         self._compare(self.rules.fit(poses, log_weights))
@@ -299,8 +302,10 @@ def replay_amis(case: Case, report: Report, yaw) -> tuple[PoseSamples, list, tor
     inputs = case.inputs(requires_grad=True)
     cost = case.cost(inputs)
     family = RecordedFamily(case, report, yaw)
-    sampler = AMIS(len(case.out("amis_pose_samples")), 4, family, SMALL_CHUNK)
-    samples = sampler(cost, case.out("amis_pose_opt"), case.out("amis_init_cov"))
+    sampler = AMIS(len(case.out("amis_pose_samples")), 4, family)
+    samples = sampler(
+        cost, case.out("amis_pose_opt"), case.out("amis_init_cov"), backend=SMALL_CHUNK
+    )
     target = cost.value(case.tensor("pose_gt"))
     return samples, inputs, target
 

@@ -1,7 +1,7 @@
 """Pose problems with known answers, for tests of the probabilistic layer."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,17 +9,18 @@ from scipy import special
 
 from epropnp.amis import AMIS
 from epropnp.camera import PerspectiveCamera
-from epropnp.cost import Linearization, ReprojectionCost
+from epropnp.cost import LeastSquaresCost, Linearization
 from epropnp.distributions import wrap_angle
 from epropnp.kernels import Huber
 from epropnp.manifolds import QuatPose, YawPose, quaternion_tangent
 from epropnp.proposals import QuaternionProposals, YawProposals
+from epropnp.reprojection import ReprojectionCost
 
 INTRINSICS = torch.tensor([[800.0, 0, 320], [0, 800, 240], [0, 0, 1]], dtype=torch.float64)
 
 
 @dataclass(frozen=True, eq=False)
-class QuadraticYawCost:
+class QuadraticYawCost(LeastSquaresCost):
     """Half the squared length of ``factor @ (pose - mode)``, periodic in yaw: a normal density."""
 
     mode: torch.Tensor  # (B, 4)
@@ -40,12 +41,6 @@ class QuadraticYawCost:
         jacobian = self.factor.expand(*residual.shape, 4)
         return Linearization(residual, jacobian, self.value(pose))
 
-    def parameters(self):
-        return self.mode, self.factor
-
-    def with_parameters(self, parameters):
-        return replace(self, mode=parameters[0], factor=parameters[1])
-
     def log_evidence(self):
         """Exact but for the tails of yaw beyond half a turn."""
         return 2 * math.log(2 * math.pi) - torch.linalg.det(self.factor).abs().log()
@@ -55,7 +50,7 @@ class QuadraticYawCost:
 
 
 @dataclass(frozen=True, eq=False)
-class BinghamCost:
+class BinghamCost(LeastSquaresCost):
     """Normal translation, and density exp(-kappa (1 - (q . mode)^2)) of unit quaternions."""
 
     mode: torch.Tensor  # (B, 7)
@@ -80,12 +75,6 @@ class BinghamCost:
 
     def value(self, pose):
         return self.linearize(pose).value
-
-    def parameters(self):
-        return self.mode, self.sigma, self.kappa
-
-    def with_parameters(self, parameters):
-        return replace(self, **dict(zip(("mode", "sigma", "kappa"), parameters, strict=True)))
 
     def log_evidence(self):
         rotation = np.log(2 * math.pi**2) + np.log(special.hyp1f1(1.5, 2.0, -self.kappa.numpy()))

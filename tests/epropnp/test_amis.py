@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from epropnp.amis import AMIS
+from epropnp.backends import EagerBackend
 from epropnp.levenberg_marquardt import levenberg_marquardt
 from epropnp.proposals import QuaternionProposals, YawProposals
 from pnp_scenes import cost_of, scene
@@ -17,11 +18,11 @@ def quadratic(num=40, seed=0):
     return QuadraticYawCost(mode, factor + 5 * torch.eye(4, dtype=torch.float64))
 
 
-def sample(cost, num_samples=512, seed=0, family=None, pose=None, **options):
+def sample(cost, num_samples=512, seed=0, family=None, pose=None, num_iter=4, backend=None):
     solution = levenberg_marquardt(cost, cost.mode if pose is None else pose, 5)
-    sampler = AMIS(num_samples, 4, family or YawProposals(), **options)
+    sampler = AMIS(num_samples, num_iter, family or YawProposals())
     generator = torch.Generator().manual_seed(seed)
-    return sampler(cost, solution.pose, solution.covariance()[0], generator)
+    return sampler(cost, solution.pose, solution.covariance()[0], generator, backend)
 
 
 def effective_sample_size(log_weights):
@@ -69,7 +70,8 @@ def test_weights_are_over_the_mixture_of_all_proposals():
     cost = quadratic(num=3)
     samples = sample(cost, num_samples=64, family=Recorder())
     assert len(made) == 4
-    densities = torch.stack([proposal.log_prob(samples.poses) for proposal in made])
+    first = made[0].log_prob(samples.poses.unsqueeze(1)).squeeze(1)  # of the only peak
+    densities = torch.stack([first, *(fit.log_prob(samples.poses) for fit in made[1:])])
     expected = -cost.value(samples.poses) - (densities.logsumexp(0) - math.log(4))
     torch.testing.assert_close(samples.log_weights, expected, rtol=1e-10, atol=1e-10)
 
@@ -117,7 +119,7 @@ def test_a_sample_without_a_cost_has_no_weight():
 def test_the_evaluation_can_be_replaced():
     calls = []
 
-    class Counting:
+    class Counting(EagerBackend):
         def values(self, cost, poses):
             calls.append(len(poses))
             return cost.value(poses)
@@ -126,8 +128,12 @@ def test_the_evaluation_can_be_replaced():
             calls.append("attach")
             return values
 
-    sample(quadratic(num=2), num_samples=40, sample_cost=Counting())
-    assert calls == [10, 10, 10, 10, "attach"]
+        def log_density(self, proposals, log_shares, poses):
+            calls.append((len(log_shares), len(poses)))
+            return super().log_density(proposals, log_shares, poses)
+
+    sample(quadratic(num=2), num_samples=20, num_iter=2, backend=Counting())
+    assert calls == [(1, 0), (1, 10), 10, (1, 10), (2, 10), 10, "attach"]
 
 
 def test_no_objects():

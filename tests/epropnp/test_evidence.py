@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from epropnp.cost import ReprojectionCost
 from epropnp.fitting import normalized_weights
-from epropnp.kernels import Huber
 from epropnp.levenberg_marquardt import levenberg_marquardt
 from epropnp.losses import monte_carlo_pose_loss
 from epropnp.manifolds import QuatPose, YawPose
 from epropnp.posterior import distribution_from_samples
+from epropnp.reprojection import ReprojectionCost
 from pose_problems import (
     bingham_cost,
     box_points,
@@ -73,8 +72,8 @@ def whitened_grid(solution, half_width=7.0, num=21):
 def perspective_problem(delta, num=8, batch=2, sigma=2.0):
     pose = random_poses(batch, 4, seed=3, depth=(4.0, 6.0))
     cost = noisy_pnp_cost(pose, box_points(batch, num, (2, 1.5, 2), seed=4), sigma, YawPose())
-    kernel = Huber(torch.full((batch,), delta, dtype=torch.float64))
-    return pose, cost.with_parameters((*cost.parameters()[:-1], *kernel.parameters()))
+    delta = torch.full((batch,), delta, dtype=torch.float64)
+    return pose, cost.with_leaves({"kernel.delta": delta})
 
 
 @pytest.mark.parametrize("delta", [math.inf, 1.0])
@@ -96,16 +95,17 @@ def test_loss_gradient_against_quadrature():
     solution, _ = sample(cost, pose)
     poses, _ = whitened_grid(solution, num=17)
     rng = np.random.default_rng(5)
-    parameters = tuple(p.clone() for p in cost.parameters())
+    names = ("points_obj", "points_2d", "weights")
+    points = tuple(cost.leaves()[name].clone() for name in names)
+
+    def with_points(tensors):
+        return cost.with_leaves(dict(zip(names, tensors, strict=True)))
+
     for trial in range(4):
-        directions = [torch.from_numpy(rng.standard_normal(p.shape)) * 0.01 for p in parameters[:3]]
-        directions += [torch.zeros_like(p) for p in parameters[3:]]
+        directions = [torch.from_numpy(rng.standard_normal(p.shape)) * 0.01 for p in points]
 
-        def value(*tensors, at):
-            return cost.with_parameters(tensors).value(at)
-
-        def slope(at, tangents=directions, value=value):
-            return torch.func.jvp(lambda *t: value(*t, at=at), parameters, tuple(tangents))
+        def slope(at, tangents=directions):
+            return torch.func.jvp(lambda *t: with_points(t).value(at), points, tuple(tangents))
 
         with torch.no_grad():
             costs, slopes = slope(poses)
@@ -114,14 +114,12 @@ def test_loss_gradient_against_quadrature():
             variance = (density * (slopes - mean).square()).sum(0)
             exact = slope(pose)[1] - mean
 
-        inputs = [p.clone().requires_grad_() for p in parameters[:3]]
-        trained = cost.with_parameters((*inputs, *parameters[3:]))
+        inputs = [p.clone().requires_grad_() for p in points]
+        trained = with_points(inputs)
         _, samples = sample(trained, pose, num_samples=2048, seed=trial)
         loss = monte_carlo_pose_loss(samples.log_weights, trained.value(pose))
         gradients = torch.autograd.grad(loss.sum(), inputs)
-        ours = sum(
-            (g * d).flatten(1).sum(1) for g, d in zip(gradients, directions[:3], strict=True)
-        )
+        ours = sum((g * d).flatten(1).sum(1) for g, d in zip(gradients, directions, strict=True))
         weights = normalized_weights(samples.log_weights.detach())
         error = (variance * weights.square().sum(0)).sqrt()
         assert ((ours - exact).abs() < SIGMAS * error).all()
@@ -142,10 +140,7 @@ def test_optimal_weight_scale_is_the_closed_form(manifold, dof):
     predicted = ((dof / 2) / (target - lowest)).sqrt()
 
     log_scale = predicted.log().clone().requires_grad_()
-    points_obj, points_2d, weights, *rest = base.parameters()
-    scaled = base.with_parameters(
-        (points_obj, points_2d, weights * log_scale.exp()[:, None, None], *rest)
-    )
+    scaled = base.with_leaves({"weights": base.weights * log_scale.exp()[:, None, None]})
     assert isinstance(scaled, ReprojectionCost)
     _, samples = sample(scaled, pose, num_samples=8192)
     loss = monte_carlo_pose_loss(samples.log_weights, scaled.value(pose))

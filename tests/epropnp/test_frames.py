@@ -55,7 +55,7 @@ def test_laplace_covariances_agree_in_both_frames(kind):
     frame, cost, pose = framed(kind, shift=2.0)
     inverses = []
     for view, at in ((cost, pose), (frame.cost(cost), frame.enter(pose))):
-        inverses.append(torch.linalg.inv(view.linearize(at).normal_equations()[0]))
+        inverses.append(torch.linalg.inv(view.normal_equations(at).hessian))
     outside = frame.leave_covariance(frame.enter(pose), inverses[1])
     torch.testing.assert_close(outside, inverses[0], rtol=1e-7, atol=1e-12)
 
@@ -72,6 +72,6 @@ def test_the_own_frame_changes_nothing():
 def test_the_offset_carries_no_gradient_and_no_points_are_no_problem():
     _, cost, _ = framed("yaw")
     leaf = cost.points_obj.clone().requires_grad_()
-    assert not ObjectFrame.centered(cost.with_points(leaf)).offset.requires_grad
-    empty = ObjectFrame.centered(cost.with_points(torch.zeros(3, 3, 0)))
+    assert not ObjectFrame.centered(cost.with_leaves({"points_obj": leaf})).offset.requires_grad
+    empty = ObjectFrame.centered(cost.with_leaves({"points_obj": torch.zeros(3, 3, 0)}))
     assert torch.equal(empty.offset, torch.zeros(3, 3))

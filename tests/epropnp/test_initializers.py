@@ -3,14 +3,13 @@ import pytest
 import torch
 from scipy import stats
 
-from epropnp.initializers import RSLMSolver, draw_subsets, start_translation
-from epropnp.levenberg_marquardt import Solution, levenberg_marquardt
+from epropnp.initializers import RSLMSolver, draw_subsets
+from epropnp.levenberg_marquardt import levenberg_marquardt
 from pnp_scenes import cost_of, scene
 
 
 def rows(weights):
-    """Weights (B, n) as (B, 2, n)."""
-    return torch.as_tensor(weights, dtype=torch.float64).unsqueeze(1).expand(-1, 2, -1)
+    return torch.as_tensor(weights, dtype=torch.float64)
 
 
 def test_subsets_hold_distinct_points():
@@ -53,7 +52,7 @@ def test_fewer_points_than_a_subset_are_all_used(points):
 @pytest.mark.parametrize("dof", [4, 6])
 def test_start_translation_is_in_the_right_place(dof):
     problem = scene(dof, num=50, points=200)
-    start = start_translation(cost_of(problem, dof))
+    start = cost_of(problem, dof).rough_translation()
     true = problem.pose[:, :3]
     ratio = start[:, 2] / true[:, 2]
     assert ((ratio > 0.6) & (ratio < 1.5)).all()
@@ -65,7 +64,7 @@ def test_start_translation_is_in_the_right_place(dof):
 def test_the_best_start_leads_to_the_true_pose(dof):
     problem = scene(dof, num=20, points=64, noise=0.5)
     cost = cost_of(problem, dof)
-    pose, value = RSLMSolver(dof)(cost, torch.Generator().manual_seed(0))
+    pose, value = RSLMSolver(dof)(cost, torch.Generator().manual_seed(0)).best()
     torch.testing.assert_close(value, cost.value(pose))
     solution = levenberg_marquardt(cost, pose, 15)
     assert (solution.value <= cost.value(problem.pose)).all()
@@ -75,25 +74,29 @@ def test_the_best_start_leads_to_the_true_pose(dof):
 def test_a_proposal_without_a_cost_never_wins():
     problem = scene(4, num=3, points=20, noise=0.5)
     cost = cost_of(problem, 4)
-    index = draw_subsets(cost.weights, 8, 10, torch.Generator().manual_seed(0))
+    index = draw_subsets(cost.point_weights(), 8, 10, torch.Generator().manual_seed(0))
     rotation = torch.rand(8, 3, 1, dtype=torch.float64)
 
-    def spoiled(bad):
-        def minimize(cost, pose, num_iter):
-            found = levenberg_marquardt(cost, pose, num_iter)
-            return Solution(found.pose.masked_fill(bad[..., None], torch.nan), *found[1:])
+    class Spoiled:
+        def __init__(self, bad):
+            self.bad = bad
 
-        return minimize
+        def minimize(self, cost, pose, num_iter):
+            found = levenberg_marquardt(cost, pose, num_iter)
+            return found._replace(pose=found.pose.masked_fill(self.bad[..., None], torch.nan))
+
+    def best(bad):
+        return RSLMSolver().from_subsets(cost, index, rotation, Spoiled(bad)).best()
 
     bad = torch.zeros(8, 3, dtype=torch.bool)
-    clean, _ = RSLMSolver().best_of(cost, index, rotation, spoiled(bad))
+    clean, _ = best(bad)
     bad[1:, 1] = True  # only the first proposal of this object is left
-    pose, value = RSLMSolver().best_of(cost, index, rotation, spoiled(bad))
+    pose, value = best(bad)
     assert pose.isfinite().all()
     assert value.isfinite().all()
     assert torch.equal(pose[[0, 2]], clean[[0, 2]])
     bad[:, 1] = True
-    _, value = RSLMSolver().best_of(cost, index, rotation, spoiled(bad))
+    _, value = best(bad)
     assert value[1] == torch.inf
     assert value[[0, 2]].isfinite().all()
 
@@ -101,7 +104,7 @@ def test_a_proposal_without_a_cost_never_wins():
 def test_random_numbers_come_from_the_given_generator():
     cost = cost_of(scene(6, noise=3.0), 6)
     solver = RSLMSolver(num_proposals=4)
-    first, again, other = (solver(cost, torch.Generator().manual_seed(s))[0] for s in (1, 1, 2))
+    first, again, other = (solver(cost, torch.Generator().manual_seed(s)).poses for s in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 

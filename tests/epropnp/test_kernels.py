@@ -115,5 +115,5 @@ def test_fixed_delta_is_a_number_or_one_per_object():
 
 
 def test_parameters_can_be_replaced():
-    kernel = Huber(DELTA).with_parameters((DELTA + 1,))
-    assert torch.equal(kernel.parameters()[0], DELTA + 1)
+    kernel = Huber(DELTA).with_leaves({"delta": DELTA + 1})
+    assert torch.equal(kernel.leaves()["delta"], DELTA + 1)

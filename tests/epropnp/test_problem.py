@@ -25,7 +25,7 @@ def test_the_widest_type_is_used_and_at_least_float32(dtypes, expected):
     data = scene(4)
     x3d, x2d, w2d = (t.to(d) for t, d in zip(data[:3], dtypes, strict=True))
     cost = build(data, x3d=x3d, x2d=x2d, w2d=w2d).cost
-    assert {p.dtype for p in cost.parameters()} == {expected}
+    assert {p.dtype for p in cost.leaves().values()} == {expected}
 
 
 def test_layout_in_memory_does_not_matter():
@@ -55,7 +55,7 @@ def test_an_object_that_is_not_finite_has_no_weight(name, bad):
     problem = build(data)
     assert problem.valid.tolist() == [True, False, True]
     assert (problem.cost.weights[1] == 0).all()
-    assert all(p.isfinite().all() for p in problem.cost.parameters())
+    assert all(p.isfinite().all() for p in problem.cost.leaves().values())
 
 
 def test_gradients_that_are_not_finite_stop_at_their_object():

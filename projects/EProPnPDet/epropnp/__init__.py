@@ -11,39 +11,56 @@ pixel coordinates are continuous, the centre of the top-left pixel is (0.5, 0.5)
 (x, y, z, yaw) with yaw about the camera's y axis (or gravity), 6DoF poses (x, y, z, w, i, j, k).
 """
 
-from epropnp.amis import AMIS, PoseSamples
+from epropnp.amis import AMIS, PoseSamples, Sampler
+from epropnp.backends import Backend, EagerBackend
 from epropnp.camera import PerspectiveCamera
-from epropnp.cost import Linearization, PoseCost, ReprojectionCost
-from epropnp.gauss_newton import gauss_newton, gauss_newton_step
-from epropnp.initializers import RSLMSolver
+from epropnp.cost import LeastSquaresCost, Linearization, NormalEquations, PoseCost
+from epropnp.gauss_newton import GaussNewton, gauss_newton, gauss_newton_step
+from epropnp.initializers import RSLMSolver, Start, Starts
 from epropnp.kernels import AdaptiveHuberPnPCost, Huber, HuberPnPCost
 from epropnp.layer import EProPnP4DoF, EProPnP6DoF, MonteCarloResult
 from epropnp.levenberg_marquardt import Solution, TrustRegion, levenberg_marquardt
 from epropnp.losses import MonteCarloPoseLoss, monte_carlo_pose_loss
 from epropnp.manifolds import QuatPose, YawPose
+from epropnp.peaks import BestPeak, PeakRule, Peaks
 from epropnp.posterior import PoseDistribution, pose_distribution
-from epropnp.solvers import LMSolver, PnPSolution
+from epropnp.record import Record
+from epropnp.reprojection import ReprojectionCost
+from epropnp.solvers import LMSolver, PnPSolution, PnPSolver
 
 __all__ = [
     "AMIS",
     "AdaptiveHuberPnPCost",
+    "Backend",
+    "BestPeak",
     "EProPnP4DoF",
     "EProPnP6DoF",
+    "EagerBackend",
+    "GaussNewton",
     "Huber",
     "HuberPnPCost",
     "LMSolver",
+    "LeastSquaresCost",
     "Linearization",
     "MonteCarloPoseLoss",
     "MonteCarloResult",
+    "NormalEquations",
+    "PeakRule",
+    "Peaks",
     "PerspectiveCamera",
     "PnPSolution",
+    "PnPSolver",
     "PoseCost",
     "PoseDistribution",
     "PoseSamples",
     "QuatPose",
     "RSLMSolver",
+    "Record",
     "ReprojectionCost",
+    "Sampler",
     "Solution",
+    "Start",
+    "Starts",
     "TrustRegion",
     "YawPose",
     "gauss_newton",

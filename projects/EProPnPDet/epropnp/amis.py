@@ -7,15 +7,17 @@ Source: EPro-PnP (arXiv 2203.13254), section 3.2, algorithm 1.
 """
 
 import math
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from epropnp.backends import Backend, EagerBackend
 from epropnp.cost import PoseCost
-from epropnp.proposals import Proposal, ProposalFamily
-from epropnp.sample_cost import ChunkedSampleCost, SampleCost
+from epropnp.mixture import Mixture
+from epropnp.peaks import Peaks
+from epropnp.proposals import ProposalFamily
 
 
 class PoseSamples(NamedTuple):
@@ -25,22 +27,38 @@ class PoseSamples(NamedTuple):
         poses: (S, B, P).
         log_weights: (S, B) log of unnormalised importance weights, minus the cost minus the log
             density of the proposals: the log evidence is their logsumexp minus log S. They carry
-            the gradient to the parameters of the cost; poses and proposals carry none.
+            the gradient to the leaves of the cost; poses and proposals carry none.
     """
 
     poses: Tensor
     log_weights: Tensor
 
 
+class Sampler(Protocol):
+    """Samples the density exp(-cost)."""
+
+    def sample(
+        self, cost: PoseCost, peaks: Peaks, backend: Backend, generator: torch.Generator | None
+    ) -> PoseSamples:
+        """Sample around the peaks of a cost.
+
+        Args:
+            cost: cost of B objects.
+            peaks: where to begin.
+            backend: arithmetic.
+            generator: source of random numbers; torch's default one if None.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class AMIS:
-    """Sampler of the density exp(-cost).
+    """Adaptive multiple importance sampling.
 
     Attributes:
         num_samples: S, in all rounds together.
         num_iter: rounds.
         proposals: family of proposal distributions for the manifold of the cost.
-        sample_cost: how a cost is evaluated at many poses.
 
     Raises:
         ValueError: ``num_samples`` is not a multiple of ``num_iter``.
@@ -49,7 +67,6 @@ class AMIS:
     num_samples: int
     num_iter: int
     proposals: ProposalFamily
-    sample_cost: SampleCost = field(default_factory=ChunkedSampleCost)
 
     def __post_init__(self):
         if self.num_iter < 1 or self.num_samples < 1 or self.num_samples % self.num_iter:
@@ -64,36 +81,48 @@ class AMIS:
         pose: Tensor,
         covariance: Tensor,
         generator: torch.Generator | None = None,
+        backend: Backend | None = None,
     ) -> PoseSamples:
         """Sample around modes (B, P) with tangent covariances (B, D, D)."""
+        peaks = Peaks.single(pose, covariance)
+        return self.sample(cost, peaks, backend or EagerBackend(), generator)
+
+    def sample(
+        self,
+        cost: PoseCost,
+        peaks: Peaks,
+        backend: Backend,
+        generator: torch.Generator | None = None,
+    ) -> PoseSamples:
+        """See `Sampler.sample`; the first proposal is a mixture over the peaks."""
         with torch.no_grad():
-            poses, values, log_mixture = self._draw(cost, pose, covariance, generator)
-        values = self.sample_cost.attach(cost, poses, values)
+            poses, values, log_mixture = self._draw(cost, peaks, backend, generator)
+        values = backend.attach(cost, poses, values)
         return PoseSamples(poses, _log_weights(values, log_mixture))
 
     def _draw(
-        self,
-        cost: PoseCost,
-        pose: Tensor,
-        covariance: Tensor,
-        generator: torch.Generator | None,
+        self, cost: PoseCost, peaks: Peaks, backend: Backend, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Poses (S, B, P), their costs (S, B) and log densities (S, B) under the mixture."""
-        proposals: list[Proposal] = [self.proposals.around(pose, covariance)]
-        poses = pose.new_zeros((0, *pose.shape))
-        values = log_sum = pose.new_zeros(poses.shape[:2])
+        first = self.proposals.around(peaks.pose, peaks.covariance)
+        newest = every = Mixture(first, peaks.log_shares)
+        poses = peaks.pose.new_zeros((0, *peaks.pose.shape[1:]))
+        values = log_sum = poses.new_zeros(poses.shape[:2])
         for iteration in range(self.num_iter):
             if iteration > 0:
                 log_mixture = log_sum - math.log(iteration)
-                proposals.append(self.proposals.fit(poses, _log_weights(values, log_mixture)))
-            new = proposals[-1].sample(self.num_samples // self.num_iter, generator)
+                fitted = self.proposals.fit(poses, _log_weights(values, log_mixture))
+                newest = Mixture.single(fitted)
+                every = every.joined(newest)
+            new = newest.sample(self.num_samples // self.num_iter, generator)
+            earlier = backend.log_density(newest.proposals, newest.log_shares, poses)
             log_sum = torch.cat(
                 (
-                    torch.logaddexp(log_sum, proposals[-1].log_prob(poses)),
-                    torch.stack([p.log_prob(new) for p in proposals]).logsumexp(0),
+                    torch.logaddexp(log_sum, earlier),
+                    backend.log_density(every.proposals, every.log_shares, new),
                 )
             )
-            values = torch.cat((values, self.sample_cost.values(cost, new)))
+            values = torch.cat((values, backend.values(cost, new)))
             poses = torch.cat((poses, new))
         return poses, values, log_sum - math.log(self.num_iter)
 

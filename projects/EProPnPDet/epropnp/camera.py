@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from epropnp.record import Record
+
 Bound = float | Tensor
 
 
@@ -26,7 +28,7 @@ class Pixels(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class PerspectiveCamera:
+class PerspectiveCamera(Record):
     """Pinhole camera: settings, and after `bind` the intrinsics of B objects.
 
     Attributes:
@@ -95,21 +97,7 @@ class PerspectiveCamera:
 
     def to(self, like: Tensor) -> "PerspectiveCamera":
         """Bound camera with the dtype and device of ``like``."""
-
-        def move(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.to(like)
-
-        return replace(
-            self,
-            cam_mats=move(self.cam_mats),
-            gravity=move(self.gravity),
-            lower=move(self.lower),
-            upper=move(self.upper),
-        )
-
-    def with_intrinsics(self, cam_mats: Tensor) -> "PerspectiveCamera":
-        """The same camera with other intrinsics (B, 3, 3)."""
-        return replace(self, cam_mats=cam_mats)
+        return self.with_leaves({name: leaf.to(like) for name, leaf in self.leaves().items()})
 
     def project(self, points_cam: Tensor) -> Tensor:
         """Clipped pixels (..., n, 2) of camera-frame points (..., n, 3), metres."""

@@ -5,8 +5,9 @@ validated (a check would make the host wait for the device); bad parameters of o
 non-finite numbers for that object alone. All draws come from torch's generator, so one seed gives
 one result on one device.
 
-Shapes: S samples, B objects. Units: metres, radians. Source: EPro-PnP (arXiv 2203.13254), appendix
-on the proposal distribution.
+Shapes: S samples, B objects. Parameters may have axes before B, such as the components of a
+mixture; samples and densities then have them after S. Units: metres, radians.
+Source: EPro-PnP (arXiv 2203.13254), appendix on the proposal distribution.
 """
 
 import math
@@ -15,14 +16,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from epropnp.record import Record
+
 LOG_TWO_PI = math.log(2.0 * math.pi)
 LOG_SPHERE_AREA = math.log(2.0 * math.pi**2)  # surface of the unit sphere in four dimensions
 
 
 def whiten(scale_tril: Tensor, vectors: Tensor) -> Tensor:
-    """Solve ``scale_tril @ out = vectors`` for (B, d, d) factors and (S, B, d) vectors."""
-    columns = vectors.permute(1, 2, 0)  # one right-hand side matrix per object
-    return torch.linalg.solve_triangular(scale_tril, columns, upper=False).permute(2, 0, 1)
+    """Solve ``scale_tril @ out = vectors``: factors (..., B, d, d), vectors (S, ..., B, d)."""
+    columns = vectors.movedim(0, -1)  # one right-hand side matrix per object
+    return torch.linalg.solve_triangular(scale_tril, columns, upper=False).movedim(-1, 0)
 
 
 def _log_diagonal(scale_tril: Tensor) -> Tensor:
@@ -46,7 +49,7 @@ def wrap_angle(angle: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class MultivariateT:
+class MultivariateT(Record):
     """Multivariate Student t distribution of translations.
 
     Attributes:
@@ -62,8 +65,9 @@ class MultivariateT:
 
     def sample(self, num: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw (num, B, d) independent vectors."""
-        batch, dim = self.loc.shape
-        normal = _draw_normal((num, batch, dim + self.dof), self.loc, generator)
+        dim = self.loc.shape[-1]
+        shape = (num, *self.loc.shape[:-1], dim + self.dof)
+        normal = _draw_normal(shape, self.loc, generator)
         # a chi-squared variable is the sum of `dof` squared normal ones
         chi_squared = normal[..., dim:].square().sum(-1, keepdim=True)
         spread = normal[..., :dim] * torch.rsqrt(chi_squared / self.dof)
@@ -83,7 +87,7 @@ class MultivariateT:
 
 
 @dataclass(frozen=True)
-class VonMisesUniformMix:
+class VonMisesUniformMix(Record):
     """Mixture of a von Mises and the uniform distribution on the circle.
 
     The uniform part keeps every heading reachable, whatever the fit of the other part.
@@ -99,17 +103,24 @@ class VonMisesUniformMix:
     uniform_weight: float = 0.25
 
     def sample(self, num: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw (num, B) angles in [-pi, pi); the first ``round(uniform_weight num)`` are uniform.
+        """Draw (num, B) angles in [-pi, pi), first the uniform ones.
 
-        The fixed share is stratified sampling of the mixture: the same density as independent
-        draws of the component, with less variance.
+        Their number is ``uniform_weight num``, one more or less at random where that is not a whole
+        number. This is stratified sampling of the mixture: the same density as independent draws of
+        the component, with less variance.
         """
-        num_uniform = round(self.uniform_weight * num)
-        batch = self.loc.shape[0]
-        uniform = _draw_uniform((num_uniform, batch), self.loc, generator)
+        whole = math.floor(self.uniform_weight * num)
+        rest = self.uniform_weight * num - whole  # chance that one more is uniform
+        batch = self.loc.shape
+        uniform = _draw_uniform((whole + (rest > 0), *batch), self.loc, generator)
         uniform = (2.0 * uniform - 1.0) * math.pi
-        peaked = self.loc + sample_von_mises(self.concentration, num - num_uniform, generator)
-        return torch.cat((uniform, wrap_angle(peaked)))
+        peaked = self.loc + sample_von_mises(self.concentration, num - whole, generator)
+        peaked = wrap_angle(peaked)
+        if rest > 0:
+            one_more = _draw_uniform((1, *batch), self.loc, generator) < rest
+            either = torch.where(one_more, uniform[whole:], peaked[:1])
+            return torch.cat((uniform[:whole], either, peaked[1:]))
+        return torch.cat((uniform, peaked))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density (S, B) of ``value`` (S, B), radians; any turn of an angle is the same."""
@@ -153,7 +164,7 @@ def sample_von_mises(
     Returns:
         (num, B) angles in [-pi, pi], radians.
     """
-    shape = (2 * num + 32, concentration.shape[0])
+    shape = (2 * num + 32, *concentration.shape)
     root = torch.hypot(torch.ones_like(concentration), 2.0 * concentration)
     total = root + 2.0 * concentration
     slack = total.reciprocal()  # root - 2 concentration, without the cancellation
@@ -173,7 +184,7 @@ def sample_von_mises(
 
 
 @dataclass(frozen=True)
-class AngularCentralGaussian:
+class AngularCentralGaussian(Record):
     """Angular central Gaussian on unit quaternions: the direction of a 4D normal vector.
 
     Antipodal quaternions, which are one rotation, have equal density. The covariance is
@@ -191,7 +202,8 @@ class AngularCentralGaussian:
 
     def sample(self, num: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw (num, B, 4) independent unit quaternions."""
-        normal = _draw_normal((num, self.scale_tril.shape[0], 4), self.scale_tril, generator)
+        shape = (num, *self.scale_tril.shape[:-1])
+        normal = _draw_normal(shape, self.scale_tril, generator)
         factor = self.scale_tril if self.frame is None else self.frame @ self.scale_tril
         vector = (factor @ normal.unsqueeze(-1)).squeeze(-1)
         norm = vector.norm(dim=-1, keepdim=True)

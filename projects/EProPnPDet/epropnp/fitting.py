@@ -27,8 +27,8 @@ def cholesky_or(matrix: Tensor, fallback: Tensor) -> Tensor:
         fallback: lower-triangular factor, broadcast to (B, d, d).
     """
     factor, info = torch.linalg.cholesky_ex(matrix)
-    solved = (info == 0) & factor.isfinite().flatten(1).all(1)
-    return torch.where(solved[:, None, None], factor, fallback)
+    solved = (info == 0) & factor.isfinite().flatten(-2).all(-1)
+    return torch.where(solved[..., None, None], factor, fallback)
 
 
 def normalized_weights(log_weights: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ class ScaledFit:
 
     def quaternion_factor(self, moment: Tensor) -> Tensor:
         """Cholesky factor; the standard deviations alone where there is none."""
-        return self._factor(moment, moment.new_ones(len(moment)))
+        return self._factor(moment, moment.new_ones(moment.shape[:-2]))
 
     def _rounding_variance(self, magnitude: Tensor) -> Tensor:
         step = torch.finfo(magnitude.dtype).eps * (magnitude + 1e-6)
@@ -182,7 +182,7 @@ class PublishedFit:
     def quaternion_factor(self, moment: Tensor) -> Tensor:
         """Cholesky factor with the published ridge; the identity where there is none."""
         volume = torch.linalg.cholesky_ex(moment).L.diagonal(dim1=-2, dim2=-1).prod(-1).sqrt()
-        ridge = self.ridge * volume[:, None, None] * _identity(moment)
+        ridge = self.ridge * volume[..., None, None] * _identity(moment)
         return cholesky_or(moment + ridge, _identity(moment))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from epropnp.cost import ReprojectionCost
+from epropnp.cost import MovableCost
 from epropnp.manifolds import PoseManifold
 
 
@@ -26,16 +26,13 @@ class ObjectFrame:
     offset: Tensor | None = None
 
     @classmethod
-    def centered(cls, cost: ReprojectionCost) -> "ObjectFrame":
-        """Frame at the mean of the points of a cost; carries no gradient."""
-        points = cost.points_obj.detach()
-        return cls(cost.manifold, points.sum(-1) / max(points.shape[-1], 1))
+    def centered(cls, cost: MovableCost) -> "ObjectFrame":
+        """Frame at the centre of a cost; carries no gradient."""
+        return cls(cost.manifold, cost.center())
 
-    def cost(self, cost: ReprojectionCost) -> ReprojectionCost:
+    def cost(self, cost: MovableCost) -> MovableCost:
         """The cost as seen in this frame."""
-        if self.offset is None:
-            return cost
-        return cost.with_points(cost.points_obj - self.offset.unsqueeze(-1))
+        return cost if self.offset is None else cost.moved(self.offset)
 
     def enter(self, pose: Tensor) -> Tensor:
         """Poses (..., B, P) of the object as poses of this frame."""

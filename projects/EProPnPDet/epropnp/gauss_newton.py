@@ -4,12 +4,29 @@ Source: EPro-PnP (arXiv 2203.13254), section 3.3 (derivative regularisation) and
 the PnP solver.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from epropnp import linear
 from epropnp.cost import PoseCost
-from epropnp.levenberg_marquardt import Solution
+from epropnp.levenberg_marquardt import Solution, better
+
+
+@dataclass(frozen=True)
+class GaussNewton:
+    """Undamped steps, the rule of the fast mode; see `gauss_newton`.
+
+    Attributes:
+        keep_best: return the best pose on the way instead of the last.
+    """
+
+    keep_best: bool = True
+
+    def minimize(self, cost: PoseCost, pose: Tensor, num_iter: int) -> Solution:
+        """Run `gauss_newton`; see `epropnp.backends.StepRule`."""
+        return gauss_newton(cost, pose, num_iter, self.keep_best)
 
 
 @torch.no_grad()
@@ -26,13 +43,15 @@ def gauss_newton(cost: PoseCost, pose: Tensor, num_iter: int, keep_best: bool = 
     """
     best = None
     for _ in range(num_iter):
-        here = _solution(cost, pose)
-        best = here[0] if best is None or not keep_best else _better(best, here[0])
-        pose = cost.manifold.retract(pose, -linear.solve(linear.damped(here[0].hessian), here[1]))
-    last = _solution(cost, pose)[0]
+        value, gradient, hessian = cost.normal_equations(pose)
+        here = Solution(pose, value, hessian)
+        best = here if best is None or not keep_best else better(best, here)
+        pose = cost.manifold.retract(pose, -linear.solve(linear.damped(hessian), gradient))
+    value, _, hessian = cost.normal_equations(pose)
+    last = Solution(pose, value, hessian)
     if best is None:
         return last
-    return _better(best, last) if keep_best else last._replace(hessian=best.hessian)
+    return better(best, last) if keep_best else last._replace(hessian=best.hessian)
 
 
 def gauss_newton_step(cost: PoseCost, pose: Tensor) -> Tensor:
@@ -41,22 +60,5 @@ def gauss_newton_step(cost: PoseCost, pose: Tensor) -> Tensor:
     -(J^T J + 1e-5 I)^-1 J^T r, with a gradient to everything the cost depends on. At a minimum the
     step is about zero while its gradient says where the minimum would move.
     """
-    hessian, gradient = cost.linearize(pose).normal_equations()
+    _, gradient, hessian = cost.normal_equations(pose)
     return -linear.solve(linear.damped(hessian), gradient)
-
-
-def _solution(cost: PoseCost, pose: Tensor) -> tuple[Solution, Tensor]:
-    """Solution record at a pose, and the gradient J^T r (..., B, D) there."""
-    lin = cost.linearize(pose)
-    hessian, gradient = lin.normal_equations()
-    return Solution(pose, lin.value, hessian), gradient
-
-
-def _better(first: Solution, second: Solution) -> Solution:
-    """Whichever has the lower cost, object by object; the first one if the costs do not compare."""
-    wins = (second.value < first.value) | (first.value.isnan() & second.value.isfinite())
-    return Solution(
-        torch.where(wins.unsqueeze(-1), second.pose, first.pose),
-        torch.where(wins, second.value, first.value),
-        torch.where(wins[..., None, None], second.hessian, first.hessian),
-    )

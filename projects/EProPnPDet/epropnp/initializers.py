@@ -3,25 +3,62 @@
 Source: EPro-PnP (arXiv 2203.13254), appendix on the initialisation of the solver.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from epropnp.cost import PoseCost, ReprojectionCost
-from epropnp.levenberg_marquardt import Solution, levenberg_marquardt
-from epropnp.sample_cost import ChunkedSampleCost
-
-TINY = 1e-6  # published floor of the image spread, on the plane z = 1
+from epropnp.backends import Backend, EagerBackend, StepRule
+from epropnp.cost import PoseCost, SubsetCost
+from epropnp.levenberg_marquardt import TrustRegion
 
 
-Minimizer = Callable[[PoseCost, Tensor, int], Solution]
+class Starts(NamedTuple):
+    """Poses from which a solver may start.
+
+    Attributes:
+        poses: (Q, B, P).
+        values: (Q, B) their costs; infinite where a pose has none.
+    """
+
+    poses: Tensor
+    values: Tensor
+
+    def best(self) -> tuple[Tensor, Tensor]:
+        """The pose (B, P) of the lowest cost, and that cost (B,)."""
+        value, index = self.values.min(dim=0)
+        objects = torch.arange(index.shape[0], device=index.device)
+        return self.poses[index, objects], value
+
+    def and_given(self, pose: Tensor, value: Tensor) -> "Starts":
+        """These and one more pose (B, P), with its cost (B,)."""
+        value = torch.where(value.isnan(), torch.inf, value)
+        return Starts(
+            torch.cat((self.poses, pose.unsqueeze(0))), torch.cat((self.values, value.unsqueeze(0)))
+        )
+
+
+class Start(Protocol):
+    """Finds poses from which to solve."""
+
+    def __call__(
+        self, cost: PoseCost, generator: torch.Generator | None, rule: StepRule, backend: Backend
+    ) -> Starts:
+        """Start poses for B objects.
+
+        Args:
+            cost: cost of B objects.
+            generator: source of random numbers; torch's default one if None.
+            rule: steps of the solver, for starts that take some.
+            backend: arithmetic.
+        """
+        ...
 
 
 @dataclass(frozen=True)
 class RSLMSolver:
-    """Solve random subsets of the correspondences and keep the pose that fits all of them best.
+    """Solve random subsets of the correspondences; the pose that fits all of them best wins.
 
     Attributes:
         dof: 4 or 6; only to check that it is that of the cost, if given.
@@ -38,36 +75,39 @@ class RSLMSolver:
     @torch.no_grad()
     def __call__(
         self,
-        cost: ReprojectionCost,
+        cost: SubsetCost,
         generator: torch.Generator | None = None,
-        minimize: Minimizer = levenberg_marquardt,
-    ) -> tuple[Tensor, Tensor]:
-        """Start poses (B, P) and their costs (B,); infinite where no proposal has a cost.
+        rule: StepRule | None = None,
+        backend: Backend | None = None,
+    ) -> Starts:
+        """See `Start`: the solution of every subset.
 
         Raises:
             ValueError: the cost has other degrees of freedom.
         """
         if self.dof is not None and self.dof != cost.manifold.dof:
             raise ValueError(f"start with dof={self.dof} used for dof={cost.manifold.dof}")
-        index = draw_subsets(cost.weights, self.num_proposals, self.num_points, generator)
-        rotation = cost.manifold.random_rotation(index.shape[:-1], cost.points_obj, generator)
-        return self.best_of(cost, index, rotation, minimize)
+        weights = cost.point_weights()
+        index = draw_subsets(weights, self.num_proposals, self.num_points, generator)
+        rotation = cost.manifold.random_rotation(index.shape[:-1], weights, generator)
+        return self.from_subsets(cost, index, rotation, rule, backend)
 
     @torch.no_grad()
-    def best_of(
+    def from_subsets(
         self,
-        cost: ReprojectionCost,
+        cost: SubsetCost,
         index: Tensor,
         rotation: Tensor,
-        minimize: Minimizer = levenberg_marquardt,
-    ) -> tuple[Tensor, Tensor]:
+        rule: StepRule | None = None,
+        backend: Backend | None = None,
+    ) -> Starts:
         """The same for given subsets (Q, B, k) and start rotations (Q, B, P - 3)."""
-        translation = start_translation(cost).expand(*rotation.shape[:-1], 3)
+        rule, backend = rule or TrustRegion(), backend or EagerBackend()
+        translation = cost.rough_translation().expand(*rotation.shape[:-1], 3)
         start = torch.cat((translation, rotation), dim=-1)
-        poses = minimize(cost.subset(index), start, self.num_iter).pose
-        values = ChunkedSampleCost().values(cost, poses).nan_to_num(nan=torch.inf, posinf=torch.inf)
-        value, best = values.min(dim=0)
-        return poses.gather(0, best[None, :, None].expand(1, -1, poses.shape[-1]))[0], value
+        poses = backend.minimize(cost.subset(index), start, self.num_iter, rule).pose
+        values = backend.values(cost, poses)
+        return Starts(poses, torch.where(values.isnan(), torch.inf, values))
 
 
 def draw_subsets(
@@ -78,7 +118,7 @@ def draw_subsets(
     Points without weight come last: they fill up a subset when there are no others.
 
     Args:
-        weights: (B, 2, n), not negative.
+        weights: (B, n), not negative.
         num_subsets: Q.
         num_points: points per subset; all of them if there are fewer.
         generator: source of random numbers.
@@ -86,32 +126,8 @@ def draw_subsets(
     Returns:
         (Q, B, k) indices.
     """
-    chance = weights.mean(-2).clamp(min=0)
+    chance = weights.clamp(min=0)
     waiting = torch.empty((num_subsets, *chance.shape), dtype=chance.dtype, device=chance.device)
     waiting.exponential_(generator=generator)
     # the point with the largest rate / waiting time comes first: a draw without replacement
     return (chance / waiting).topk(min(num_points, chance.shape[-1]), dim=-1, sorted=False).indices
-
-
-def start_translation(cost: ReprojectionCost) -> Tensor:
-    """Rough translation (B, 3) from the image position and the size of the point cloud, metres.
-
-    Depth is object size over image size: the height for a yaw pose, whose vertical extent does
-    not change with rotation, and the overall extent otherwise.
-    """
-    rays = cost.camera.rays(cost.points_2d)
-    center = rays.sum(-1) / max(rays.shape[-1], 1)
-    extent_image, extent_obj = _deviation(rays), _deviation(cost.points_obj)
-    if cost.manifold.dof == 4:
-        depth = extent_obj[..., 1] / extent_image[..., 1].clamp(min=TINY)
-    else:
-        diagonal = (2.0 / 3.0) ** 0.5 * extent_obj.norm(dim=-1)
-        depth = diagonal / extent_image.norm(dim=-1).clamp(min=TINY)
-    return torch.cat((center, torch.ones_like(center[..., :1])), dim=-1) * depth.unsqueeze(-1)
-
-
-def _deviation(points: Tensor) -> Tensor:
-    """Unbiased standard deviation (..., k) of points (..., k, n); zero for a single point."""
-    num = points.shape[-1]
-    centered = points - points.sum(-1, keepdim=True) / max(num, 1)
-    return (centered.square().sum(-1) / max(num - 1, 1)).sqrt()

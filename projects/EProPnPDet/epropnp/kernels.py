@@ -5,11 +5,14 @@ by which residual and Jacobian are scaled so that plain least squares sees the r
 Source: EPro-PnP (arXiv 2203.13254), appendix on the Huber kernel.
 """
 
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
+
+from epropnp.record import Record
 
 TINY_SQUARE = 1e-30  # floor of a squared error below which its root has no useful derivative
 TINY_DELTA = 1e-10
@@ -27,17 +30,17 @@ class Kernel(Protocol):
         """Factor of residual and Jacobian, (..., B, n): the root of the reweighting."""
         ...
 
-    def parameters(self) -> tuple[Tensor, ...]:
-        """Tensors that may need a gradient."""
+    def leaves(self) -> dict[str, Tensor]:
+        """Its tensors by name, each (B, ...); see `epropnp.record`."""
         ...
 
-    def with_parameters(self, parameters: tuple[Tensor, ...]) -> "Kernel":
-        """The same kernel with other tensors in place of `parameters`."""
+    def with_leaves(self, leaves: Mapping[str, Tensor]) -> Self:
+        """The same kernel with other tensors in place of `leaves`."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class Huber:
+class Huber(Record):
     """Quadratic up to an error of ``delta``, linear beyond: s^2 / 2 or delta s - delta^2 / 2.
 
     Attributes:
@@ -58,14 +61,6 @@ class Huber:
         outlier = squared > delta.square()
         safe = torch.where(outlier, squared, torch.ones_like(squared))
         return torch.where(outlier, delta.sqrt() * safe.pow(-0.25), torch.ones_like(squared))
-
-    def parameters(self) -> tuple[Tensor, ...]:
-        """See `Kernel.parameters`."""
-        return (self.delta,)
-
-    def with_parameters(self, parameters: tuple[Tensor, ...]) -> "Huber":
-        """See `Kernel.with_parameters`."""
-        return replace(self, delta=parameters[0])
 
 
 def adaptive_delta(x2d: Tensor, w2d: Tensor, relative_delta: float | Tensor) -> Tensor:

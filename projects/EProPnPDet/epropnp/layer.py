@@ -8,15 +8,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from epropnp.amis import AMIS
-from epropnp.builder import build
+from epropnp.amis import AMIS, Sampler
+from epropnp.backends import Backend, EagerBackend
 from epropnp.camera import PerspectiveCamera
-from epropnp.fitting import PublishedFit, ScaledFit
 from epropnp.initializers import RSLMSolver
+from epropnp.peaks import BestPeak, PeakRule
 from epropnp.problem import CostSetting, Problem, build_problem
 from epropnp.proposals import ProposalFamily, QuaternionProposals, YawProposals
-from epropnp.sample_cost import ChunkedSampleCost, SampleCost
-from epropnp.solvers import LMSolver, PnPSolution, SolveOptions, pose_manifold
+from epropnp.solvers import LMSolver, PnPSolution, PnPSolver, SolveOptions, pose_manifold
 
 
 class MonteCarloResult(NamedTuple):
@@ -50,14 +49,16 @@ class EProPnP(nn.Module):
         mc_samples: S, samples per object in all rounds together.
         num_iter: rounds of adaptive sampling.
         normalize: solve and sample with the origin moved to the mean of the object points.
-        solver: an `LMSolver` or its config; ten steps from a random-sample start if None.
-        proposals: family of proposal distributions, or its config; with the rule ``PublishedFit``
-            it fits them as published.
-        sample_cost: how the cost is evaluated at many poses.
+        solver: such as `LMSolver`; ten steps from a random-sample start if None.
+        proposals: family of proposal distributions; with the rule ``PublishedFit`` it fits them as
+            published.
+        sampler: takes the place of ``AMIS(mc_samples, num_iter, proposals)``.
+        peaks: where sampling begins; the solution alone if None.
+        backend: arithmetic of start, solver, sampler and loss.
 
     Raises:
-        ValueError: the config of the solver does not fit, or ``mc_samples`` is not a multiple of
-            ``num_iter``.
+        ValueError: the solver is for other poses, ``mc_samples`` is not a multiple of
+            ``num_iter``, or ``proposals`` are given together with a sampler.
     """
 
     dof: int
@@ -68,25 +69,25 @@ class EProPnP(nn.Module):
         mc_samples: int = 512,
         num_iter: int = 4,
         normalize: bool = False,
-        solver: LMSolver | dict | None = None,
-        proposals: ProposalFamily | dict | None = None,
-        sample_cost: SampleCost | None = None,
+        solver: PnPSolver | None = None,
+        proposals: ProposalFamily | None = None,
+        sampler: Sampler | None = None,
+        peaks: PeakRule | None = None,
+        backend: Backend | None = None,
     ):
         super().__init__()
-        if solver is None:
-            solver = LMSolver(dof=self.dof, init_solver=RSLMSolver())
-        self.solver = build(solver, (LMSolver,), dof=self.dof)
+        self.solver = solver or LMSolver(dof=self.dof, init_solver=RSLMSolver())
         if self.solver.dof != self.dof:
             raise ValueError(
                 f"{type(self).__name__} needs a solver with dof={self.dof}, got {self.solver.dof}"
             )
         self.normalize = normalize or self.solver.normalize
-        self.sampler = AMIS(
-            mc_samples,
-            num_iter,
-            _build_proposals(proposals) or self.proposal_family(),
-            sample_cost or ChunkedSampleCost(),
-        )
+        if sampler is not None and proposals is not None:
+            raise ValueError("give the proposals to the sampler, not to the layer")
+        family = proposals or self.proposal_family()
+        self.sampler = sampler or AMIS(mc_samples, num_iter, family)
+        self.peaks = peaks or BestPeak()
+        self.backend = backend or EagerBackend()
 
     def forward(  # noqa: PLR0913 - the signature users know
         self,
@@ -106,7 +107,9 @@ class EProPnP(nn.Module):
         with torch.autocast(x3d.device.type, enabled=False):
             problem = self._problem(x3d, x2d, w2d, camera, cost_fun)
             options = SolveOptions(force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus)
-            solution = self.solver.solve_problem(problem, pose_init, options, generator)
+            solution, _ = self.solver.solve_problem(
+                problem, pose_init, options, generator, self.backend
+            )
             return solution.leave(problem.frame)
 
     def monte_carlo_forward(
@@ -163,8 +166,11 @@ class EProPnP(nn.Module):
         options: SolveOptions,
         generator: torch.Generator | None,
     ) -> MonteCarloResult:
-        inside = self.solver.solve_problem(problem, pose_init, options, generator)
-        samples = self.sampler(problem.cost, inside.pose_opt, inside.pose_cov, generator)
+        inside, search = self.solver.solve_problem(
+            problem, pose_init, options, generator, self.backend
+        )
+        peaks = self.peaks(problem.cost, search.starts, search.solution, self.backend)
+        samples = self.sampler.sample(problem.cost, peaks, self.backend, generator)
         solution = inside.leave(problem.frame)
         valid = solution.valid & samples.log_weights.detach().logsumexp(0).isfinite()
         cost_target = None
@@ -182,13 +188,6 @@ class EProPnP(nn.Module):
             valid=valid,
             pose_cov=solution.pose_cov,
         )
-
-
-def _build_proposals(config: ProposalFamily | dict | None) -> ProposalFamily | None:
-    """A family from its config, whose rule may be a config as well."""
-    if isinstance(config, dict) and "rule" in config:
-        config = {**config, "rule": build(config["rule"], (ScaledFit, PublishedFit))}
-    return build(config, (YawProposals, QuaternionProposals))
 
 
 class EProPnP4DoF(EProPnP):

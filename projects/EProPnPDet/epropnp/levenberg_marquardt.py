@@ -35,6 +35,16 @@ class Solution(NamedTuple):
         return linear.inverse(linear.damped(self.hessian))
 
 
+def better(first: Solution, second: Solution) -> Solution:
+    """Whichever has the lower cost, object by object; the first one if the costs do not compare."""
+    wins = (second.value < first.value) | (first.value.isnan() & second.value.isfinite())
+    return Solution(
+        torch.where(wins.unsqueeze(-1), second.pose, first.pose),
+        torch.where(wins, second.value, first.value),
+        torch.where(wins[..., None, None], second.hessian, first.hessian),
+    )
+
+
 @dataclass(frozen=True)
 class TrustRegion:
     """How far a step may go, and how that adapts (the defaults of Ceres).
@@ -54,6 +64,10 @@ class TrustRegion:
     initial_trust_region_radius: float = 30.0
     max_trust_region_radius: float = 1e16
     eps: float = 1e-5
+
+    def minimize(self, cost: PoseCost, pose: Tensor, num_iter: int) -> Solution:
+        """Run `levenberg_marquardt`; see `epropnp.backends.StepRule`."""
+        return levenberg_marquardt(cost, pose, num_iter, self)
 
     def damped(self, hessian: Tensor, radius: Tensor) -> Tensor:
         """Matrix (..., D, D) of the damped normal equations."""
@@ -87,16 +101,13 @@ def levenberg_marquardt(
         trust_region: step control.
     """
     region = trust_region or TrustRegion()
-    start = cost.linearize(pose)
-    hessian, gradient = start.normal_equations()
-    value = start.value
+    value, gradient, hessian = cost.normal_equations(pose)
     radius = torch.full_like(value, region.initial_trust_region_radius)
     shrink = torch.full_like(value, 2.0)
     for _ in range(num_iter):
         step = -linear.solve(region.damped(hessian, radius), gradient)
         candidate = cost.manifold.retract(pose, step)
-        trial = cost.linearize(candidate)
-        trial_hessian, trial_gradient = trial.normal_equations()
+        trial = cost.normal_equations(candidate)
 
         curved = 0.5 * (hessian @ step.unsqueeze(-1)).squeeze(-1)
         predicted = -(step * (curved + gradient)).sum(-1)
@@ -105,8 +116,8 @@ def levenberg_marquardt(
 
         pose = torch.where(accepted.unsqueeze(-1), candidate, pose)
         value = torch.where(accepted, trial.value, value)
-        gradient = torch.where(accepted.unsqueeze(-1), trial_gradient, gradient)
-        hessian = torch.where(accepted[..., None, None], trial_hessian, hessian)
+        gradient = torch.where(accepted.unsqueeze(-1), trial.gradient, gradient)
+        hessian = torch.where(accepted[..., None, None], trial.hessian, hessian)
         radius = region.resize(radius, shrink, gain, accepted)
         shrink = torch.where(accepted, torch.full_like(shrink, 2.0), 2.0 * shrink)
     return Solution(pose, value, hessian)

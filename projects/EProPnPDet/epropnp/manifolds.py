@@ -14,6 +14,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from epropnp.record import Record
+
 TINY_NORM = 1e-5  # a shorter quaternion has no direction worth keeping
 
 
@@ -62,7 +64,7 @@ def _cross(points: Tensor, rows: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class YawPose:
+class YawPose(Record):
     """Translation and heading: (x, y, z, yaw), metres and radians.
 
     Without `gravity` yaw turns about the camera's y axis, R = [[c, 0, s], [0, 1, 0], [-s, 0, c]],
@@ -112,7 +114,7 @@ class YawPose:
 
 
 @dataclass(frozen=True)
-class QuatPose:
+class QuatPose(Record):
     """Translation and unit quaternion: (x, y, z, w, i, j, k), metres, real part first.
 
     A rotation step d moves the quaternion to normalise(q + M(q) d), where the columns of M span

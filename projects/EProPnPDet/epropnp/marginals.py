@@ -17,7 +17,8 @@ from torch import Tensor
 from epropnp.distributions import von_mises_log_prob, whiten
 from epropnp.fitting import cholesky_or, circular_moments, weighted_moments
 from epropnp.manifolds import PoseManifold
-from epropnp.posterior import PoseDistribution, systematic_index
+from epropnp.mixture import systematic_index
+from epropnp.posterior import PoseDistribution
 
 WINDOW = 4.0  # half width of a default grid, in standard deviations
 SIZES = (0.1, 0.15, 0.22, 0.33, 0.5, 0.75, 1.1, 1.7, 2.5, 4.0, 6.0)  # tried for the kernels

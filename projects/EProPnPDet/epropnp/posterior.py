@@ -15,14 +15,15 @@ import torch
 from torch import Tensor
 
 from epropnp.amis import PoseSamples
+from epropnp.backends import Backend, EagerBackend
 from epropnp.camera import PerspectiveCamera
 from epropnp.cost import PoseCost
 from epropnp.distributions import wrap_angle
 from epropnp.fitting import normalized_weights
 from epropnp.layer import EProPnP
-from epropnp.levenberg_marquardt import Solution, levenberg_marquardt
+from epropnp.levenberg_marquardt import Solution, TrustRegion, better
+from epropnp.mixture import systematic_index
 from epropnp.problem import CostSetting, build_problem
-from epropnp.sample_cost import ChunkedSampleCost
 from epropnp.solvers import pose_manifold
 
 POLISH_STEPS = 5  # from the best sample, which is close to a minimum already
@@ -80,20 +81,6 @@ class PoseDistribution:
         return self.poses.gather(0, index.expand(-1, -1, self.poses.shape[-1]))
 
 
-def systematic_index(weights: Tensor, num: int, offset: float | Tensor = 0.5) -> Tensor:
-    """Indices (num, B) of samples, each as often as its weight (S, B) asks for, give or take one.
-
-    Args:
-        weights: (S, B), of sum one.
-        num: number of indices.
-        offset: (B,) position of the first one in the first of ``num`` equal steps, in [0, 1).
-    """
-    ranks = torch.arange(num, dtype=weights.dtype, device=weights.device).unsqueeze(-1)
-    levels = ((ranks + offset) / num).expand(num, weights.shape[1])
-    index = torch.searchsorted(weights.cumsum(0).T.contiguous(), levels.T.contiguous())
-    return index.T.clamp(max=len(weights) - 1)
-
-
 @torch.no_grad()
 def pose_distribution(
     layer: EProPnP,
@@ -127,13 +114,13 @@ def pose_distribution(
     with torch.autocast(x3d.device.type, enabled=False):
         manifold = pose_manifold(layer.dof, camera)
         cost = build_problem(x3d, x2d, w2d, camera, cost_fun, manifold).cost
-        distribution = distribution_from_samples(cost, result.pose_opt, samples)
+        distribution = distribution_from_samples(cost, result.pose_opt, samples, layer.backend)
     return replace(distribution, valid=distribution.valid & result.valid)
 
 
 @torch.no_grad()
 def distribution_from_samples(
-    cost: PoseCost, pose: Tensor, samples: PoseSamples
+    cost: PoseCost, pose: Tensor, samples: PoseSamples, backend: Backend | None = None
 ) -> PoseDistribution:
     """Pose distribution from a solution (B, P) and samples of any proposal.
 
@@ -144,9 +131,11 @@ def distribution_from_samples(
         cost: cost of B objects.
         pose: (B, P) minimum found by a solver.
         samples: weighted samples of exp(-cost).
+        backend: arithmetic.
     """
-    values = ChunkedSampleCost().values(cost, samples.poses)
-    solution = _lowest(cost, pose, samples.poses, values)
+    backend = backend or EagerBackend()
+    values = backend.values(cost, samples.poses)
+    solution = _lowest(cost, pose, samples.poses, values, backend)
     covariance, solved = solution.covariance()
     log_weights = torch.where(values.isfinite(), samples.log_weights, -math.inf)
     log_evidence = log_weights.logsumexp(0) - math.log(max(len(log_weights), 1))
@@ -208,18 +197,14 @@ def credible_log_density(distribution: PoseDistribution, level: float = 0.95) ->
     return distribution.log_density.gather(0, order).gather(0, last.unsqueeze(0)).squeeze(0)
 
 
-def _lowest(cost: PoseCost, pose: Tensor, poses: Tensor, values: Tensor) -> Solution:
+def _lowest(
+    cost: PoseCost, pose: Tensor, poses: Tensor, values: Tensor, backend: Backend
+) -> Solution:
     """Solution at ``pose``, or at the minimum next to the best sample where that is lower."""
     best = torch.where(values.isnan(), math.inf, values).argmin(0)
     start = poses.gather(0, best[None, :, None].expand(1, -1, poses.shape[-1])).squeeze(0)
-    polished = levenberg_marquardt(cost, start, POLISH_STEPS)
-    given = levenberg_marquardt(cost, pose, 0)
-    lower = (polished.value < given.value) | (given.value.isnan() & polished.value.isfinite())
-    return Solution(
-        torch.where(lower[:, None], polished.pose, given.pose),
-        torch.where(lower, polished.value, given.value),
-        torch.where(lower[:, None, None], polished.hessian, given.hessian),
-    )
+    polished = backend.minimize(cost, start, POLISH_STEPS, TrustRegion())
+    return better(backend.minimize(cost, pose, 0, TrustRegion()), polished)
 
 
 def _weighted_sum(weights: Tensor, values: Tensor) -> Tensor:

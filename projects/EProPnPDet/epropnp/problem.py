@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from epropnp.camera import PerspectiveCamera
-from epropnp.cost import ReprojectionCost
 from epropnp.frames import ObjectFrame
 from epropnp.kernels import Kernel
 from epropnp.manifolds import PoseManifold
+from epropnp.reprojection import ReprojectionCost
 
 
 class CostSetting(Protocol):
@@ -76,11 +76,14 @@ def build_problem(
     cam_mats = camera.cam_mats.to(x3d).expand(len(x3d), 3, 3)
     finite = torch.stack([finite_objects(t) for t in (x3d, x2d, w2d, cam_mats)]).all(0)
     identity = torch.eye(3, dtype=dtype, device=x3d.device)
-    camera = camera.to(x3d).with_intrinsics(torch.where(finite[:, None, None], cam_mats, identity))
+    cam_mats = torch.where(finite[:, None, None], cam_mats, identity)
+    camera = camera.to(x3d).with_leaves({"cam_mats": cam_mats})
 
     x3d, x2d, w2d = FiniteGate.apply(finite, x3d, x2d, w2d)
     kernel = cost_fun.kernel(x2d, w2d)
-    kernel = kernel.with_parameters(FiniteGate.apply(finite, *kernel.parameters()))
+    leaves = kernel.leaves()
+    gated = FiniteGate.apply(finite, *leaves.values())
+    kernel = kernel.with_leaves(dict(zip(leaves, gated, strict=True)))
     cost = ReprojectionCost.from_correspondences(x3d, x2d, w2d, camera, kernel, manifold)
     usable_points = (w2d.detach() > 0).any(-1).sum(-1)
     frame = ObjectFrame.centered(cost) if normalize else ObjectFrame(manifold)

@@ -9,8 +9,9 @@ Shapes: S samples, B objects, P pose parameters (4 or 7), D degrees of freedom (
 Source: EPro-PnP (arXiv 2203.13254), section 3.2 and the appendix on adaptive sampling.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -25,19 +26,31 @@ from epropnp.fitting import (
     weighted_moments,
 )
 from epropnp.manifolds import quaternion_tangent
+from epropnp.record import Record
 
 KAPPA_SHARE = 0.33  # of the fitted concentration: a proposal should be wider than the target
 
 
 class Proposal(Protocol):
-    """A distribution over poses, one per object."""
+    """A distribution over poses, one per object: a `Record` whose leaves are (B, ...).
+
+    Stacked, its leaves are (K, B, ...): K components for every object.
+    """
 
     def sample(self, num: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw poses (num, B, P)."""
+        """Draw poses (num, B, P), or (num, K, B, P) of each component."""
         ...
 
     def log_prob(self, poses: Tensor) -> Tensor:
-        """Log density (S, B) of poses (S, B, P)."""
+        """Log density (S, B) of poses (S, B, P), or (S, K, B) of poses (S, K or 1, B, P)."""
+        ...
+
+    def leaves(self) -> dict[str, Tensor]:
+        """Its parameters by name; see `epropnp.record`."""
+        ...
+
+    def with_leaves(self, leaves: Mapping[str, Tensor]) -> Self:
+        """The same proposal with other parameters."""
         ...
 
 
@@ -45,7 +58,7 @@ class ProposalFamily(Protocol):
     """A rule that makes proposals for the poses of one manifold."""
 
     def around(self, pose: Tensor, covariance: Tensor) -> Proposal:
-        """First proposal: poses (B, P) with tangent covariances (B, D, D)."""
+        """First proposals: poses (..., B, P) with tangent covariances (..., B, D, D)."""
         ...
 
     def fit(self, poses: Tensor, log_weights: Tensor) -> Proposal:
@@ -54,7 +67,7 @@ class ProposalFamily(Protocol):
 
 
 @dataclass(frozen=True)
-class YawPoseProposal:
+class YawPoseProposal(Record):
     """Independent translation and yaw of poses (x, y, z, yaw); density per m^3 rad."""
 
     translation: MultivariateT
@@ -71,7 +84,7 @@ class YawPoseProposal:
 
 
 @dataclass(frozen=True)
-class QuaternionPoseProposal:
+class QuaternionPoseProposal(Record):
     """Independent translation and quaternion of poses (x, y, z, w, i, j, k).
 
     The density is per m^3 and per area of the unit sphere in four dimensions, on which every
@@ -102,11 +115,11 @@ class YawProposals:
     rule: FitRule = field(default_factory=ScaledFit)
 
     def around(self, pose: Tensor, covariance: Tensor) -> YawPoseProposal:
-        """Proposal centred on poses (B, 4) with tangent covariances (B, 4, 4)."""
-        yaw = pose[:, 3]
-        variance = self.rule.floor_variance(covariance[:, 3, 3], yaw.abs() + 1.0)
+        """Proposal centred on poses (..., B, 4) with tangent covariances (..., B, 4, 4)."""
+        yaw = pose[..., 3]
+        variance = self.rule.floor_variance(covariance[..., 3, 3], yaw.abs() + 1.0)
         return YawPoseProposal(
-            self._translation(pose[:, :3], covariance[:, :3, :3]),
+            self._translation(pose[..., :3], covariance[..., :3, :3]),
             VonMisesUniformMix(yaw, KAPPA_SHARE / variance),
         )
 
@@ -141,13 +154,13 @@ class QuaternionProposals:
     num_fixed_point: int = 3
 
     def around(self, pose: Tensor, covariance: Tensor) -> QuaternionPoseProposal:
-        """Proposal centred on poses (B, 7) with tangent covariances (B, 6, 6).
+        """Proposal centred on poses (..., B, 7) with tangent covariances (..., B, 6, 6).
 
         The rotational tangent is the step d of ``q <- normalise(q + M(q) d)``.
         """
-        frame = quaternion_frame(pose[:, 3:])
-        moment = _angular_moment(covariance[:, 3:, 3:])
-        return self._proposal(pose[:, :3], covariance[:, :3, :3], frame, moment)
+        frame = quaternion_frame(pose[..., 3:])
+        moment = _angular_moment(covariance[..., 3:, 3:])
+        return self._proposal(pose[..., :3], covariance[..., :3, :3], frame, moment)
 
     def fit(self, poses: Tensor, log_weights: Tensor) -> QuaternionPoseProposal:
         """Proposal with the weighted moments of poses (S, B, 7)."""
@@ -189,7 +202,7 @@ def quaternion_frame(quaternion: Tensor) -> Tensor:
 
 
 def _angular_moment(covariance: Tensor) -> Tensor:
-    """Quaternion covariance (B, 4, 4), mode first, for a tangent covariance C (B, 3, 3).
+    """Quaternion covariance (..., 4, 4), mode first, for a tangent covariance C (..., 3, 3).
 
     One along the mode and (C^-1 + I)^-1 across it, the published choice, computed without
     inverting C.
@@ -198,5 +211,5 @@ def _angular_moment(covariance: Tensor) -> Tensor:
     factor = torch.linalg.cholesky_ex(identity + covariance).L
     across = torch.cholesky_solve(covariance, factor)
     moment = torch.nn.functional.pad(0.5 * (across + across.mT), (1, 0, 1, 0))
-    moment[:, 0, 0] = 1.0
+    moment[..., 0, 0] = 1.0
     return moment

@@ -14,12 +14,12 @@ Shapes: B objects, n points, P pose parameters, D degrees of freedom. Metres.
 Source: EPro-PnP (arXiv 2203.13254), conclusion, which names nested optimisation as an outlook.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from epropnp.cost import Linearization
+from epropnp.cost import LeastSquaresCost, Linearization
 from epropnp.kernels import Huber, Kernel
 from epropnp.levenberg_marquardt import Solution, levenberg_marquardt
 from epropnp.manifolds import PoseManifold, QuatPose
@@ -27,7 +27,7 @@ from epropnp.problem import FiniteGate, finite_objects
 
 
 @dataclass(frozen=True, eq=False)
-class RegistrationCost:
+class RegistrationCost(LeastSquaresCost):
     """Weighted squared distances of matched points under a robust kernel.
 
     Attributes:
@@ -100,21 +100,6 @@ class RegistrationCost:
         by_step = torch.cat((by_camera.transpose(-3, -2), by_rotation), dim=-3)
         return Linearization(
             (error * factor).flatten(-2), by_step.flatten(-2).mT, self.kernel.value(squared).sum(-1)
-        )
-
-    def parameters(self) -> tuple[Tensor, ...]:
-        """Points, weights and those of the kernel."""
-        return self.points_obj, self.points_cam, self.weights, *self.kernel.parameters()
-
-    def with_parameters(self, parameters: tuple[Tensor, ...]) -> "RegistrationCost":
-        """The same cost with other tensors in place of `parameters`."""
-        points_obj, points_cam, weights, *kernel = parameters
-        return replace(
-            self,
-            points_obj=points_obj,
-            points_cam=points_cam,
-            weights=weights,
-            kernel=self.kernel.with_parameters(tuple(kernel)),
         )
 
     def _errors(self, pose: Tensor) -> tuple[Tensor, Tensor]:

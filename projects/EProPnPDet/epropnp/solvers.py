@@ -3,19 +3,18 @@
 Source: EPro-PnP (arXiv 2203.13254), section 3.3 and the appendix on the PnP solver.
 """
 
-from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from epropnp.builder import build
+from epropnp.backends import Backend, EagerBackend, StepRule
 from epropnp.camera import PerspectiveCamera
 from epropnp.cost import PoseCost
 from epropnp.frames import ObjectFrame
-from epropnp.gauss_newton import gauss_newton, gauss_newton_step
-from epropnp.initializers import Minimizer, RSLMSolver
-from epropnp.levenberg_marquardt import Solution, TrustRegion, levenberg_marquardt
+from epropnp.gauss_newton import GaussNewton, gauss_newton_step
+from epropnp.initializers import Start, Starts
+from epropnp.levenberg_marquardt import Solution, TrustRegion
 from epropnp.manifolds import PoseManifold, QuatPose, YawPose
 from epropnp.problem import CostSetting, Problem, build_problem, finite_objects
 
@@ -58,6 +57,36 @@ class SolveOptions(NamedTuple):
     with_pose_opt_plus: bool = False
 
 
+class Search(NamedTuple):
+    """What a solver went through.
+
+    Attributes:
+        starts: poses that competed as the start.
+        solution: minimum found from the best of them.
+    """
+
+    starts: Starts
+    solution: Solution
+
+
+class PnPSolver(Protocol):
+    """What the probabilistic layer needs of a solver; `LMSolver` is one."""
+
+    dof: int
+    normalize: bool
+
+    def solve_problem(
+        self,
+        problem: Problem,
+        pose_init: Tensor | None,
+        options: SolveOptions,
+        generator: torch.Generator | None,
+        backend: Backend,
+    ) -> tuple[PnPSolution, Search]:
+        """See `LMSolver.solve_problem`."""
+        ...
+
+
 class LMSolver(nn.Module):
     """Levenberg-Marquardt PnP solver with an optional random-sample start.
 
@@ -65,14 +94,12 @@ class LMSolver(nn.Module):
         dof: 4 (translation and yaw) or 6 (translation and quaternion).
         num_iter: solver steps.
         normalize: solve with the origin moved to the mean of the object points.
-        init_solver: start if none is given, an `RSLMSolver` or its config.
-        trust_region: step control, or a dict of its fields.
+        init_solver: start if none is given, such as `RSLMSolver`.
+        trust_region: step control.
         published_fast_mode: ``fast_mode`` as published: plain Gauss-Newton with the Jacobian of
             the unclipped projection, and the last pose whatever its cost. Otherwise the Jacobian
             is that of the cost, and the best pose on the way is kept.
-
-    Raises:
-        ValueError: the config of the start does not fit.
+        backend: arithmetic, where the solver is called on its own; a layer brings its own.
     """
 
     def __init__(
@@ -80,19 +107,19 @@ class LMSolver(nn.Module):
         dof: int = 4,
         num_iter: int = 10,
         normalize: bool = False,
-        init_solver: RSLMSolver | dict | None = None,
-        trust_region: TrustRegion | dict | None = None,
+        init_solver: Start | None = None,
+        trust_region: TrustRegion | None = None,
         published_fast_mode: bool = False,
+        backend: Backend | None = None,
     ):
         super().__init__()
         self.dof = dof
         self.num_iter = num_iter
         self.normalize = normalize
-        self.init_solver = build(init_solver, (RSLMSolver,), dof=dof)
-        if not isinstance(trust_region, TrustRegion):
-            trust_region = TrustRegion(**(trust_region or {}))
-        self.trust_region = trust_region
+        self.init_solver = init_solver
+        self.trust_region = trust_region or TrustRegion()
         self.published_fast_mode = published_fast_mode
+        self.backend = backend or EagerBackend()
 
     def forward(  # noqa: PLR0913 - the signature users know
         self,
@@ -130,7 +157,8 @@ class LMSolver(nn.Module):
             manifold = pose_manifold(self.dof, camera)
             problem = build_problem(x3d, x2d, w2d, camera, cost_fun, manifold, self.normalize)
             options = SolveOptions(force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus)
-            return self.solve_problem(problem, pose_init, options, generator).leave(problem.frame)
+            solution, _ = self.solve_problem(problem, pose_init, options, generator)
+            return solution.leave(problem.frame)
 
     def solve_problem(
         self,
@@ -138,19 +166,22 @@ class LMSolver(nn.Module):
         pose_init: Tensor | None,
         options: SolveOptions,
         generator: torch.Generator | None = None,
-    ) -> PnPSolution:
+        backend: Backend | None = None,
+    ) -> tuple[PnPSolution, Search]:
         """Solve a prepared problem.
 
-        The start is a pose (B, P) of the object's own frame; the result is one of the problem's
+        The start is a pose (B, P) of the object's own frame; the results are of the problem's
         frame, see `PnPSolution.leave`.
         """
         start, valid = None, problem.valid
         if pose_init is not None:
             start, finite = problem.start(pose_init)
-            valid = valid & (finite | options.force_init_solve)
-        solution = self.solve(
-            problem.cost, start, options.force_init_solve, options.fast_mode, generator
+            competes = options.force_init_solve and self.init_solver is not None
+            valid = valid if competes else valid & finite
+        search = self.search(
+            problem.cost, start, options.force_init_solve, options.fast_mode, generator, backend
         )
+        solution = search.solution
         plus = covariance = None
         valid = valid & solution.value.isfinite()
         if options.with_pose_cov:
@@ -158,17 +189,18 @@ class LMSolver(nn.Module):
             valid = valid & solved
         if options.with_pose_opt_plus:
             plus = self.improve(problem.cost, solution.pose, options.fast_mode)
-        return PnPSolution(solution.pose, covariance, solution.value, plus, valid)
+        return PnPSolution(solution.pose, covariance, solution.value, plus, valid), search
 
     @torch.no_grad()
-    def solve(
+    def search(
         self,
         cost: PoseCost,
         pose_init: Tensor | None = None,
         force_init_solve: bool = False,
         fast_mode: bool = False,
         generator: torch.Generator | None = None,
-    ) -> Solution:
+        backend: Backend | None = None,
+    ) -> Search:
         """Minimise a cost; the arguments are those of `forward`.
 
         A given start competes with the random-sample start if ``force_init_solve``, object by
@@ -177,19 +209,30 @@ class LMSolver(nn.Module):
         Raises:
             ValueError: there is neither a start pose nor a start solver.
         """
-        cost = self._linearized(cost, fast_mode)
-        minimize = self._minimizer(fast_mode)
+        cost, rule = self._linearized(cost, fast_mode), self._rule(fast_mode)
+        backend = backend or self.backend
         if pose_init is None and self.init_solver is None:
             raise ValueError("without pose_init the solver needs an init_solver")
-        if pose_init is None:
-            pose, _ = self.init_solver(cost, generator, minimize)
-        elif force_init_solve and self.init_solver is not None:
-            found, found_cost = self.init_solver(cost, generator, minimize)
-            given_wins = cost.value(pose_init) < found_cost
-            pose = torch.where(given_wins.unsqueeze(-1), pose_init, found)
+        alone = pose_init is not None and (self.init_solver is None or not force_init_solve)
+        if alone:
+            starts = Starts(pose_init[None], cost.value(pose_init)[None])
         else:
-            pose = pose_init
-        return minimize(cost, pose, self.num_iter)
+            starts = self.init_solver(cost, generator, rule, backend)
+            if pose_init is not None:
+                starts = starts.and_given(pose_init, cost.value(pose_init))
+        solution = backend.minimize(cost, starts.best()[0], self.num_iter, rule)
+        return Search(starts, solution)
+
+    def solve(
+        self,
+        cost: PoseCost,
+        pose_init: Tensor | None = None,
+        force_init_solve: bool = False,
+        fast_mode: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Solution:
+        """Solution of `search`."""
+        return self.search(cost, pose_init, force_init_solve, fast_mode, generator).solution
 
     def improve(self, cost: PoseCost, pose: Tensor, fast_mode: bool = False) -> Tensor:
         """Poses (B, P) after one differentiable Gauss-Newton step; see `gauss_newton_step`."""
@@ -199,10 +242,8 @@ class LMSolver(nn.Module):
     def _linearized(self, cost: PoseCost, fast_mode: bool) -> PoseCost:
         return cost.unclipped() if fast_mode and self.published_fast_mode else cost
 
-    def _minimizer(self, fast_mode: bool) -> Minimizer:
-        if fast_mode:
-            return partial(gauss_newton, keep_best=not self.published_fast_mode)
-        return partial(levenberg_marquardt, trust_region=self.trust_region)
+    def _rule(self, fast_mode: bool) -> StepRule:
+        return GaussNewton(not self.published_fast_mode) if fast_mode else self.trust_region
 
 
 def pose_manifold(dof: int, camera: PerspectiveCamera) -> PoseManifold:

@@ -1,16 +1,46 @@
-"""The classes of :mod:`epropnp` in mmdet3d's registry, so that configs can name them."""
+"""Classes of the layer under the names that configs use, in mmdet3d's registry.
+
+Arguments of theirs may be configs of other registered objects, one's own included.
+"""
+
+from collections.abc import Callable
+from typing import Any
 
 from mmdet3d.registry import MODELS
 
 import epropnp
+from epropnp.fitting import PublishedFit, ScaledFit
+from epropnp.proposals import QuaternionProposals, YawProposals
+
+
+def from_config(layer_class: type) -> Callable[..., Any]:
+    """Constructor of a class whose arguments may be configs of other registered objects."""
+
+    def build(**settings: Any) -> Any:
+        return layer_class(
+            **{
+                name: MODELS.build(value) if isinstance(value, dict) else value
+                for name, value in settings.items()
+            }
+        )
+
+    return build
+
 
 for _layer_class in (
     epropnp.AdaptiveHuberPnPCost,
+    epropnp.AMIS,
     epropnp.EProPnP4DoF,
+    epropnp.EProPnP6DoF,
     epropnp.HuberPnPCost,
     epropnp.LMSolver,
     epropnp.MonteCarloPoseLoss,
     epropnp.PerspectiveCamera,
     epropnp.RSLMSolver,
+    epropnp.TrustRegion,
+    PublishedFit,
+    QuaternionProposals,
+    ScaledFit,
+    YawProposals,
 ):
-    MODELS.register_module(module=_layer_class)
+    MODELS.register_module(name=_layer_class.__name__, module=from_config(_layer_class))

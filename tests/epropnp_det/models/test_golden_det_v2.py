@@ -5,14 +5,13 @@ differences add up.
 """
 
 import math
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from det_reference import max_difference, run_from_images, run_object_stages
-from epropnp import RSLMSolver, YawPose, gauss_newton, levenberg_marquardt
+from epropnp import GaussNewton, RSLMSolver, YawPose, levenberg_marquardt
 from epropnp.problem import build_problem
 from epropnp_det.models.inference.decode import decode, make_candidates
 from epropnp_det.models.proposals.selection import flatten_levels
@@ -140,8 +139,9 @@ def test_huber_delta(problem, golden):
 def test_start_poses_from_recorded_draws(problem, golden):
     yaws = torch.from_numpy(golden["rslm_rand"])[..., None] * (2 * math.pi)
     subsets = torch.from_numpy(golden["rslm_inds"]).long()
-    fast = partial(gauss_newton, keep_best=False)
-    poses, costs = RSLMSolver(dof=4).best_of(problem.cost.unclipped(), subsets, yaws, fast)
+    published = GaussNewton(keep_best=False)
+    starts = RSLMSolver(dof=4).from_subsets(problem.cost.unclipped(), subsets, yaws, published)
+    poses, costs = starts.best()
     check("start cost", costs, golden["rslm_cost"], tolerance=1e-4)
     # recorded in float32; untrained correspondences pose badly conditioned problems
     assert pose_differences(problem.frame.leave(poses), golden["rslm_pose"]).median() < TOLERANCE

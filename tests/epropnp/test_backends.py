@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from epropnp.sample_cost import ChunkedSampleCost
+from epropnp.backends import EagerBackend
 from pnp_scenes import cost_of, scene
 from pose_problems import QuadraticYawCost
 
@@ -11,10 +11,11 @@ from pose_problems import QuadraticYawCost
 def problem(dof=4, samples=10, delta=3.0, points=24):
     data = scene(dof, num=3, points=points, noise=4.0)
     cost = cost_of(data, dof, delta)
-    leaves = tuple(p.detach().clone().requires_grad_() for p in cost.parameters())
+    names = cost.leaves()
+    leaves = tuple(p.detach().clone().requires_grad_() for p in names.values())
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(samples, *data.pose.shape, generator=generator, dtype=torch.float64)
-    return cost.with_parameters(leaves), leaves, data.pose + 0.1 * noise
+    return cost.with_leaves(dict(zip(names, leaves, strict=True))), leaves, data.pose + 0.1 * noise
 
 
 @pytest.mark.parametrize("dof", [4, 6])
@@ -25,7 +26,7 @@ def test_values_and_gradients_are_those_of_autograd(dof, chunk):
     direct = cost.value(poses)
     expected = torch.autograd.grad((direct * weights).sum(), leaves)
 
-    implementation = ChunkedSampleCost(chunk)
+    implementation = EagerBackend(chunk)
     values = implementation.values(cost, poses)
     assert not values.requires_grad
     torch.testing.assert_close(values, direct, rtol=1e-12, atol=0)
@@ -38,38 +39,40 @@ def test_values_and_gradients_are_those_of_autograd(dof, chunk):
 def test_only_wanted_gradients_are_computed():
     cost, leaves, poses = problem()
     wanted = leaves[1]
-    cost = cost.with_parameters(tuple(p if p is wanted else p.detach() for p in leaves))
-    values = ChunkedSampleCost().values(cost, poses)
-    ChunkedSampleCost().attach(cost, poses, values).sum().backward()
+    cost = cost.with_leaves(
+        {name: p if p is wanted else p.detach() for name, p in cost.leaves().items()}
+    )
+    values = EagerBackend().values(cost, poses)
+    EagerBackend().attach(cost, poses, values).sum().backward()
     assert wanted.grad.abs().sum() > 0
     assert all(p.grad is None for p in leaves if p is not wanted)
 
 
 def test_without_a_gradient_to_give_nothing_is_recorded():
-    cost, leaves, poses = problem()
-    cost = cost.with_parameters(tuple(p.detach() for p in leaves))
-    values = ChunkedSampleCost().values(cost, poses)
-    assert not ChunkedSampleCost().attach(cost, poses, values).requires_grad
+    cost, _, poses = problem()
+    cost = cost.with_leaves({name: p.detach() for name, p in cost.leaves().items()})
+    values = EagerBackend().values(cost, poses)
+    assert not EagerBackend().attach(cost, poses, values).requires_grad
 
 
 @pytest.mark.parametrize("samples", [8, 800])
 def test_what_is_kept_for_the_backward_does_not_grow_with_samples_times_points(samples):
     cost, leaves, poses = problem(samples=samples, points=200)
-    values = ChunkedSampleCost().values(cost, poses)
+    values = EagerBackend().values(cost, poses)
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(
         lambda t: kept.append(t.numel()) or t, lambda t: t
     ):
-        ChunkedSampleCost().attach(cost, poses, values)
+        EagerBackend().attach(cost, poses, values)
     assert sum(kept) == poses.numel() + sum(p.numel() for p in leaves)
 
 
 def test_the_backward_ignores_autocast():
     cost, leaves, poses = problem()
     leaf = leaves[0]
-    values = ChunkedSampleCost().values(cost, poses)
-    expected = torch.autograd.grad(ChunkedSampleCost().attach(cost, poses, values).sum(), leaf)
-    attached = ChunkedSampleCost().attach(cost, poses, values)
+    values = EagerBackend().values(cost, poses)
+    expected = torch.autograd.grad(EagerBackend().attach(cost, poses, values).sum(), leaf)
+    attached = EagerBackend().attach(cost, poses, values)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         grads = torch.autograd.grad(attached.sum(), leaf)
     torch.testing.assert_close(grads, expected)
@@ -80,7 +83,7 @@ def test_any_cost_that_follows_the_protocol_can_be_used():
     unused = torch.eye(4, dtype=torch.float64).repeat(2, 1, 1).requires_grad_()
     cost = QuadraticYawCost(mode, unused)
     poses = 0.1 * torch.randn(6, 2, 4, dtype=torch.float64)
-    attached = ChunkedSampleCost(8).attach(cost, poses, cost.value(poses))
+    attached = EagerBackend(8).attach(cost, poses, cost.value(poses))
     (grad,) = torch.autograd.grad(attached.sum(), mode)
     torch.testing.assert_close(grad, -poses.sum(0))
 
@@ -93,7 +96,7 @@ def test_a_parameter_the_cost_does_not_use_gets_a_zero_gradient():
     mode, factor = (torch.zeros(2, *s, requires_grad=True) for s in ((4,), (4, 4)))
     cost, poses = Lazy(mode, factor), torch.ones(3, 2, 4)
     assert replace(cost).value(poses).shape == (3, 2)
-    ChunkedSampleCost().attach(cost, poses, cost.value(poses)).sum().backward()
+    EagerBackend().attach(cost, poses, cost.value(poses)).sum().backward()
     assert (mode.grad == -3).all()
     assert (factor.grad == 0).all()
 
@@ -102,5 +105,5 @@ def test_no_objects_and_no_samples():
     data = scene(4, num=0)
     cost = cost_of(data, 4)
     poses = torch.zeros(5, 0, 4, dtype=torch.float64)
-    assert ChunkedSampleCost().values(cost, poses).shape == (5, 0)
-    assert ChunkedSampleCost().values(problem()[0], torch.zeros(0, 3, 4).double()).shape == (0, 3)
+    assert EagerBackend().values(cost, poses).shape == (5, 0)
+    assert EagerBackend().values(problem()[0], torch.zeros(0, 3, 4).double()).shape == (0, 3)

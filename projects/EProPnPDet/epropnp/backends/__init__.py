@@ -1,0 +1,6 @@
+"""Who does the arithmetic of the layer: minimising, costs of many poses, densities of samples."""
+
+from epropnp.backends.eager import EagerBackend
+from epropnp.backends.protocol import Backend, StepRule
+
+__all__ = ["Backend", "EagerBackend", "StepRule"]

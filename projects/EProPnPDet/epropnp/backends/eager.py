@@ -1,0 +1,121 @@
+"""The readable reference: plain torch operations, for any cost and any proposals.
+
+Costs of samples keep no graph per sample. The gradient of the Monte Carlo loss by the leaves of a
+cost needs no more than one number per sample, the derivative of the loss by its cost; everything
+else is computed again in the backward, in chunks. Memory grows with samples plus points, not with
+their product.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from epropnp.backends.protocol import StepRule
+from epropnp.cost import PoseCost
+from epropnp.levenberg_marquardt import Solution
+from epropnp.proposals import Proposal
+
+CPU_CHUNK = 2**17  # residuals evaluated at a time, about what second level caches hold
+DEVICE_CHUNK = 2**25
+
+
+@dataclass(frozen=True)
+class EagerBackend:
+    """Evaluation in chunks of samples, recomputed in the backward; see `Backend`.
+
+    A faster one overrides `minimize`, `values`, `weighted_gradient` and `log_density` as it can;
+    `attach` then uses them.
+
+    Attributes:
+        chunk: residuals per chunk; chosen by the device if None.
+    """
+
+    chunk: int | None = None
+
+    @torch.no_grad()
+    def minimize(self, cost: PoseCost, pose: Tensor, num_iter: int, rule: StepRule) -> Solution:
+        """See `Backend.minimize`."""
+        return rule.minimize(cost, pose, num_iter)
+
+    @torch.no_grad()
+    def values(self, cost: PoseCost, poses: Tensor) -> Tensor:
+        """See `Backend.values`."""
+        parts = [cost.value(part) for part in poses.split(self._samples(cost, poses))]
+        return torch.cat(parts) if parts else poses.new_zeros(poses.shape[:-1])
+
+    def weighted_gradient(
+        self, cost: PoseCost, poses: Tensor, weights: Tensor, names: list[str]
+    ) -> dict[str, Tensor]:
+        """See `PoseCost.weighted_gradient`; chunk by chunk."""
+        leaves = cost.leaves()
+        totals = {name: torch.zeros_like(leaves[name]) for name in names}
+        size = self._samples(cost, poses)
+        for part, weight in zip(poses.split(size), weights.split(size), strict=True):
+            terms = cost.weighted_gradient(part, weight, names)
+            totals = {name: total + terms[name] for name, total in totals.items()}
+        return totals
+
+    def attach(self, cost: PoseCost, poses: Tensor, values: Tensor) -> Tensor:
+        """See `Backend.attach`; can be differentiated twice."""
+        leaves = cost.leaves()
+        # the graph lives as long as the loss, so it must not hold the tensors themselves
+        hollow = cost.with_leaves({name: leaf.new_empty(0) for name, leaf in leaves.items()})
+        spec = _Spec(self, hollow, tuple(leaves))
+        return _Recompute.apply(spec, poses.detach(), values.detach(), *leaves.values())
+
+    @torch.no_grad()
+    def log_density(self, proposals: Proposal, log_shares: Tensor, poses: Tensor) -> Tensor:
+        """See `Backend.log_density`."""
+        return (proposals.log_prob(poses.unsqueeze(1)) + log_shares).logsumexp(1)
+
+    def _samples(self, cost: PoseCost, poses: Tensor) -> int:
+        """Samples per chunk."""
+        residuals = self.chunk or (CPU_CHUNK if poses.device.type == "cpu" else DEVICE_CHUNK)
+        return max(1, residuals // max(1, cost.num_residuals * poses.shape[1]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Spec:
+    """What a backward needs besides tensors: who computes, and a cost without its tensors."""
+
+    backend: EagerBackend
+    hollow: PoseCost
+    names: tuple[str, ...]
+
+    def gradient(
+        self, poses: Tensor, weights: Tensor, leaves: tuple[Tensor, ...], needed: tuple[bool, ...]
+    ) -> list[Tensor | None]:
+        """Gradient of sum(weights * cost) by each leaf that needs one."""
+        cost = self.hollow.with_leaves(dict(zip(self.names, leaves, strict=True)))
+        wanted = [name for name, need in zip(self.names, needed, strict=True) if need]
+        with torch.autocast(poses.device.type, enabled=False):
+            found = self.backend.weighted_gradient(cost, poses, weights, wanted)
+        return [found.get(name) for name in self.names]
+
+
+class _Recompute(torch.autograd.Function):
+    """Identity on known costs, whose backward evaluates them again."""
+
+    @staticmethod
+    def forward(spec, poses, values, *leaves):
+        return values.clone()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        spec, poses, _, *leaves = inputs
+        ctx.spec = spec
+        ctx.save_for_backward(poses, *leaves)
+
+    @staticmethod
+    def backward(ctx, grad):
+        poses, *leaves = ctx.saved_tensors
+        needed = ctx.needs_input_grad[3:]
+        return None, None, None, *ctx.spec.gradient(poses, grad, tuple(leaves), needed)
+
+    @staticmethod
+    def vmap(info, in_dims, *args):
+        raise NotImplementedError(
+            "torch.func.vmap over the Monte Carlo loss is not supported; the layer is batched "
+            "already: put what vmap would map over into the axis of the objects"
+        )

@@ -1,0 +1,48 @@
+"""The seam for compiled and fused implementations.
+
+One backend is given to the layer, which hands it to its start, solver, sampler and loss. A fused
+one takes apart the costs it knows (``type(cost) is ReprojectionCost``, its camera, kernel and
+manifold; all of them are plain records of tensors) and leaves the others to `EagerBackend`.
+"""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from epropnp.cost import PoseCost
+from epropnp.levenberg_marquardt import Solution
+from epropnp.proposals import Proposal
+
+
+class StepRule(Protocol):
+    """How a minimiser steps: `TrustRegion` (Levenberg-Marquardt) or `GaussNewton`."""
+
+    def minimize(self, cost: PoseCost, pose: Tensor, num_iter: int) -> Solution:
+        """Minimise from poses (..., B, P) of the batch shape of the cost."""
+        ...
+
+
+class Backend(Protocol):
+    """Arithmetic of the layer. Nothing but `attach` carries a gradient."""
+
+    def minimize(self, cost: PoseCost, pose: Tensor, num_iter: int, rule: StepRule) -> Solution:
+        """Minimum next to each of the poses (..., B, P), of the batch shape of the cost."""
+        ...
+
+    def values(self, cost: PoseCost, poses: Tensor) -> Tensor:
+        """Costs (S, B) of poses (S, B, P)."""
+        ...
+
+    def attach(self, cost: PoseCost, poses: Tensor, values: Tensor) -> Tensor:
+        """Known costs (S, B) of poses (S, B, P), with a gradient to the leaves of the cost."""
+        ...
+
+    def log_density(self, proposals: Proposal, log_shares: Tensor, poses: Tensor) -> Tensor:
+        """Log density (S, B) of poses (S, B, P) under a mixture.
+
+        Args:
+            proposals: its K components for each of B objects.
+            log_shares: (K, B) logs of their shares.
+            poses: (S, B, P).
+        """
+        ...
