@@ -7,6 +7,7 @@ a frame that moves the origin need a little more of one: `SubsetCost` and `Movab
 Source: EPro-PnP (arXiv 2203.13254), equations 1 and 3.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol, Self
 
@@ -119,16 +120,16 @@ class MovableCost(PoseCost, Protocol):
         ...
 
 
-class LeastSquaresCost(Record):
+class LeastSquaresCost(Record, ABC):
     """Base of costs, frozen dataclasses, that are half a sum of squares under robust kernels.
 
     A subclass adds `PoseCost.manifold`, `PoseCost.num_residuals`, `PoseCost.value` and
     `linearize`; everything else follows from these.
     """
 
+    @abstractmethod
     def linearize(self, pose: Tensor) -> Linearization:
         """Residual and Jacobian at poses (..., B, P) of the batch shape of the cost."""
-        raise NotImplementedError
 
     def normal_equations(self, pose: Tensor) -> NormalEquations:
         """See `PoseCost.normal_equations`."""

@@ -115,7 +115,7 @@ class _Recompute(torch.autograd.Function):
 
     @staticmethod
     def vmap(info, in_dims, *args):
-        raise NotImplementedError(
+        raise RuntimeError(
             "torch.func.vmap over the Monte Carlo loss is not supported; the layer is batched "
             "already: put what vmap would map over into the axis of the objects"
         )
