@@ -1,0 +1,155 @@
+"""The folder of results: ``results.json``, and per image a JSON record and an array file."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from .records import ImageResult, from_json, to_json
+
+FORMAT = "epropnp-results"
+VERSION = 1
+HEADER_NAME = "results.json"
+FOLDER = "images"
+
+
+class ResultsError(RuntimeError):
+    """A results folder that cannot be read or gone on with."""
+
+
+class ResultsFolder:
+    """Results of many images, written one by one.
+
+    An image is done when its record is there: arrays are written before it, and both appear
+    complete or not at all, so that an interrupted run goes on where it stopped.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        ResultsError: it holds no results, or those of another format.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.header = _read_json(self.path / HEADER_NAME)
+        if self.header.get("format") != FORMAT or self.header.get("version") != VERSION:
+            raise ResultsError(
+                f"{self.path / HEADER_NAME}: format {self.header.get('format')!r} version "
+                f"{self.header.get('version')!r}; this program reads {FORMAT!r} version {VERSION}"
+            )
+
+    @classmethod
+    def create(cls, path: str | Path, header: dict) -> "ResultsFolder":
+        """Make the folder, or go on with the one that is there.
+
+        Args:
+            path: the folder.
+            header: ``task`` ("detection" or "pose"), ``classes`` and whatever else decides the
+                results: a folder is only gone on with under an equal header.
+
+        Raises:
+            ResultsError: the folder holds results that were made otherwise.
+        """
+        path = Path(path)
+        header = json.loads(json.dumps({"format": FORMAT, "version": VERSION, **header}))
+        file = path / HEADER_NAME
+        if file.exists():
+            there = _read_json(file)
+            if different := sorted(
+                key for key in {**header, **there} if header.get(key) != there.get(key)
+            ):
+                key = different[0]
+                raise ResultsError(
+                    f"{file}: was made with {key} = {there.get(key)!r}, now it is "
+                    f"{header.get(key)!r}. Choose another folder, or remove this one"
+                )
+        else:
+            (path / FOLDER).mkdir(parents=True, exist_ok=True)
+            _write_bytes(file, json.dumps(header, indent=1).encode())
+        return cls(path)
+
+    def write(self, result: ImageResult, arrays: Mapping[str, np.ndarray] | None = None) -> None:
+        """Keep one image.
+
+        Args:
+            result: its record.
+            arrays: per name an array whose first axis counts ``result.objects``; the names are
+                those of ``docs/results.md``.
+
+        Raises:
+            ValueError: an array does not fit the objects.
+        """
+        for name, array in (arrays or {}).items():
+            if len(array) != len(result.objects):
+                raise ValueError(
+                    f"{result.name}: array {name!r} is for {len(array)} objects, "
+                    f"there are {len(result.objects)}"
+                )
+        base = self._base(result.name)
+        if arrays:
+            part = base.with_suffix(f".{os.getpid()}.part")
+            with part.open("wb") as sink:
+                np.savez_compressed(sink, **arrays)
+            part.replace(base.with_suffix(".npz"))
+        _write_bytes(base.with_suffix(".json"), json.dumps(to_json(result)).encode())
+
+    def has(self, name: str) -> bool:
+        """Whether an image is done."""
+        return self._base(name).with_suffix(".json").exists()
+
+    def __len__(self) -> int:
+        return len(self._files())
+
+    def __iter__(self) -> Iterator[ImageResult]:
+        """Records, in the order of their file names."""
+        for path in self._files():
+            try:
+                yield from_json(_read_json(path))
+            except ValueError as error:
+                raise ResultsError(f"{path}: {error}") from None
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Arrays of an image, empty where there are none."""
+        path = self._base(name).with_suffix(".npz")
+        if not path.exists():
+            return {}
+        with np.load(path, allow_pickle=False) as content:
+            return dict(content)
+
+    def image_path(self, result: ImageResult) -> Path:
+        """Image file of a record."""
+        return self.path / result.image
+
+    def _files(self) -> list[Path]:
+        return sorted((self.path / FOLDER).glob("*.json"))
+
+    def _base(self, name: str) -> Path:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        safe = re.sub(r"[^A-Za-z0-9_-]+", "-", name)[-100:].strip("-")
+        return self.path / FOLDER / f"{safe}-{digest}"
+
+
+def _read_json(path: Path) -> dict:
+    if not path.is_file():
+        raise ResultsError(
+            f"{path}: no such file. A results folder is written by demo/infer_images.py or by "
+            "tools/test.py --results-dir"
+        )
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise ResultsError(f"{path}: is not JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise ResultsError(f"{path}: holds {type(content).__name__}, expected an object")
+    return content
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_bytes(content)
+    part.replace(path)

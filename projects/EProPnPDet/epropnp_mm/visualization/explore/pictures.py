@@ -1,0 +1,55 @@
+"""Images within a number of bytes."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ...results import ResultsError
+
+RUNGS = (  # (largest width, WebP quality), best first
+    (1280, 80),
+    (960, 75),
+    (960, 60),
+    (800, 55),
+    (640, 50),
+    (480, 45),
+    (320, 40),
+    (240, 30),
+)
+THUMBNAIL = (160, 40)  # width, quality
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Image (h, w, 3) BGR.
+
+    Raises:
+        ResultsError: it is missing or not readable.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ResultsError(
+            f"{path}: image is missing or not readable. Put it back where it was when the results "
+            "were made"
+        )
+    return image
+
+
+def encode_within(image: np.ndarray, max_bytes: float) -> bytes:
+    """Best WebP of at most so many bytes, or the smallest one that is tried."""
+    for width, quality in RUNGS:
+        data = encode(image, width, quality)
+        if len(data) <= max_bytes:
+            break
+    return data
+
+
+def encode(image: np.ndarray, width: int, quality: int) -> bytes:
+    """WebP of an image, at most ``width`` wide."""
+    if image.shape[1] > width:
+        size = (width, max(1, round(image.shape[0] * width / image.shape[1])))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    done, data = cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, quality])
+    if not done:
+        raise ResultsError("this OpenCV cannot write WebP: install opencv-python-headless")
+    return data.tobytes()
