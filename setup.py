@@ -22,6 +22,7 @@ setup(
     python_requires=">=3.10",
     package_dir={"": SOURCE},
     packages=find_packages(SOURCE),
+    package_data={"epropnp_results.explore": ["template.html"]},
     install_requires=read_requirements("runtime"),
     extras_require={
         "mm": read_requirements("mminstall"),

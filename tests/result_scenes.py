@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from epropnp_mm.results import ImageResult, ObjectResult, ResultsFolder, TruthBox
+from epropnp_results import ImageResult, ObjectResult, ResultsFolder, TruthBox
 
 CLASSES = ["car", "pedestrian"]
 SIZE_WH = (640, 360)

@@ -1,7 +1,7 @@
 """Dependencies point one way, in the packages and in the configs.
 
 ``epropnp`` <- ``epropnp_mm`` <- ``epropnp_det``, ``epropnp_6dof``; ``epropnp_data`` <- all but
-``epropnp``. The two networks do not know each other.
+``epropnp``; ``epropnp_results`` <- the networks. The two networks do not know each other.
 """
 
 import ast
@@ -13,13 +13,15 @@ import pytest
 
 PACKAGES = Path(__file__).resolve().parents[1] / "projects" / "EProPnPDet"
 MM = {"mmengine", "mmcv", "mmdet", "mmdet3d"}
-OURS = {"epropnp", "epropnp_data", "epropnp_mm", "epropnp_det", "epropnp_6dof", "epropnp_synth"}
+NETWORKS = {"epropnp_mm", "epropnp_det", "epropnp_6dof"}
+OURS = NETWORKS | {"epropnp", "epropnp_data", "epropnp_results", "epropnp_synth"}
 TORCH = {"torch", "torchvision"}
 FORBIDDEN = {
     "epropnp": MM | OURS - {"epropnp"} | {"scipy", "cv2", "nuscenes", "trimesh", "torchvision"},
     "epropnp_data": MM | OURS - {"epropnp_data"} | TORCH,
+    "epropnp_results": MM | OURS - {"epropnp_results", "epropnp_data"} | TORCH,
     "epropnp_synth": MM | OURS - {"epropnp_synth", "epropnp_data"} | TORCH,
-    "epropnp_mm": OURS - {"epropnp", "epropnp_data", "epropnp_mm"},
+    "epropnp_mm": OURS - {"epropnp", "epropnp_data", "epropnp_results", "epropnp_mm"},
     "epropnp_det": {"epropnp_6dof", "epropnp_synth"},
     "epropnp_6dof": {"epropnp_det", "epropnp_synth"},
 }
@@ -67,6 +69,7 @@ for module in pkgutil.walk_packages(package.__path__, {package + "."!r}):
     [
         ("epropnp", MM | {"scipy", "cv2", "PIL", "nuscenes", "trimesh"}),
         ("epropnp_data", MM | {"torch", "nuscenes"}),
+        ("epropnp_results", MM | {"torch", "nuscenes", "scipy"}),
         ("epropnp_synth", MM | {"torch", "nuscenes"}),
     ],
 )

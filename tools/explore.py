@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from epropnp_mm.results import ResultsError, ResultsFolder
-from epropnp_mm.visualization.explore import PageSettings, make_server, write_page
+from epropnp_results import ResultsError, ResultsFolder
+from epropnp_results.explore import PageSettings, make_server, write_page
 
 
 def parse_args() -> argparse.Namespace:

@@ -8,6 +8,9 @@ Later runs see that nothing changed and end at once. A run that was stopped goes
 Variables: ``VENV`` (folder, default ``.venv``), ``TORCH`` (requirement, default that of
 requirements/build.txt), ``TORCH_INDEX`` (extra index for torch, default PyTorch's CPU wheels;
 empty for none), ``EPROPNP_CACHE`` (wheel cache).
+
+The tests of the result page want Chromium. It is installed where that takes no question: as root on
+a Debian machine. Elsewhere those tests are skipped and say how to get it.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ REQUIREMENTS = ROOT / "requirements"
 SUPPORTED = [(3, 11), (3, 12), (3, 10)]  # in order of preference; the first is the tested one
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 STAMP = "epropnp-ready"
+BROWSER = ("chromium", "chromedriver")
 
 
 def read_requirements(name: str) -> list[str]:
@@ -137,6 +141,22 @@ def install_rest(python: Path, log: Path) -> None:
         install(python, "headless OpenCV", command, log)
 
 
+def install_browser(log: Path) -> None:
+    """Chromium and its driver from Debian, for tests of pages; without them these are skipped."""
+    if all(shutil.which(name) for name in BROWSER):
+        return
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        return say("  no Chromium: tests of the result page will be skipped")
+    packages = ["chromium", "chromium-driver"]
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+    env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    try:
+        run_logged("list of Debian packages", ["apt-get", "update"], log, env)
+        run_logged("Chromium for tests of the result page", command, log, env)
+    except CommandFailed:
+        say("  Chromium could not be installed: tests of the result page will be skipped")
+
+
 def set_up(folder: Path, log: Path, torch_requirement: str) -> None:
     """All steps; each is a no-op where it was done before."""
     start = time.monotonic()
@@ -147,6 +167,7 @@ def set_up(folder: Path, log: Path, torch_requirement: str) -> None:
     install_torch(python, torch_requirement, log)
     install_mmcv(python, log)
     install_rest(python, log)
+    install_browser(log)
     say(f"The environment is ready after {clock(time.monotonic() - start)}.")
 
 

@@ -1,6 +1,6 @@
 // Bundle src/ and uPlot into one HTML file without any reference to the outside.
 // The same sources give the same bytes. The hash of the sources stands in the file, so that a
-// bundle that was not rebuilt is noticed without node (tests/epropnp_mm/visualization/explore).
+// bundle that was not rebuilt is noticed without node (tests/epropnp_results/explore).
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -9,7 +9,7 @@ import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = process.argv[2] ??
-  join(here, "../projects/EProPnPDet/epropnp_mm/visualization/explore/template.html");
+  join(here, "../projects/EProPnPDet/epropnp_results/explore/template.html");
 
 function sourceHash() {
   const hash = createHash("sha256");

@@ -138,3 +138,46 @@ def test_an_unsupported_python_looks_for_another_one(monkeypatch):
         setup_env.shutil, "which", lambda name: sys.executable if "3.12" in name else None
     )
     assert setup_env.pick_python() == sys.executable
+
+
+@pytest.fixture
+def browser_commands(monkeypatch):
+    """Commands that the set-up of the browser runs on a Debian machine without one, as root."""
+    commands = []
+    monkeypatch.setattr(
+        setup_env, "run_logged", lambda title, command, *rest: commands.append(command)
+    )
+    monkeypatch.setattr(setup_env.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(
+        setup_env.shutil, "which", lambda name: "apt-get" if name == "apt-get" else None
+    )
+    return commands
+
+
+def test_chromium_is_installed_where_that_takes_no_question(
+    tmp_path, monkeypatch, browser_commands
+):
+    setup_env.install_browser(tmp_path / "log")
+    assert browser_commands[0] == ["apt-get", "update"]
+    assert browser_commands[1][-2:] == ["chromium", "chromium-driver"]
+    monkeypatch.setattr(setup_env.shutil, "which", lambda name: name)
+    setup_env.install_browser(tmp_path / "log")
+    assert len(browser_commands) == 2
+
+
+@pytest.mark.parametrize("lack", ["root", "apt-get", "network"])
+def test_without_chromium_the_set_up_goes_on_and_says_so(
+    tmp_path, monkeypatch, capsys, browser_commands, lack
+):
+    def fail(*arguments):
+        raise console.CommandFailed("no network")
+
+    if lack == "root":
+        monkeypatch.setattr(setup_env.os, "geteuid", lambda: 1000)
+    elif lack == "apt-get":
+        monkeypatch.setattr(setup_env.shutil, "which", lambda name: None)
+    else:
+        monkeypatch.setattr(setup_env, "run_logged", fail)
+    setup_env.install_browser(tmp_path / "log")
+    assert not browser_commands
+    assert "tests of the result page will be skipped" in capsys.readouterr().out

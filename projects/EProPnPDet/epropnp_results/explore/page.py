@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import IO
 
-from ...results import ImageResult, ResultsError, ResultsFolder
+from .. import ImageResult, ResultsError, ResultsFolder
 from .pictures import THUMBNAIL, encode, encode_within, read_image
 from .sample import describe_objects, describe_view
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from browser import driver
-from epropnp_mm.results import ResultsFolder
-from epropnp_mm.visualization.explore import PageSettings, make_server, write_page
+from epropnp_results import ResultsFolder
+from epropnp_results.explore import PageSettings, make_server, write_page
 from result_scenes import HEADER, density_arrays, draw_image, make_image, make_results
 
 __all__ = ["driver"]

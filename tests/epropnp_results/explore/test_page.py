@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
-from epropnp_mm.results import ResultsError, ResultsFolder
-from epropnp_mm.visualization.explore import PageSettings, write_page
-from epropnp_mm.visualization.explore.page import TEMPLATE
-from epropnp_mm.visualization.explore.pictures import RUNGS, encode, encode_within
-from epropnp_mm.visualization.explore.quantize import quantize, restore
+from epropnp_results import ResultsError, ResultsFolder
+from epropnp_results.explore import PageSettings, write_page
+from epropnp_results.explore.page import TEMPLATE
+from epropnp_results.explore.pictures import RUNGS, encode, encode_within
+from epropnp_results.explore.quantize import quantize, restore
 from result_scenes import CLASSES, HEADER, draw_image, make_image, make_results
 
 

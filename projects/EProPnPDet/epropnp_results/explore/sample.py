@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...results import ImageResult, Match, ObjectResult, TruthBox, mass_above, match_objects
-from ...results.matching import heading
-from ...results.records import center
-from ...results.regions import interpolate_circle, interpolate_plane
+from .. import ImageResult, Match, ObjectResult, TruthBox, mass_above, match_objects
+from ..matching import heading
+from ..records import center
+from ..regions import interpolate_circle, interpolate_plane
 from .pictures import encode
 from .quantize import quantize
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from epropnp_mm.results import ResultsError, ResultsFolder
-from epropnp_mm.results.records import center, corners, from_json, to_json
+from epropnp_results import ResultsError, ResultsFolder
+from epropnp_results.records import center, corners, from_json, to_json
 from result_scenes import HEADER, density_arrays, detection, make_image
 
 

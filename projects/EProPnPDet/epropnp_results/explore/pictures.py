@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...results import ResultsError
+from .. import ResultsError
 
 RUNGS = (  # (largest width, WebP quality), best first
     (1280, 80),

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from epropnp_mm.results import match_objects
-from epropnp_mm.results.regions import (
+from epropnp_results import match_objects
+from epropnp_results.regions import (
     credible_threshold,
     interpolate_circle,
     interpolate_plane,

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from epropnp_mm.visualization.explore import make_server
+from epropnp_results.explore import make_server
 
 
 @pytest.fixture
