@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .objects import SyntheticObject
 from .render import RenderedView
+from .visibility import mask_box
 
 MM = 1000.0
 DEPTH_SCALE = 0.1  # millimetres per unit of the 16 bit depth images
@@ -124,22 +125,13 @@ def write_json(path: Path, content: object) -> None:
 def _visibility(whole: NDArray, visible: NDArray) -> dict:
     total = int(whole.sum())
     return {
-        "bbox_obj": _box(whole),
-        "bbox_visib": _box(visible),
+        "bbox_obj": mask_box(whole),
+        "bbox_visib": mask_box(visible),
         "px_count_all": total,
         "px_count_valid": total,
         "px_count_visib": int(visible.sum()),
         "visib_fract": float(visible.sum() / total) if total else 0.0,
     }
-
-
-def _box(mask: NDArray) -> list[int]:
-    """x, y, w, h of a mask; -1 where it is empty, as in BOP."""
-    if not mask.any():
-        return [-1, -1, -1, -1]
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    left, top = int(columns[0]), int(rows[0])
-    return [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1]
 
 
 def _write_image(path: Path, image: NDArray) -> None:
