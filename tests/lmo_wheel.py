@@ -5,7 +5,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from epropnp_synth.lmo import Wheel
+from epropnp_data.lmo import Wheel
 
 FOLDER = "toy/data/000002"
 METADATA = "Metadata-Version: 2.1\nName: toylmo\nVersion: 1.0\n"

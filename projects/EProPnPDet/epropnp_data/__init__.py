@@ -1,5 +1,7 @@
-"""Data sets as they lie on disk and as they lie in space; numpy only, needs no other package here.
+"""Data sets as they lie on disk and as they lie in space; no torch, needs no other package here.
 
+* ``bop``: meshes, symmetries, visibility and annotation files of BOP data sets.
+* ``lmo``: LM-O's test images from a package on PyPI.
 * ``nuscenes``: names of the detection task, writer of the tables, real samples as a data root.
 * ``geometry``: rigid motions, boxes, projection.
 * ``raycast``: first hits of rays on triangles (Embree).

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from epropnp_data.bop.json_file import write_json
 from epropnp_data.staging import is_finished, staged
 
 from .objects import SyntheticObject, build_object
 from .poses import ViewRange, random_poses
 from .render import random_backdrop, render_view
-from .writer import SceneWriter, write_json, write_models
+from .writer import SceneWriter, write_models
 
 TARGET_MIN_VISIBILITY = 0.1  # as in the BOP target lists
 GENERATOR = 3  # raise it when the images change

@@ -1,15 +1,16 @@
 """Write models and views as a BOP data set."""
 
-import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from epropnp_data.bop.json_file import write_json
+from epropnp_data.bop.visibility import mask_box
+
 from .objects import SyntheticObject
 from .render import RenderedView
-from .visibility import mask_box
 
 MM = 1000.0
 DEPTH_SCALE = 0.1  # millimetres per unit of the 16 bit depth images
@@ -113,13 +114,6 @@ class SceneWriter:
         write_json(self.folder / "scene_gt.json", self._truths)
         write_json(self.folder / "scene_gt_info.json", self._infos)
         write_json(self.folder / "scene_camera.json", self._cameras)
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write a JSON file, complete or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content))
-    partial.replace(path)
 
 
 def _visibility(whole: NDArray, visible: NDArray) -> dict:

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from epropnp_synth.bop.mesh_file import read_colored_mesh
-from epropnp_synth.bop.model_info import model_info
-from epropnp_synth.bop.object_view import ObjectCaster
-from epropnp_synth.lmo.known import LMO_OBJECTS, checked_infos
-from epropnp_synth.lmo.prepare import _image_infos
+from epropnp_data.bop.mesh_file import read_colored_mesh
+from epropnp_data.bop.model_info import model_info
+from epropnp_data.bop.object_view import ObjectCaster
+from epropnp_data.lmo.known import LMO_OBJECTS, checked_infos
+from epropnp_data.lmo.prepare import _image_infos
 
 FRAMES = slice(None, None, 50)
 

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ..bop.json_file import write_json
 from ..bop.mesh_file import ColoredMesh, read_colored_mesh
 from ..bop.model_info import model_info
 from ..bop.object_view import ObjectCaster
 from ..bop.visibility import compose, instance_info
-from ..bop.writer import write_json
 from ..staging import is_finished, staged
 from .known import NUM_IMAGES, NUM_POSES, checked_infos
 from .wheel import LMO_WHEEL, SourceError, Wheel, check_wheel, read_data

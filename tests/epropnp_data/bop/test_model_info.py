@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import trimesh
 
+from epropnp_data.bop.mesh_file import MeshError, read_colored_mesh
+from epropnp_data.bop.model_info import find_symmetries, model_info
 from epropnp_synth.bop import build_object
-from epropnp_synth.bop.mesh_file import MeshError, read_colored_mesh
-from epropnp_synth.bop.model_info import find_symmetries, model_info
 
 
 def test_size_of_a_box():

@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from epropnp_synth.lmo import SourceError, fetch_wheel, prepare_from_bop, prepare_from_wheel
-from epropnp_synth.lmo.known import LMO_OBJECTS, checked_infos
+from epropnp_data.lmo import SourceError, fetch_wheel, prepare_from_bop, prepare_from_wheel
+from epropnp_data.lmo.known import LMO_OBJECTS, checked_infos
 from lmo_wheel import pack_wheel
 from synthetic_bop import make_bop
 
