@@ -101,7 +101,12 @@ class PerspectiveCamera(Record):
 
     def project(self, points_cam: Tensor) -> Tensor:
         """Clipped pixels (..., n, 2) of camera-frame points (..., n, 3), metres."""
-        return self.dehomogenize(self.cam_mats @ points_cam.mT).uv.mT
+        return self.dehomogenize(self.projection @ points_cam.mT).uv.mT
+
+    @property
+    def projection(self) -> Tensor:
+        """Linear part of the projection: what `dehomogenize` takes, of a camera-frame point."""
+        return self.cam_mats
 
     def dehomogenize(self, homogeneous: Tensor) -> Pixels:
         """Divide ``K p`` (..., 3, n) by its depth and clip."""
@@ -119,17 +124,17 @@ class PerspectiveCamera(Record):
         at ``z_min``: at that depth its pixel still moves with it, by a focal length per ``z_min``,
         which says nothing of where the object should go.
         """
-        uv, depth = pixels
+        uv, depth = pixels.uv, pixels.depth
         inverse = depth.reciprocal()
         if self.clip_jacobian:
-            inverse = inverse * self._free(pixels)
+            inverse = inverse * self.free(pixels)
         planar = self.cam_mats[..., :2, :2].unsqueeze(-1) * inverse.unsqueeze(-2)
         radial = (self.cam_mats[..., :2, 2:] - uv) * inverse
         return torch.cat((planar.expand(*uv.shape[:-1], 2, -1), radial.unsqueeze(-2)), dim=-2)
 
-    def _free(self, pixels: Pixels) -> Tensor:
+    def free(self, pixels: Pixels) -> Tensor:
         """Mask (..., 1 or 2, n) of coordinates that move with the point."""
-        uv, depth = pixels
+        uv, depth = pixels.uv, pixels.depth
         free = depth > self.z_min
         if self.lower is not None:
             free = free & (uv > self.lower) & (uv < self.upper)

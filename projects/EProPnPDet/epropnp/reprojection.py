@@ -60,18 +60,18 @@ class ReprojectionCost(LeastSquaresCost):
 
     def value(self, pose: Tensor) -> Tensor:
         """See `PoseCost.value`."""
-        intrinsics = self.camera.cam_mats
-        matrix = intrinsics @ self.manifold.rotation_matrix(pose)
-        offset = (intrinsics @ pose[..., :3, None]).squeeze(-1)
-        uv, _ = self.camera.dehomogenize(_affine(matrix, offset, self.points_obj))
-        error = (uv - self.points_2d) * self.weights
+        projection = self.camera.projection
+        matrix = projection @ self.manifold.rotation_matrix(pose)
+        offset = (projection @ pose[..., :3, None]).squeeze(-1)
+        pixels = self.camera.dehomogenize(_affine(matrix, offset, self.points_obj))
+        error = (pixels.uv - self.points_2d) * self.weights
         return self.kernel.value(_squared_norm(error)).sum(-1)
 
     def linearize(self, pose: Tensor) -> Linearization:
         """See `LeastSquaresCost.linearize`; residuals are all x, then all y."""
         rotated = self.manifold.rotation_matrix(pose) @ self.points_obj
         points_cam = rotated + pose[..., :3, None]
-        pixels = self.camera.dehomogenize(self.camera.cam_mats @ points_cam)
+        pixels = self.camera.dehomogenize(self.camera.projection @ points_cam)
         error = (pixels.uv - self.points_2d) * self.weights
         squared = _squared_norm(error)
 
