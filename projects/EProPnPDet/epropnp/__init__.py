@@ -14,7 +14,17 @@ pixel coordinates are continuous, the centre of the top-left pixel is (0.5, 0.5)
 from epropnp.amis import AMIS, PoseSamples, Sampler
 from epropnp.backends import Backend, EagerBackend
 from epropnp.camera import PerspectiveCamera
+from epropnp.conversions import (
+    matrix_to_pose,
+    metric_covariance,
+    pose_to_matrix,
+    quaternion_pose,
+    tangent_covariance,
+    yaw_pose,
+)
 from epropnp.cost import LeastSquaresCost, Linearization, NormalEquations, PoseCost
+from epropnp.diagnostics import Diagnostics
+from epropnp.distortion import DistortedCamera
 from epropnp.gauss_newton import GaussNewton, gauss_newton, gauss_newton_step
 from epropnp.initializers import RSLMSolver, Start, Starts
 from epropnp.kernels import AdaptiveHuberPnPCost, Huber, HuberPnPCost
@@ -26,19 +36,43 @@ from epropnp.peaks import BestPeak, PeakRule, Peaks
 from epropnp.posterior import PoseDistribution, pose_distribution
 from epropnp.record import Record
 from epropnp.reprojection import ReprojectionCost
+from epropnp.robust_kernels import (
+    L2,
+    AdaptiveCauchyPnPCost,
+    AdaptiveGemanMcClurePnPCost,
+    AdaptiveTukeyPnPCost,
+    Cauchy,
+    CauchyPnPCost,
+    GemanMcClure,
+    GemanMcClurePnPCost,
+    L2PnPCost,
+    Tukey,
+    TukeyPnPCost,
+)
 from epropnp.solvers import LMSolver, PnPSolution, PnPSolver
 
 __all__ = [
     "AMIS",
+    "L2",
+    "AdaptiveCauchyPnPCost",
+    "AdaptiveGemanMcClurePnPCost",
     "AdaptiveHuberPnPCost",
+    "AdaptiveTukeyPnPCost",
     "Backend",
     "BestPeak",
+    "Cauchy",
+    "CauchyPnPCost",
+    "Diagnostics",
+    "DistortedCamera",
     "EProPnP4DoF",
     "EProPnP6DoF",
     "EagerBackend",
     "GaussNewton",
+    "GemanMcClure",
+    "GemanMcClurePnPCost",
     "Huber",
     "HuberPnPCost",
+    "L2PnPCost",
     "LMSolver",
     "LeastSquaresCost",
     "Linearization",
@@ -62,10 +96,18 @@ __all__ = [
     "Start",
     "Starts",
     "TrustRegion",
+    "Tukey",
+    "TukeyPnPCost",
     "YawPose",
     "gauss_newton",
     "gauss_newton_step",
     "levenberg_marquardt",
+    "matrix_to_pose",
+    "metric_covariance",
     "monte_carlo_pose_loss",
     "pose_distribution",
+    "pose_to_matrix",
+    "quaternion_pose",
+    "tangent_covariance",
+    "yaw_pose",
 ]

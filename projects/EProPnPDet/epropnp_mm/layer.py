@@ -28,16 +28,23 @@ def from_config(layer_class: type) -> Callable[..., Any]:
 
 
 for _layer_class in (
+    epropnp.AdaptiveCauchyPnPCost,
+    epropnp.AdaptiveGemanMcClurePnPCost,
     epropnp.AdaptiveHuberPnPCost,
+    epropnp.AdaptiveTukeyPnPCost,
     epropnp.AMIS,
+    epropnp.CauchyPnPCost,
     epropnp.EProPnP4DoF,
     epropnp.EProPnP6DoF,
+    epropnp.GemanMcClurePnPCost,
     epropnp.HuberPnPCost,
+    epropnp.L2PnPCost,
     epropnp.LMSolver,
     epropnp.MonteCarloPoseLoss,
     epropnp.PerspectiveCamera,
     epropnp.RSLMSolver,
     epropnp.TrustRegion,
+    epropnp.TukeyPnPCost,
     PublishedFit,
     QuaternionProposals,
     ScaledFit,
