@@ -11,7 +11,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from epropnp_det.datasets import DatasetError
+from epropnp_data.errors import DatasetError
 from epropnp_det.evaluation.official import EVAL_SET_OF_VERSION, samples_of_tables
 from epropnp_det.evaluation.submission_check import Violation, check_submission
 

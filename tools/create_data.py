@@ -10,7 +10,7 @@ A second run sees that everything is there and stops. One core takes about 0.2 s
 import argparse
 import sys
 
-from epropnp_det.datasets import DatasetError
+from epropnp_data.errors import DatasetError
 from epropnp_det.datasets.preparation import prepare_nuscenes
 
 

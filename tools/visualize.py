@@ -14,7 +14,7 @@ import cv2
 from nuscenes.nuscenes import NuScenes
 from tqdm import tqdm
 
-from epropnp_det.datasets import DatasetError
+from epropnp_data.errors import DatasetError
 from epropnp_det.datasets.preparation.tables import check_tables
 from epropnp_det.evaluation.submission import from_records
 from epropnp_det.visualization import draw_keyframe, ground_truth, load_keyframe

@@ -5,12 +5,13 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from epropnp_6dof.metrics import RigidPose, pose_errors
+from epropnp_6dof.metrics import pose_errors
 from epropnp_6dof.metrics.accuracy import ModelLike
 from epropnp_6dof.models import EPnPRefineSolver
 from epropnp_6dof.models.correspondences import grid_pixels
 from epropnp_6dof.models.rotations import quaternion_to_matrix
 from epropnp_6dof.models.structures import CropBatch, DenseMaps
+from epropnp_data.geometry.rigid import RigidPose
 
 HALF_TURN = RigidPose(np.diag([-1.0, -1, 1]), np.zeros(3))
 IDENTITY = RigidPose(np.eye(3), np.zeros(3))

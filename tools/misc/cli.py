@@ -11,7 +11,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from epropnp_det.datasets.errors import DatasetError
+from epropnp_data.errors import DatasetError
 from epropnp_mm.compat import close_processes, is_main_process, prepare_cpu_processes
 from epropnp_mm.engine.checkpoint_check import CheckpointError
 

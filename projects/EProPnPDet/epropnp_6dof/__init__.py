@@ -15,6 +15,6 @@ only.
 import importlib.util
 
 if importlib.util.find_spec("mmdet3d"):
-    import epropnp_mm  # noqa: F401 - only registration
+    import epropnp_mm.registration  # noqa: F401 - only registration
 
     from . import datasets, evaluation, models  # noqa: F401 - only registration

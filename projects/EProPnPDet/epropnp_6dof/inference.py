@@ -11,7 +11,8 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.runner import load_checkpoint
 from torch import nn
 
-from .metrics.pose_error import RigidPose
+from epropnp_data.geometry.rigid import RigidPose
+
 from .models.rotations import quaternion_to_matrix
 from .models.structures import CropBatch, DenseMaps
 

@@ -11,7 +11,7 @@ Frames: camera x right, y down, z forward, never mirrored; object x length (forw
 (3, 3) maps ori to aug. Pixel coordinates are continuous, the top-left pixel's centre is (0.5, 0.5).
 """
 
-import epropnp_mm  # noqa: F401 - only registration
+import epropnp_mm.registration  # noqa: F401 - only registration
 
 from . import datasets, evaluation, models  # only registration
 

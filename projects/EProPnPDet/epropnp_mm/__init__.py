@@ -4,13 +4,5 @@
 * ``engine``: runner, optimizer wrapper, hooks, and the check of a checkpoint against a model.
 * ``compat``: bridges to the installed versions of torch and mmengine.
 
-Importing the package registers all of it in mmdet3d's registries and lets torch's safe loading
-accept mmengine's checkpoints; nothing else happens.
+Importing the package does nothing; :mod:`epropnp_mm.registration` registers all of it.
 """
-
-from . import engine, layer  # only registration
-from .compat import allow_mmengine_checkpoints
-
-allow_mmengine_checkpoints()
-
-__all__ = ["engine", "layer"]

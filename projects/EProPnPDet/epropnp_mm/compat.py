@@ -1,6 +1,6 @@
 """Bridges to the installed versions of torch and mmengine, each a small explicit function.
 
-Nothing here runs at import: ``epropnp_det/__init__.py`` calls `allow_mmengine_checkpoints`, the
+Nothing here runs at import: :mod:`epropnp_mm.registration` calls `allow_mmengine_checkpoints`, the
 tools call the rest.
 """
 

@@ -14,7 +14,7 @@ from epropnp_6dof.bop import (
     read_scene,
     write_results,
 )
-from epropnp_6dof.metrics import RigidPose
+from epropnp_data.geometry.rigid import RigidPose
 
 
 def test_results_round_trip_exactly(tmp_path):

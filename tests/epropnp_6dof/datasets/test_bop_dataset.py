@@ -13,10 +13,10 @@ from torch.utils.data import DataLoader, Dataset
 from epropnp_6dof.bop import read_object_model
 from epropnp_6dof.datasets.random_state import WorkerRandom
 from epropnp_6dof.datasets.transforms import RotateCamera
-from epropnp_6dof.metrics.pose_error import project
 from epropnp_6dof.models.correspondences import grid_pixels
 from epropnp_6dof.models.rotations import quaternion_to_matrix
 from epropnp_6dof.models.structures import stack_crops
+from epropnp_data.geometry.camera import project_points
 
 
 def pipeline(train=True, geometry="continuous", cache=None):
@@ -208,7 +208,7 @@ def test_turned_camera_moves_the_picture_with_the_coordinates(bop_root):
     points = read_object_model(bop_root / "models", results["obj_id"]).vertices
     colors = []
     for view in (results, turned):
-        uv = np.rint(project(view["pose"].apply(points), view["cam_mat"])).astype(int)
+        uv = np.rint(project_points(view["pose"].apply(points), view["cam_mat"])).astype(int)
         uv = uv.clip(2, (317, 237))
         blurred = cv2.blur(view["image"], (3, 3))
         colors.append(blurred[uv[:, 1], uv[:, 0]].astype(float))

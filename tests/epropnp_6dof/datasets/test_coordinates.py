@@ -7,8 +7,8 @@ import pytest
 from epropnp_6dof.bop import read_object_model, read_scene
 from epropnp_6dof.datasets.coordinate_cache import CoordinateCache
 from epropnp_6dof.datasets.raycast import MeshRaycaster
-from epropnp_6dof.metrics import RigidPose
-from epropnp_6dof.metrics.pose_error import project
+from epropnp_data.geometry.camera import project_points
+from epropnp_data.geometry.rigid import RigidPose
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_every_coordinate_projects_to_its_own_pixel(bop_root, image):
     for instance in image.instances:
         coords, mask = render(bop_root, image, instance).paste((240, 320))
         v, u = np.nonzero(mask)
-        uv = project(instance.pose.apply(coords[mask].astype(float)), image.cam_mat)
+        uv = project_points(instance.pose.apply(coords[mask].astype(float)), image.cam_mat)
         np.testing.assert_allclose(uv, np.stack((u, v), 1), atol=2e-3)
 
 

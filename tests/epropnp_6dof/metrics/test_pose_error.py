@@ -6,7 +6,6 @@ from scipy.spatial.transform import Rotation
 
 from epropnp_6dof.bop import symmetry_transforms
 from epropnp_6dof.metrics import (
-    RigidPose,
     add_error,
     adi_error,
     mspd_error,
@@ -15,6 +14,7 @@ from epropnp_6dof.metrics import (
     rotation_error_deg,
     translation_error,
 )
+from epropnp_data.geometry.rigid import RigidPose
 
 CAM_MAT = np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]])
 IDENTITY = (RigidPose(np.eye(3), np.zeros(3)),)

@@ -12,15 +12,13 @@ from epropnp_data.geometry.boxes import (
     EDGES,
     OBJECT_TO_NUSCENES,
     box_corners,
-    invert_rigid,
     nuscenes_rotation_to_yaw,
-    project_points,
-    rigid_matrix,
     rotation_to_yaw,
-    transform_points,
     yaw_to_nuscenes_rotation,
     yaw_to_rotation,
 )
+from epropnp_data.geometry.camera import project_points
+from epropnp_data.geometry.rigid import invert_rigid, rigid_matrix, transform_points
 
 
 @pytest.fixture

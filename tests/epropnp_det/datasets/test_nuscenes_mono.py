@@ -9,8 +9,8 @@ from mmdet3d.registry import DATASETS
 from mmdet3d.structures import CameraInstance3DBoxes
 from nuscenes.utils.geometry_utils import BoxVisibility, points_in_box
 
+from epropnp_data.errors import DatasetError
 from epropnp_data.nuscenes.taxonomy import ATTRIBUTES_OF_CLASS, CAMERAS, CLASSES
-from epropnp_det.datasets import DatasetError
 from epropnp_det.datasets.annotation_filter import AnnotationFilter
 from epropnp_det.datasets.camera_annotations import load_side_file, side_file_of
 from nuscenes_data import VERSION, copy_of, load_tables

@@ -10,8 +10,8 @@ import pytest
 from mmdet3d.registry import DATASETS
 from nuscenes.utils.geometry_utils import BoxVisibility
 
+from epropnp_data.errors import DatasetError
 from epropnp_data.nuscenes.taxonomy import CAMERAS
-from epropnp_det.datasets import DatasetError
 from epropnp_det.datasets.camera_annotations import load_side_file, side_file_of
 from epropnp_det.datasets.camera_poses import camera_pose
 from epropnp_det.datasets.preparation import prepare_nuscenes

@@ -5,7 +5,7 @@ import pytest
 from nuscenes.utils.data_classes import Box
 from pyquaternion import Quaternion
 
-from epropnp_data.geometry.boxes import rigid_matrix
+from epropnp_data.geometry.rigid import rigid_matrix
 from epropnp_det.datasets.camera_poses import CameraPose
 from epropnp_det.evaluation.attributes import attributes_from_labels, attributes_from_logits
 from epropnp_det.evaluation.boxes import CameraBoxes, GlobalBoxes, camera_to_global

@@ -10,7 +10,7 @@ import torch
 from mmdet3d.registry import METRICS
 from mmdet3d.structures import CameraInstance3DBoxes
 
-from epropnp_det.datasets import DatasetError
+from epropnp_data.errors import DatasetError
 from epropnp_det.evaluation import evaluate_results_file, format_table
 from nuscenes_data import VERSION, copy_of, load_tables, truth_as_predictions
 

@@ -14,7 +14,7 @@ from det_reference import max_difference, run_from_images, run_object_stages
 from epropnp import GaussNewton, RSLMSolver, YawPose, levenberg_marquardt
 from epropnp.problem import build_problem
 from epropnp_det.models.inference.decode import decode, make_candidates
-from epropnp_det.models.proposals.selection import flatten_levels
+from epropnp_det.models.proposals.levels import flatten_levels
 from epropnp_det.models.structures import FeatureMaps, PoseEstimates
 
 TOLERANCE = 2e-5

@@ -67,7 +67,7 @@ def step(request, reference, reference_dir, repo_dir):
         )
         objects = head.predict_objects(dense.features, proposals, geometry)
         solver = ReplayedPoseSolver(arrays)
-        losses = head.criterion(dense, proposals, objects, targets, geometry, solver)
+        losses = head.criterion(dense, objects, targets, geometry, solver)
         yield SimpleNamespace(**locals())
 
 

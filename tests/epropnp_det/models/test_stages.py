@@ -4,10 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from epropnp_det.models.geometry.mirror import mirror_axis
 from epropnp_det.models.objects.dense_features import DenseFeatures
-from epropnp_det.models.objects.object_branches import ObjectBranches, mirror_axis
+from epropnp_det.models.objects.object_branches import ObjectBranches
 from epropnp_det.models.objects.object_query import ObjectQuery
-from epropnp_det.models.proposals.fcos_emb_head import FCOSEmbHead, level_points
+from epropnp_det.models.proposals.fcos_emb_head import FCOSEmbHead
+from epropnp_det.models.proposals.levels import level_points
 from epropnp_det.models.structures import BatchGeometry
 
 NORM = dict(type="GN", num_groups=4)

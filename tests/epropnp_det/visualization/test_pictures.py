@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from epropnp_data.geometry.boxes import box_corners, project_points, yaw_to_nuscenes_rotation
+from epropnp_data.geometry.boxes import box_corners, yaw_to_nuscenes_rotation
+from epropnp_data.geometry.camera import clip_edges, project_points
 from epropnp_det.evaluation.boxes import CameraBoxes, GlobalBoxes
 from epropnp_det.evaluation.submission import write_submission
 from epropnp_det.visualization import (
@@ -20,7 +21,6 @@ from epropnp_det.visualization import (
     new_canvas,
 )
 from epropnp_det.visualization.picture import PREDICTION, TRUTH, PictureStyle
-from epropnp_det.visualization.wireframe import clip_edges
 from nuscenes_data import VERSION, load_tables
 
 INTRINSIC = np.array([[200.0, 0, 160], [0, 200.0, 90], [0, 0, 1]])

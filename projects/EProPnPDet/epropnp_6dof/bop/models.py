@@ -2,14 +2,14 @@
 
 import json
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 import trimesh
 from scipy.spatial.transform import Rotation
 
-from ..metrics.pose_error import RigidPose
+from epropnp_data.geometry.boxes import CORNER_SIGNS
+from epropnp_data.geometry.rigid import RigidPose
 
 MM = 1e-3  # BOP lengths are millimetres
 MAX_SYMMETRY_STEP = 0.01  # arc between discretised rotations, in diameters (BOP default)
@@ -49,9 +49,8 @@ class ObjectModel:
 
     @property
     def box_corners(self) -> np.ndarray:
-        """(8, 3) corners of the bounding box."""
-        unit = np.array(list(product((0, 1), repeat=3)))
-        return self.corner_min + unit * self.size
+        """(8, 3) corners of the bounding box, in the order of ``CORNER_SIGNS``."""
+        return self.corner_min + (CORNER_SIGNS > 0) * self.size
 
     def with_box_vertices(self) -> "ObjectModel":
         """The same object with its box corners in place of a mesh."""

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..metrics.pose_error import RigidPose
+from epropnp_data.geometry.rigid import RigidPose
+
 from .models import MM
 
 COLUMNS = ["scene_id", "im_id", "obj_id", "score", "R", "t", "time"]

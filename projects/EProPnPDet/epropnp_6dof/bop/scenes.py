@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..metrics.pose_error import RigidPose
+from epropnp_data.geometry.rigid import RigidPose
+
 from .models import MM
 
 IMAGE_PATTERNS = ("rgb/{:06d}.png", "rgb/{:06d}.jpg", "gray/{:06d}.tif", "gray/{:06d}.png")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from epropnp_data.geometry.rigid import RigidPose
+
 from ..bop.models import ObjectModel, read_object_model
-from ..metrics.pose_error import RigidPose
 from .raycast import CoordinateMap, MeshRaycaster
 
 LEVELS = 65535  # coordinates are stored as 16 bit fractions of the object's box

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import trimesh
 
-from ..metrics.pose_error import RigidPose, project
+from epropnp_data.geometry.camera import project_points
+from epropnp_data.geometry.rigid import RigidPose
 
 
 class CoordinateMap(NamedTuple):
@@ -92,7 +93,7 @@ class MeshRaycaster:
         points = pose.apply(self.vertices)
         if points[:, 2].min() <= 1e-3:
             return 0, 0, width, height
-        uv = project(points, cam_mat) - pixel_center
+        uv = project_points(points, cam_mat) - pixel_center
         left, top = np.floor(uv.min(axis=0)).astype(int).clip(0, (width, height))
         right, bottom = (np.ceil(uv.max(axis=0)).astype(int) + 1).clip(0, (width, height))
         return int(left), int(top), int(right), int(bottom)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from epropnp_data.geometry.rigid import RigidPose
+
 from ..bop.models import ObjectModel
 from ..bop.results import PoseEstimate
 from ..bop.scenes import SceneImage
@@ -19,7 +21,7 @@ from ..metrics.bop_score import (
     bop_average_precision,
     bop_average_recall,
 )
-from ..metrics.pose_error import RigidPose, mspd_error, mssd_error
+from ..metrics.pose_error import mspd_error, mssd_error
 
 Key = tuple[int, int, int]  # scene, image, object
 

@@ -10,12 +10,13 @@ from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
+from epropnp_data.geometry.rigid import RigidPose
+
 from ..bop.models import ObjectModel, read_models_info, read_object_model
 from ..bop.results import PoseEstimate, write_results
 from ..bop.scenes import read_targets
 from ..datasets.selection import InstanceFilter, select_images
 from ..metrics.accuracy import accuracy_table, mean_row
-from ..metrics.pose_error import RigidPose
 from ..models.rotations import quaternion_to_matrix
 from .bop_evaluation import Evaluation, Truth, evaluate_estimates
 from .report import format_table

@@ -3,7 +3,6 @@
 from .accuracy import PoseErrors, accuracy_table, pose_errors
 from .bop_score import BOPScore, bop_average_precision, bop_average_recall
 from .pose_error import (
-    RigidPose,
     add_error,
     adi_error,
     mspd_error,
@@ -16,7 +15,6 @@ from .pose_error import (
 __all__ = [
     "BOPScore",
     "PoseErrors",
-    "RigidPose",
     "accuracy_table",
     "add_error",
     "adi_error",

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import simpson
 
+from epropnp_data.geometry.rigid import RigidPose
+
 from .pose_error import (
-    RigidPose,
     add_error,
     adi_error,
     mspd_error,

@@ -3,31 +3,11 @@
 Vertices are (V, 3) in the object frame; lengths come out in the unit of vertices and translations.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy.spatial import cKDTree
 
-
-class RigidPose(NamedTuple):
-    """Object-to-camera pose: rotation (3, 3) and translation (3,)."""
-
-    rotation: np.ndarray
-    translation: np.ndarray
-
-    def apply(self, points_obj: np.ndarray) -> np.ndarray:
-        """Move points (..., 3) from the object to the camera frame."""
-        return points_obj @ self.rotation.T + self.translation
-
-    def compose(self, inner: "RigidPose") -> "RigidPose":
-        """Pose that applies ``inner`` first."""
-        return RigidPose(self.rotation @ inner.rotation, self.apply(inner.translation))
-
-
-def project(points_cam: np.ndarray, cam_mat: np.ndarray) -> np.ndarray:
-    """Project points (..., 3) with intrinsics (3, 3) to pixels (..., 2)."""
-    homogeneous = points_cam @ cam_mat.T
-    return homogeneous[..., :2] / homogeneous[..., 2:]
+from epropnp_data.geometry.camera import project_points
+from epropnp_data.geometry.rigid import RigidPose
 
 
 def add_error(pose_est: RigidPose, pose_gt: RigidPose, vertices: np.ndarray) -> float:
@@ -61,7 +41,7 @@ def projection_error(
     pose_est: RigidPose, pose_gt: RigidPose, vertices: np.ndarray, cam_mat: np.ndarray
 ) -> float:
     """Mean pixel distance of projected vertices (Brachmann et al., CVPR 2016)."""
-    difference = project(pose_est.apply(vertices), cam_mat) - project(
+    difference = project_points(pose_est.apply(vertices), cam_mat) - project_points(
         pose_gt.apply(vertices), cam_mat
     )
     return float(np.linalg.norm(difference, axis=-1).mean())
@@ -99,11 +79,11 @@ def mspd_error(
     cam_mat: np.ndarray,
 ) -> float:
     """Maximum symmetry-aware projection distance in pixels (BOP challenge 2020, section 2.2)."""
-    uv_est = project(pose_est.apply(vertices), cam_mat)
+    uv_est = project_points(pose_est.apply(vertices), cam_mat)
     return min(
         float(
             np.linalg.norm(
-                uv_est - project(pose_gt.compose(symmetry).apply(vertices), cam_mat), axis=-1
+                uv_est - project_points(pose_gt.compose(symmetry).apply(vertices), cam_mat), axis=-1
             ).max()
         )
         for symmetry in symmetries

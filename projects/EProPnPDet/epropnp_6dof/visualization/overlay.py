@@ -3,11 +3,10 @@
 import cv2
 import numpy as np
 
-from ..metrics.pose_error import RigidPose, project
+from epropnp_data.geometry.camera import clip_edges, project_points
+from epropnp_data.geometry.rigid import RigidPose
 
-EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if bin(a ^ b).count("1") == 1]
 SUBPIXEL_BITS = 4
-Z_NEAR = 1e-3  # metres; edges that reach behind the camera are left out
 OPACITY = 0.5
 
 
@@ -23,20 +22,15 @@ def draw_box(
     Args:
         image: picture.
         pose: object to camera, metres.
-        corners: (8, 3) in the order of :attr:`epropnp_6dof.bop.ObjectModel.box_corners`.
+        corners: (8, 3) in the order of :data:`epropnp_data.geometry.boxes.CORNER_SIGNS`.
         cam_mat: (3, 3), integer pixel centres as in BOP.
         color: BGR.
     """
     canvas = image.copy()
-    points = pose.apply(corners)
-    uv = project(points, cam_mat)
-    for a, b in EDGES:
-        if min(points[a, 2], points[b, 2]) > Z_NEAR:
-            start, end = (
-                tuple(np.rint(uv[i] * 2**SUBPIXEL_BITS).clip(-(2**28), 2**28).astype(int).tolist())
-                for i in (a, b)
-            )
-            cv2.line(canvas, start, end, color, 1, cv2.LINE_AA, SUBPIXEL_BITS)
+    pixels = project_points(clip_edges(pose.apply(corners)), cam_mat)
+    scaled = np.rint(pixels * 2**SUBPIXEL_BITS).clip(-(2**28), 2**28).astype(int)
+    for start, end in scaled.tolist():
+        cv2.line(canvas, start, end, color, 1, cv2.LINE_AA, SUBPIXEL_BITS)
     return canvas
 
 

@@ -1,18 +1,17 @@
-"""Rigid motions of boxes between the nuScenes frames and the frame of the detector.
+"""Boxes: corners, edges, and their turn in the nuScenes frame and in that of the detector.
 
 Frames: the nuScenes box frame has x forward, y left, z up; the detector's object frame has
 x forward (length), y down (height), z left (width). Camera frame: x right, y down, z forward.
-Everything here is numpy; N counts boxes, matrices act on column vectors, ``a_to_b`` (4, 4) maps
-homogeneous points of frame a to frame b.
+Everything here is numpy; N counts boxes.
 """
 
 import numpy as np
-from pyquaternion import Quaternion
 
 # Maps points of the object frame to the nuScenes box frame.
 OBJECT_TO_NUSCENES = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
-# Signs of the corners along (x, y, z) of the box frame, and the twelve edges between them.
+# Signs of the corners along (x, y, z) of the box frame, and the twelve edges between them. This is
+# the one order of corners, of boxes in every frame and of every package.
 CORNER_SIGNS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=float)
 EDGES = np.array(
     [
@@ -22,29 +21,6 @@ EDGES = np.array(
         if np.ptp(CORNER_SIGNS[[i, j]], 0).sum() == 2
     ]
 )
-
-
-def rigid_matrix(rotation_wxyz: list[float], translation: list[float]) -> np.ndarray:
-    """Matrix (4, 4) of a quaternion and a translation as the nuScenes tables store them."""
-    matrix = np.eye(4)
-    matrix[:3, :3] = Quaternion(rotation_wxyz).rotation_matrix
-    matrix[:3, 3] = translation
-    return matrix
-
-
-def invert_rigid(matrix: np.ndarray) -> np.ndarray:
-    """Inverse of rigid motions (..., 4, 4)."""
-    inverse = np.zeros_like(matrix)
-    rotation_t = np.swapaxes(matrix[..., :3, :3], -1, -2)
-    inverse[..., :3, :3] = rotation_t
-    inverse[..., :3, 3] = -(rotation_t @ matrix[..., :3, 3:])[..., 0]
-    inverse[..., 3, 3] = 1.0
-    return inverse
-
-
-def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Apply a rigid motion (4, 4) to points (..., 3)."""
-    return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def yaw_to_rotation(yaw: np.ndarray) -> np.ndarray:
@@ -85,9 +61,3 @@ def box_corners(centers: np.ndarray, sizes: np.ndarray, rotations: np.ndarray) -
     """
     local = 0.5 * CORNER_SIGNS * np.asarray(sizes)[:, None, :]
     return local @ np.swapaxes(rotations, -1, -2) + np.asarray(centers)[:, None, :]
-
-
-def project_points(points_cam: np.ndarray, intrinsic: np.ndarray) -> np.ndarray:
-    """Pixels (..., 2) of camera-frame points (..., 3) with z > 0."""
-    homogeneous = points_cam @ intrinsic.T
-    return homogeneous[..., :2] / homogeneous[..., 2:]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 
 def quaternion_from_yaw(yaw: float) -> tuple[float, float, float, float]:
@@ -13,36 +15,15 @@ def quaternion_from_yaw(yaw: float) -> tuple[float, float, float, float]:
     return (float(np.cos(yaw / 2)), 0.0, 0.0, float(np.sin(yaw / 2)))
 
 
-def matrix_from_quaternion(quaternion: tuple[float, float, float, float]) -> NDArray:
+def matrix_from_quaternion(quaternion: Sequence[float]) -> NDArray:
     """Rotation matrix (3, 3) of a quaternion (w, x, y, z), which need not be normalised."""
-    w, x, y, z = np.asarray(quaternion, float) / np.linalg.norm(quaternion)
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )
+    return Rotation.from_quat(np.roll(quaternion, -1)).as_matrix()
 
 
 def quaternion_from_matrix(rotation: NDArray) -> tuple[float, float, float, float]:
-    """Quaternion (w, x, y, z) of a rotation matrix (3, 3).
-
-    The eigenvector of the largest eigenvalue of Bar-Itzhack's matrix: no case distinction, exact
-    to rounding for every rotation.
-    """
-    r = np.asarray(rotation, float)
-    k = np.array(
-        [
-            [r[0, 0] - r[1, 1] - r[2, 2], 0, 0, 0],
-            [r[0, 1] + r[1, 0], r[1, 1] - r[0, 0] - r[2, 2], 0, 0],
-            [r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], r[2, 2] - r[0, 0] - r[1, 1], 0],
-            [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], np.trace(r)],
-        ]
-    )
-    x, y, z, w = np.linalg.eigh(k)[1][:, -1]
-    sign = 1.0 if w >= 0 else -1.0
-    return (float(sign * w), float(sign * x), float(sign * y), float(sign * z))
+    """Quaternion (w, x, y, z), w not negative, of a rotation matrix (3, 3)."""
+    x, y, z, w = Rotation.from_matrix(rotation).as_quat().tolist()
+    return (w, x, y, z) if w >= 0 else (-w, -x, -y, -z)
 
 
 @dataclass(frozen=True)

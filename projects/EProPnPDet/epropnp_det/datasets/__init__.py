@@ -3,7 +3,7 @@
 * ``preparation``: writes mmdet3d's info files and the side files (``tools/create_data.py``).
 * ``nuscenes_mono``: the data set; one item per camera image.
 * ``transforms``: loading, geometric augmentation with exact bookkeeping, packing.
-* ``taxonomy``, ``box_geometry``, ``box_projection``, ``camera_poses``: nuScenes facts.
+* ``box_projection``, ``camera_poses``: nuScenes facts; more in :mod:`epropnp_data`.
 
 Letters: G annotated objects of an image, P lidar points, k points of one object. Metres, radians,
 pixels. "ori" pixels belong to the original image, "aug" pixels to the network input; both count
@@ -12,7 +12,6 @@ pixels to aug pixels. Camera frame: x right, y down, z forward; it is never mirr
 """
 
 from . import transforms  # only registration
-from .errors import DatasetError
 from .nuscenes_mono import NuScenesMonoDataset
 
-__all__ = ["DatasetError", "NuScenesMonoDataset", "transforms"]
+__all__ = ["NuScenesMonoDataset", "transforms"]

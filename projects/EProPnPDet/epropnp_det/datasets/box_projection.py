@@ -4,31 +4,10 @@ import numpy as np
 from shapely.geometry import MultiPoint
 from shapely.geometry import box as shapely_box
 
-from epropnp_data.geometry.boxes import EDGES, project_points
+from epropnp_data.geometry.camera import clip_edges, project_points
 
-NEAR_PLANE = 0.1  # metres; nearer points are cut off before projection
 MIN_AREA = 1e-6  # square pixels; less is contact with the image border
 LATTICE = 10  # points per axis of the lattice that measures truncation
-
-
-def hull_points(corners_cam: np.ndarray) -> np.ndarray:
-    """Corners of the part of a box in front of the near plane.
-
-    Args:
-        corners_cam: (8, 3) corners in the order of ``CORNER_SIGNS``, camera frame.
-
-    Returns:
-        (k, 3): corners with z >= 0.1 m, and the intersections of edges with that plane.
-    """
-    depth = corners_cam[:, 2]
-    front = depth >= NEAR_PLANE
-    if front.all():
-        return corners_cam
-    first, second = EDGES[front[EDGES[:, 0]] != front[EDGES[:, 1]]].T
-    share = ((NEAR_PLANE - depth[first]) / (depth[second] - depth[first]))[:, None]
-    cuts = corners_cam[first] + share * (corners_cam[second] - corners_cam[first])
-    cuts[:, 2] = NEAR_PLANE
-    return np.concatenate([corners_cam[front], cuts])
 
 
 def in_view(
@@ -66,7 +45,7 @@ def annotation_box(
     Returns:
         (4,) x1, y1, x2, y2 in pixels, or None when the box does not cover any area of the image.
     """
-    points = hull_points(corners_cam)
+    points = clip_edges(corners_cam).reshape(-1, 3)
     if len(points) == 0:
         return None
     pixels = project_points(points, intrinsic)

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import DatasetError, create_data_command
+from epropnp_data.errors import DatasetError
+
+from .remedy import create_data_command
 
 FORMAT = 1
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from epropnp_data.geometry.boxes import invert_rigid
+from epropnp_data.geometry.rigid import invert_rigid
 
 
 class CameraPose(NamedTuple):

@@ -4,9 +4,11 @@ import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
+from epropnp_data.errors import DatasetError
+
 from .camera_annotations import read_side_metainfo, side_file_of
-from .errors import DatasetError, create_data_command
 from .preparation.tables import available_versions, fingerprint
+from .remedy import create_data_command
 
 
 def load_info_file(ann_file: str | Path, data_root: str | Path) -> dict:

@@ -9,14 +9,15 @@ from mmdet3d.datasets import NuScenesDataset
 from mmdet3d.registry import DATASETS
 from mmengine.logging import print_log
 
+from epropnp_data.errors import DatasetError
 from epropnp_data.nuscenes.taxonomy import CAMERAS, CLASSES
 
 from .annotation_filter import AnnotationFilter
 from .camera_annotations import CameraAnnotations, load_side_file, side_file_of
 from .camera_poses import camera_pose
 from .checks import check_version, load_info_file
-from .errors import DatasetError, create_data_command
 from .preparation.tables import check_images, missing_files
+from .remedy import create_data_command
 
 DATA_PREFIX = {**{name: f"samples/{name}" for name in CAMERAS}, "pts": "samples/LIDAR_TOP"}
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from epropnp_data.geometry.boxes import transform_points, yaw_to_nuscenes_rotation
+from epropnp_data.geometry.boxes import yaw_to_nuscenes_rotation
+from epropnp_data.geometry.rigid import transform_points
 
 from ..datasets.camera_poses import CameraPose
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from nuscenes.eval.detection.config import config_factory
 
+from epropnp_data.errors import DatasetError
 from epropnp_data.nuscenes.taxonomy import CLASSES
 
 from ..datasets.camera_poses import CameraPose, camera_pose
 from ..datasets.checks import load_info_file
-from ..datasets.errors import DatasetError
 from .official import EVAL_CONFIG
 
 

@@ -13,7 +13,8 @@ from nuscenes.eval.detection.config import config_factory
 from nuscenes.eval.detection.evaluate import DetectionEval
 from nuscenes.utils.splits import create_splits_scenes
 
-from ..datasets.errors import DatasetError
+from epropnp_data.errors import DatasetError
+
 from ..datasets.preparation.tables import check_tables
 from .submission_check import check_submission
 

@@ -121,7 +121,7 @@ class DeformPnPHead(BaseModule):
             dense.proposals, samples.img_inds, samples.point_inds, samples.labels
         )
         objects = self.predict_objects(dense.features, proposals, geometry)
-        return self.criterion(dense, proposals, objects, targets, geometry, self.pose_solver)
+        return self.criterion(dense, objects, targets, geometry, self.pose_solver)
 
     def predict(
         self,

@@ -3,10 +3,12 @@
 Every stage of :class:`~epropnp_det.models.head.DeformPnPHead` takes and returns one of these
 tuples, so a stage can be read, tested or replaced by itself::
 
-    FPN maps --FCOSEmbHead--> ProposalMaps ---select_proposals (test)-----> Proposals
-             --DenseFeatures-> FeatureMaps    gather_proposals (training)-'     |
-                                   |                                            v
-                                   '------------- predict_objects --> ObjectPredictions --> PnP
+    FPN maps --FCOSEmbHead---> ProposalMaps --select (test), assign (training)--> Proposals
+       |                                                                              |
+       '------DenseFeatures--> FeatureMaps --------- predict_objects -----------------'
+                                                           |
+                                                           v
+                                              ObjectPredictions --PoseSolver--> poses
 
 Letters: B images, M objects of the whole batch, n points per object, K classes, C channels,
 H attention heads, D = C / H channels per head, L levels, P points of all levels of one image.

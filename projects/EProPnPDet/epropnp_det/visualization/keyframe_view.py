@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from nuscenes.nuscenes import NuScenes
 
-from epropnp_data.geometry.boxes import invert_rigid, rigid_matrix
+from epropnp_data.errors import DatasetError
+from epropnp_data.geometry.rigid import invert_rigid, rigid_matrix
 from epropnp_data.nuscenes.taxonomy import CAMERAS
 
-from ..datasets.errors import DatasetError
 from ..datasets.preparation.annotate import keyframe_objects
 from ..evaluation.boxes import GlobalBoxes
 from ..evaluation.frames import class_ranges

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from epropnp_data.geometry.boxes import box_corners, transform_points
+from epropnp_data.geometry.boxes import box_corners
+from epropnp_data.geometry.rigid import transform_points
 from epropnp_data.nuscenes.taxonomy import CLASSES
 
 from ..evaluation.boxes import GlobalBoxes

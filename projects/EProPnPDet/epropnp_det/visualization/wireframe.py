@@ -3,9 +3,8 @@
 import cv2
 import numpy as np
 
-from epropnp_data.geometry.boxes import CORNER_SIGNS, EDGES, project_points
-
-from ..datasets.box_projection import NEAR_PLANE
+from epropnp_data.geometry.boxes import CORNER_SIGNS
+from epropnp_data.geometry.camera import NEAR_PLANE, clip_edges, project_points
 
 FRONT_FACE = np.array([4, 5, 7, 6])  # corners with x = +1, in order around the face
 FRONT_OPACITY = 0.22
@@ -45,24 +44,6 @@ def draw_box(
         if inside:
             cv2.line(image, first, last, color, width, cv2.LINE_AA)
     return np.clip([*low, *high], 0, [wide - 1, height - 1] * 2)
-
-
-def clip_edges(corners_cam: np.ndarray) -> np.ndarray:
-    """The parts of a box's twelve edges in front of the near plane.
-
-    Args:
-        corners_cam: (8, 3) corners, camera frame.
-
-    Returns:
-        (k, 2, 3) start and end points.
-    """
-    ends = corners_cam[EDGES]
-    depth = ends[..., 2]
-    ends, depth = ends[(depth > NEAR_PLANE).any(1)], depth[(depth > NEAR_PLANE).any(1)]
-    span = depth[:, 1] - depth[:, 0]
-    share = (NEAR_PLANE - depth[:, 0]) / np.where(span == 0, 1.0, span)
-    cut = ends[:, 0] + share[:, None] * (ends[:, 1] - ends[:, 0])
-    return np.where((depth > NEAR_PLANE)[..., None], ends, cut[:, None])
 
 
 def _fill_front(

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from mmcv.ops import box_iou_rotated
 
 from epropnp_det.models.inference.nms import (
-    bev_overlaps,
     bev_rectangles,
     nms_by_group,
     suppress_2d,
@@ -23,7 +23,7 @@ def test_overlaps_from_above_match_reference(golden):
     centers = ((x1 + x2) / 2, zeros, (z1 + z2) / 2)
     boxes = torch.stack((*centers, x2 - x1, ones, z2 - z1, yaw), dim=-1)
     rectangles = bev_rectangles(boxes)
-    overlaps = bev_overlaps(rectangles, rectangles)
+    overlaps = box_iou_rotated(rectangles, rectangles)
     np.testing.assert_allclose(overlaps.numpy(), golden["bev_iou"], atol=1e-5)
 
 

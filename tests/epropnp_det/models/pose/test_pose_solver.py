@@ -6,12 +6,8 @@ import pytest
 import torch
 from mmdet3d.registry import MODELS
 
-from epropnp_det.models.pose.pose_solver import (
-    PoseSolver,
-    localization_score,
-    merge_settings,
-    monte_carlo_scores,
-)
+from epropnp_det.models.pose.pose_solver import PoseSolver, merge_settings
+from epropnp_det.models.pose.scores import localization_score, monte_carlo_scores
 from epropnp_det.models.structures import BatchGeometry, ObjectPredictions
 
 PNP = dict(

@@ -5,7 +5,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 
-from ...metrics.pose_error import RigidPose
+from epropnp_data.geometry.rigid import RigidPose
+
 from ..random_state import WorkerRandom
 
 

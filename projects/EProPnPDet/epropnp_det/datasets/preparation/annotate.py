@@ -7,13 +7,8 @@ from mmdet3d.datasets.convert_utils import NuScenesNameMapping
 from nuscenes.nuscenes import NuScenes
 from pyquaternion import Quaternion
 
-from epropnp_data.geometry.boxes import (
-    box_corners,
-    invert_rigid,
-    nuscenes_rotation_to_yaw,
-    rigid_matrix,
-    transform_points,
-)
+from epropnp_data.geometry.boxes import box_corners, nuscenes_rotation_to_yaw
+from epropnp_data.geometry.rigid import invert_rigid, rigid_matrix, transform_points
 from epropnp_data.nuscenes.taxonomy import ATTRIBUTES, CLASSES, NO_ATTRIBUTE
 
 from ..box_projection import annotation_box, in_view, truncation

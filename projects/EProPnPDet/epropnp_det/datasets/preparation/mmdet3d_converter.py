@@ -22,7 +22,7 @@ import numpy as np
 from mmdet3d.datasets import convert_utils
 from nuscenes.nuscenes import NuScenes
 
-from epropnp_data.geometry.boxes import invert_rigid, transform_points
+from epropnp_data.geometry.rigid import invert_rigid, transform_points
 from epropnp_data.nuscenes.taxonomy import CLASSES
 
 from ..box_projection import in_view

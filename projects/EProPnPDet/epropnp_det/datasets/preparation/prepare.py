@@ -6,13 +6,14 @@ from pathlib import Path
 from nuscenes.nuscenes import NuScenes
 from tqdm import tqdm
 
+from epropnp_data.errors import DatasetError
+
 from ..camera_annotations import (
     CameraAnnotations,
     read_side_metainfo,
     save_side_file,
     side_file_of,
 )
-from ..errors import DatasetError
 from .annotate import annotate_image, keyframe_objects
 from .mmdet3d_converter import convert, split_names
 from .tables import check_images, check_tables, fingerprint, keyframe_images, missing_files

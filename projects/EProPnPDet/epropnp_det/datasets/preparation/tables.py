@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import DatasetError
+from epropnp_data.errors import DatasetError
 
 HASHED_BYTES = 32 * 2**20  # larger tables enter the fingerprint by their size only
 TABLES = ("scene", "sample", "calibrated_sensor", "sample_annotation", "sample_data", "ego_pose")

@@ -9,12 +9,12 @@ from mmdet3d.registry import TRANSFORMS
 from mmdet3d.structures import CameraInstance3DBoxes
 from pyquaternion import Quaternion
 
-from epropnp_data.geometry.boxes import project_points, transform_points
+from epropnp_data.errors import DatasetError
+from epropnp_data.geometry.camera import NEAR_PLANE, project_points
+from epropnp_data.geometry.rigid import transform_points
 from epropnp_data.nuscenes.taxonomy import attribute_scope
 
-from ..box_projection import NEAR_PLANE
 from ..camera_annotations import CameraAnnotations
-from ..errors import DatasetError
 
 
 @TRANSFORMS.register_module()

@@ -7,21 +7,19 @@ own x, height along y (down), width along z; yaw about the camera's y axis.
 import torch
 from torch import Tensor
 
+from epropnp_data.geometry.boxes import CORNER_SIGNS, EDGES
+
 from .pixels import full_precision
 
-# Corner i of the unit box; corners 0-3 are the bottom, 4-7 the top above them.
-_UNIT_CORNERS = (
-    (0.5, 0.5, 0.5), (0.5, 0.5, -0.5), (-0.5, 0.5, -0.5), (-0.5, 0.5, 0.5),
-    (0.5, -0.5, 0.5), (0.5, -0.5, -0.5), (-0.5, -0.5, -0.5), (-0.5, -0.5, 0.5),
-)  # fmt: skip
-BOX_EDGES = (
-    (0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7),
+# Edges in the order in which the published code moves hidden corners along them.
+_PUBLISHED_EDGES = (
+    (7, 6), (6, 2), (2, 3), (3, 7), (5, 4), (4, 0), (0, 1), (1, 5), (7, 5), (6, 4), (2, 0), (3, 1),
 )  # fmt: skip
 
 
 def box_corners(boxes: Tensor) -> Tensor:
-    """Corners (M, 8, 3) of boxes (M, 7), camera frame."""
-    unit = boxes.new_tensor(_UNIT_CORNERS)
+    """Corners (M, 8, 3) of boxes (M, 7) in the order of ``CORNER_SIGNS``, camera frame."""
+    unit = boxes.new_tensor(CORNER_SIGNS) / 2
     x, y, z = (unit * boxes[:, None, 3:6]).unbind(-1)
     cos, sin = boxes[:, 6:].cos(), boxes[:, 6:].sin()
     rotated = torch.stack((cos * x + sin * z, y, cos * z - sin * x), dim=-1)
@@ -69,7 +67,7 @@ def project_boxes(
 def _cut_edges(corners: Tensor, z_near: float) -> tuple[Tensor, Tensor]:
     """Corners in front of the plane and every cut of an edge: (M, 20, 3) points and which exist."""
     front = corners[..., 2] > z_near
-    starts, ends = torch.tensor(BOX_EDGES, device=corners.device).T
+    starts, ends = torch.tensor(EDGES, device=corners.device).T
     crossing = front[:, starts] != front[:, ends]
     cuts = _cut(corners[:, starts], corners[:, ends], z_near)
     return torch.cat((corners, cuts), dim=1), torch.cat((front, crossing), dim=1)
@@ -79,7 +77,7 @@ def _move_corners(corners: Tensor, z_near: float) -> tuple[Tensor, Tensor]:
     """Move each hidden corner to the cut of its last crossing edge: (M, 8, 3) and which exist."""
     front = corners[..., 2] > z_near
     moved, exists = corners.clone(), front.clone()
-    for start, end in BOX_EDGES:
+    for start, end in _PUBLISHED_EDGES:
         cut = _cut(corners[:, start], corners[:, end], z_near)
         for hidden, seen in ((start, end), (end, start)):
             crossing = ~front[:, hidden] & front[:, seen]

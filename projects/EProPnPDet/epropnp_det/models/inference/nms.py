@@ -7,7 +7,7 @@ themselves; shifting groups apart in float32 would cost it digits.
 from collections.abc import Callable
 
 import torch
-from mmcv.ops import box_iou_rotated, nms, nms_rotated
+from mmcv.ops import nms, nms_rotated
 from torch import Tensor
 
 Suppress = Callable[[Tensor, Tensor, float], Tensor]
@@ -52,8 +52,3 @@ def bev_rectangles(boxes: Tensor) -> Tensor:
     """
     x, _, z, length, _, width, yaw = boxes.unbind(-1)
     return torch.stack((x, z, length, width, -yaw), dim=-1)
-
-
-def bev_overlaps(rectangles: Tensor, others: Tensor) -> Tensor:
-    """Intersection over union (M, N) of rectangles (M, 5) and (N, 5)."""
-    return box_iou_rotated(rectangles, others)

@@ -11,8 +11,8 @@ from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ..geometry.mirror import mirror_axis
 from ..structures import SampledPoints
-from .object_branches import mirror_axis
 
 
 class GroupedLinear(nn.Module):

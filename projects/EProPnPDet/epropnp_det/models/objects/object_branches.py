@@ -7,6 +7,8 @@ from mmdet3d.registry import MODELS, TASK_UTILS
 from mmengine.model import BaseModule, constant_init, xavier_init
 from torch import Tensor, nn
 
+from ..geometry.mirror import mirror_axis
+
 
 class ObjectProperties(NamedTuple):
     """Predictions of :class:`ObjectBranches`; fields as in ``ObjectPredictions``."""
@@ -91,17 +93,3 @@ class ObjectBranches(BaseModule):
             velocities=velocities,
             attr_logits=None if self.attr_branch is None else self.attr_branch(shared),
         )
-
-
-def mirror_axis(vectors: Tensor, flips: Tensor, axis: int) -> Tensor:
-    """Negate one component of the vectors (M, ..., D) of mirrored objects.
-
-    Args:
-        vectors: (M, ..., D).
-        flips: (M,) bool.
-        axis: component of the last dimension.
-    """
-    num_objects, width = len(vectors), vectors.shape[-1]
-    signs = vectors.new_ones(num_objects, width)
-    signs[flips, axis] = -1
-    return vectors * signs.view(num_objects, *[1] * (vectors.ndim - 2), width)

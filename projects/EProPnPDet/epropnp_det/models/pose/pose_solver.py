@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import epropnp
 
 from ..structures import BatchGeometry, ObjectPredictions, PoseEstimates
+from .scores import monte_carlo_scores
 
 
 @MODELS.register_module()
@@ -102,23 +103,3 @@ def merge_settings(settings: dict, overrides: dict) -> dict:
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = merge_settings(merged[key], value) if both else value
     return merged
-
-
-def localization_score(distances: Tensor) -> Tensor:
-    """Score in [0, 1] of ground-plane distances in metres: 1 below 0.35 m, 0 above 5.7 m."""
-    return ((2.5 - distances.log2()) / 4).clamp(0, 1)
-
-
-def monte_carlo_scores(samples: Tensor, log_weights: Tensor, poses: Tensor) -> Tensor:
-    """Expected localisation score of poses under their own uncertainty.
-
-    Args:
-        samples: (S, M, 4) pose samples.
-        log_weights: (S, M) their unnormalised log weights.
-        poses: (M, 4) estimates.
-
-    Returns:
-        (M,) scores in [0, 1].
-    """
-    planar = samples[..., (0, 2)] - poses[..., (0, 2)]
-    return (log_weights.softmax(dim=0) * localization_score(planar.norm(dim=-1))).sum(dim=0)

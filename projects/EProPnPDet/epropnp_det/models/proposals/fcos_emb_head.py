@@ -3,13 +3,13 @@
 EPro-PnP, section 4.2 and appendix; FCOS3D for the towers.
 """
 
-import torch
 from mmcv.cnn import ConvModule
 from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule, bias_init_with_prob, normal_init
 from torch import Tensor, nn
 
 from ..structures import ProposalMaps
+from .levels import level_points
 
 
 @MODELS.register_module()
@@ -142,19 +142,3 @@ class FCOSEmbHead(BaseModule):
             bboxes,
             points,
         )
-
-
-def level_points(size: tuple[int, int], stride: int, like: Tensor) -> Tensor:
-    """Points (h * w, 2) of a map in aug pixels, row major: the middle pixel corner of each cell.
-
-    Args:
-        size: (h, w) of the map.
-        stride: aug pixels per cell.
-        like: a tensor that gives device and type; half precision is too coarse for pixels.
-    """
-    dtype = torch.promote_types(like.dtype, torch.float32)
-    y, x = (
-        torch.arange(length, dtype=dtype, device=like.device) * stride + stride // 2
-        for length in size
-    )
-    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ..structures import ProposalMaps, Proposals
+from .levels import flatten_levels
 
 
 def select_points(
@@ -70,11 +71,6 @@ def gather_proposals(
         strides=strides[point_inds],
         cls_probs=flatten_levels(maps.cls_logits)[img_inds, point_inds, labels].sigmoid(),
     )
-
-
-def flatten_levels(maps: list[Tensor]) -> Tensor:
-    """Concatenate maps L x (B, C, h, w) to (B, P, C), points row major within a level."""
-    return torch.cat([level.flatten(2).mT for level in maps], dim=1)
 
 
 def _top(scores: Tensor, max_num: int, min_score: float) -> Tensor:

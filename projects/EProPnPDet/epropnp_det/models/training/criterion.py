@@ -16,7 +16,6 @@ from ..structures import (
     ObjectPredictions,
     ObjectSamples,
     ProposalMaps,
-    Proposals,
 )
 from .auxiliary import AuxiliaryLosses
 from .losses import ObjectLoss, ProposalLoss
@@ -111,7 +110,6 @@ class DetectionCriterion(BaseModule):
     def forward(
         self,
         dense: DenseOutputs,
-        proposals: Proposals,
         objects: ObjectPredictions,
         targets: TrainingTargets,
         geometry: BatchGeometry,
@@ -121,7 +119,6 @@ class DetectionCriterion(BaseModule):
 
         Args:
             dense: maps of the batch.
-            proposals: the samples as proposals (not read: their gradient comes by ``objects``).
             objects: predictions of the samples.
             targets: from :meth:`assign`.
             geometry: of the batch.

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from ...geometry.mirror import mirror_axis
 from ...objects.correspondence_head import GroupedLinear
-from ...objects.object_branches import mirror_axis
 from ...structures import ObjectPredictions, ObjectSamples
 from .roi_features import RoIFeatures
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from epropnp import MonteCarloResult
 
 from ...objects.coders import MultiClassLogDimCoder
-from ...pose.pose_solver import PoseSolver, localization_score
+from ...pose.pose_solver import PoseSolver
+from ...pose.scores import localization_score
 from ...structures import BatchGeometry, ObjectPredictions, ObjectSamples
 from ..targets import GroundTruth
 

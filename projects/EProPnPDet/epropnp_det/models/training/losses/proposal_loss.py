@@ -6,7 +6,7 @@ from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from ...proposals.selection import flatten_levels
+from ...proposals.levels import flatten_levels
 from ...structures import ProposalMaps
 from ..targets import GroundTruth, PointTargets
 

@@ -1,11 +1,4 @@
-"""The error of a data set that cannot be used, with the command that mends it."""
-
-
-class DatasetError(RuntimeError):
-    """Data on disk is missing, outdated or does not belong together.
-
-    The message names the file, what is wrong with it and what to run.
-    """
+"""The command that mends data which cannot be used."""
 
 
 def create_data_command(data_root: str, version: str | None = None, tag: str = "nuscenes") -> str:

@@ -1,0 +1,17 @@
+"""Vectors of mirrored objects."""
+
+from torch import Tensor
+
+
+def mirror_axis(vectors: Tensor, flips: Tensor, axis: int) -> Tensor:
+    """Negate one component of the vectors (M, ..., D) of mirrored objects.
+
+    Args:
+        vectors: (M, ..., D).
+        flips: (M,) bool.
+        axis: component of the last dimension.
+    """
+    num_objects, width = len(vectors), vectors.shape[-1]
+    signs = vectors.new_ones(num_objects, width)
+    signs[flips, axis] = -1
+    return vectors * signs.view(num_objects, *[1] * (vectors.ndim - 2), width)
