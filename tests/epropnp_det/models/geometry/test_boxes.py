@@ -4,7 +4,6 @@ import torch
 
 from epropnp_det.models.geometry.boxes import box_corners, project_boxes
 
-
 PUBLISHED_ORDER = [7, 6, 2, 3, 5, 4, 0, 1]  # of corners
 
 
