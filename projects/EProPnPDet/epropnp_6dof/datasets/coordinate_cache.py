@@ -2,18 +2,25 @@
 
 import hashlib
 import os
-from functools import lru_cache
+from contextlib import nullcontext
+from functools import lru_cache, partial
+from multiprocessing import Pool
 from pathlib import Path
 
+import cv2
 import numpy as np
+from tqdm import tqdm
 
 from epropnp_data.geometry.rigid import RigidPose
 
 from ..bop.models import ObjectModel, read_object_model
+from ..bop.scenes import read_scene
 from .raycast import CoordinateMap, MeshRaycaster
 
 LEVELS = 65535  # coordinates are stored as 16 bit fractions of the object's box
 MESHES_KEPT = 32
+MAX_SYMMETRIES = 64
+CACHE_DIR = "coordinates"  # below the data set's folder
 
 
 class CoordinateCache:
@@ -33,6 +40,18 @@ class CoordinateCache:
     def has_mesh(self, obj_id: int) -> bool:
         """Whether the object can be rendered."""
         return (self.models_dir / f"obj_{obj_id:06d}.ply").is_file()
+
+    def symmetries(self, obj_id: int) -> np.ndarray:
+        """Transforms (S, 4, 4), metres, that leave the object unchanged, the identity first.
+
+        Of a continuous symmetry every few degrees: `MAX_SYMMETRIES` in all at most.
+        """
+        known = _load(self.models_dir, obj_id)[0].symmetries
+        kept = known[:: -(-len(known) // MAX_SYMMETRIES)]
+        matrices = np.tile(np.eye(4), (len(kept), 1, 1))
+        matrices[:, :3, :3] = [symmetry.rotation for symmetry in kept]
+        matrices[:, :3, 3] = [symmetry.translation for symmetry in kept]
+        return matrices
 
     def get(
         self,
@@ -107,3 +126,50 @@ def _write(path: Path, key: str, item: CoordinateMap, model: ObjectModel) -> Non
     partial = path.with_suffix(f".{os.getpid()}.npz")
     np.savez_compressed(partial, key=key, corner=(item.left, item.top), levels=levels, hit=item.hit)
     partial.replace(path)
+
+
+def fill_coordinates(
+    data_root: Path,
+    split: str,
+    workers: int = 1,
+    progress: bool = False,
+    models_dir: str = "models",
+) -> int:
+    """Render the coordinate maps of a split ahead of training; what is there is kept.
+
+    Args:
+        data_root: ``<root>/<dataset>``.
+        split: folder of the scenes.
+        workers: processes.
+        progress: show a bar.
+        models_dir: folder with the meshes.
+
+    Returns:
+        Number of annotations.
+    """
+    scenes = sorted(path.parent for path in (Path(data_root) / split).glob("*/scene_camera.json"))
+    job = partial(_fill_scene, Path(data_root), models_dir)
+    with Pool(workers) if workers > 1 else nullcontext() as pool:
+        counts = pool.imap_unordered(job, scenes) if pool else map(job, scenes)
+        bar = tqdm(counts, desc=f"coordinates of {split}", total=len(scenes), disable=not progress)
+        return sum(bar)
+
+
+def _fill_scene(data_root: Path, models_dir: str, scene: Path) -> int:
+    maps = CoordinateCache(data_root / models_dir, data_root / CACHE_DIR)
+    count = 0
+    for image in read_scene(scene):
+        shape = None
+        for instance in image.instances:
+            if instance.visib_fract > 0 and maps.has_mesh(instance.obj_id):
+                shape = shape or cv2.imread(str(image.path), cv2.IMREAD_GRAYSCALE).shape
+                name = map_name(image.path, instance.gt_index)
+                maps.get(name, instance.obj_id, instance.pose, image.cam_mat, shape)
+                count += 1
+    return count
+
+
+def map_name(image_path: Path, gt_index: int) -> str:
+    """Name of an annotation's map: split, scene, image and index."""
+    scene = image_path.parent.parent
+    return f"{scene.parent.name}/{scene.name}/{image_path.stem}_{gt_index:06d}"

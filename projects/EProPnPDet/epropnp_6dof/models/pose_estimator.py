@@ -5,6 +5,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from .structures import CropBatch, DenseMaps, PoseDataSample, PosePredictions, stack_crops
+from .symmetric_targets import nearest_targets
 
 
 @MODELS.register_module()
@@ -16,6 +17,8 @@ class DensePoseEstimator(BaseModel):
         head: config of `DenseCorrespondenceHead`.
         criterion: config of `MonteCarloCriterion` or `CoordRegressionCriterion`.
         solver: config of `EPnPRefineSolver` or `RansacPnPSolver`.
+        symmetric_targets: train on the equivalent of the annotated pose that is nearest to the
+            prediction; not part of the published training.
         data_preprocessor: config; default divides BGR pixels by 255.
         init_cfg: initialisation, see mmengine.
     """
@@ -26,6 +29,7 @@ class DensePoseEstimator(BaseModel):
         head: dict,
         criterion: dict,
         solver: dict,
+        symmetric_targets: bool = False,
         data_preprocessor: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -36,6 +40,7 @@ class DensePoseEstimator(BaseModel):
         self.head = MODELS.build(head)
         self.criterion = MODELS.build(criterion)
         self.solver = MODELS.build(solver)
+        self.symmetric_targets = symmetric_targets
 
     def forward(
         self, inputs: Tensor, data_samples: list[PoseDataSample] | None = None, mode: str = "tensor"
@@ -52,6 +57,8 @@ class DensePoseEstimator(BaseModel):
             return maps
         batch = stack_crops(data_samples)
         if mode == "loss":
+            if self.symmetric_targets:
+                batch = nearest_targets(maps, batch)
             return self.criterion(maps, batch)
         return attach_predictions(data_samples, self.solver(maps, batch))
 

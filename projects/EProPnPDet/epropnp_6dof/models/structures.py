@@ -32,6 +32,8 @@ class CropBatch(NamedTuple):
         poses_gt: (B, 7), None at inference.
         noc_gt: (B, 3, h, w) target coordinates, None at inference.
         mask_gt: (B, 1, h, w) cells with a target in [0, 1]; all zero for an object without model.
+        symmetries: (B, S, 4, 4) object-frame transforms (metres) that leave the object unchanged,
+            the identity first and as padding; None if not asked for.
     """
 
     cam_mats: Tensor
@@ -41,6 +43,7 @@ class CropBatch(NamedTuple):
     poses_gt: Tensor | None = None
     noc_gt: Tensor | None = None
     mask_gt: Tensor | None = None
+    symmetries: Tensor | None = None
 
 
 class PosePredictions(NamedTuple):
@@ -72,6 +75,16 @@ def stack_crops(samples: list[PoseDataSample]) -> CropBatch:
     fields = {
         name: torch.stack([getattr(crop, name) for crop in crops])
         for name in CropBatch._fields
-        if name in crops[0]
+        if name in crops[0] and name != "symmetries"
     }
+    if "symmetries" in crops[0]:
+        fields["symmetries"] = _pad_with_identity([crop.symmetries for crop in crops])
     return CropBatch(**fields)
+
+
+def _pad_with_identity(symmetries: list[Tensor]) -> Tensor:
+    """Stack transforms (S_i, 4, 4) to (B, S, 4, 4)."""
+    longest = max(map(len, symmetries))
+    identity = torch.eye(4).to(symmetries[0])
+    rows = [torch.cat((s, identity.expand(longest - len(s), 4, 4))) for s in symmetries]
+    return torch.stack(rows)

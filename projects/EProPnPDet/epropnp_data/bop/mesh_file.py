@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +40,12 @@ class ColoredMesh:
         """(F, 3, 3) corners of the faces."""
         return self.vertices[self.faces]
 
-    @property
+    @cached_property
     def center(self) -> NDArray:
         """(3,) middle of the bounding box."""
         return (self.vertices.min(axis=0) + self.vertices.max(axis=0)) / 2
 
-    @property
+    @cached_property
     def radius(self) -> float:
         """Largest distance of a vertex from the middle."""
         return float(np.linalg.norm(self.vertices - self.center, axis=1).max())

@@ -55,7 +55,7 @@ class ObjectCaster:
         """Cast the rays of the pixels that the object can cover.
 
         Args:
-            pose: (4, 4) object to camera; its rotation need not be exactly orthonormal.
+            pose: (4, 4) object to camera; its rotation may hold a scale, and errors of annotation.
             cam_mat: (3, 3), integer pixel centres.
             limits: least left and top, largest right and bottom (exclusive) of the window.
         """
@@ -74,7 +74,8 @@ class ObjectCaster:
         offset = pose[:3, :3] @ self.center + pose[:3, 3] - points_cam
         along = offset @ toward
         aside = np.linalg.norm(offset - along[:, None] * toward, axis=1)
-        near = np.flatnonzero((aside < self.radius) & (along > -self.radius))
+        radius = self.radius * np.linalg.norm(pose[:3, :3], 2)
+        near = np.flatnonzero((aside < radius) & (along > -radius))
         blocked = np.zeros(len(points_cam), bool)
         origins, rays = _to_object(pose, points_cam[near], np.broadcast_to(toward, (len(near), 3)))
         blocked[near] = self._caster.is_blocked(origins, rays)

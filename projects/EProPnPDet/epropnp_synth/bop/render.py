@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from epropnp_data.bop.visibility import mask_box
 from epropnp_data.raycast import RayCaster
 
 from .objects import SyntheticObject
@@ -19,12 +20,14 @@ class RenderedView(NamedTuple):
         depth: (H, W) metres along the optical axis, 0 where no object is.
         masks: (N, H, W) bool, whole silhouettes inside the image.
         masks_visib: (N, H, W) bool, visible parts.
+        infos: N entries of ``scene_gt_info.json``.
     """
 
     image: NDArray
     depth: NDArray
     masks: NDArray
     masks_visib: NDArray
+    infos: list[dict]
 
 
 def render_view(
@@ -59,11 +62,14 @@ def render_view(
     silhouettes = [np.isfinite(RayCaster([t]).first_hit(np.zeros(3), rays).distance) for t in moved]
     image = _expose(colors.reshape(height, width, 3), rng)
     shape = (len(objects), height, width)
+    masks = np.reshape(silhouettes, shape)
+    masks_visib = np.reshape([hits.geometry == index for index in range(len(objects))], shape)
     return RenderedView(
         image,
         np.where(np.isfinite(hits.distance), hits.distance, 0).reshape(height, width),
-        np.reshape(silhouettes, shape),
-        np.reshape([hits.geometry == index for index in range(len(objects))], shape),
+        masks,
+        masks_visib,
+        [_visibility(whole, seen) for whole, seen in zip(masks, masks_visib, strict=True)],
     )
 
 
@@ -92,6 +98,18 @@ def _move(triangles: NDArray, pose: NDArray) -> NDArray:
 def _normals(triangles: NDArray) -> NDArray:
     normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
+def _visibility(whole: NDArray, visible: NDArray) -> dict:
+    total = int(whole.sum())
+    return {
+        "bbox_obj": mask_box(whole),
+        "bbox_visib": mask_box(visible),
+        "px_count_all": total,
+        "px_count_valid": total,
+        "px_count_visib": int(visible.sum()),
+        "visib_fract": float(visible.sum() / total) if total else 0.0,
+    }
 
 
 def _random_light(rng: np.random.Generator):

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epropnp_data.bop.json_file import write_json
-from epropnp_data.bop.visibility import mask_box
 
 from .objects import SyntheticObject
 from .render import RenderedView
 
 MM = 1000.0
 DEPTH_SCALE = 0.1  # millimetres per unit of the 16 bit depth images
+JPEG_QUALITY = 95
 
 
 def write_models(folder: Path, objects: dict[int, SyntheticObject]) -> None:
@@ -41,10 +41,12 @@ class SceneWriter:
 
     Args:
         folder: ``<split>/<scene>``.
+        suffix: format of the images, ``.png`` or ``.jpg``.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, suffix: str = ".png") -> None:
         self.folder = folder
+        self.suffix = suffix
         self._cameras: dict[str, dict] = {}
         self._truths: dict[str, list[dict]] = {}
         self._infos: dict[str, list[dict]] = {}
@@ -56,7 +58,7 @@ class SceneWriter:
     ) -> None:
         """Write one image, its depth and masks; remember its annotations."""
         stem = f"{im_id:06d}"
-        _write_image(self.folder / "rgb" / f"{stem}.png", view.image[..., ::-1])
+        _write_image(self.folder / "rgb" / f"{stem}{self.suffix}", view.image[..., ::-1])
         depth = np.rint(view.depth * MM / DEPTH_SCALE).astype(np.uint16)
         _write_image(self.folder / "depth" / f"{stem}.png", depth)
         for index in range(len(obj_ids)):
@@ -75,10 +77,7 @@ class SceneWriter:
             }
             for obj_id, pose in zip(obj_ids, poses, strict=True)
         ]
-        self._infos[str(im_id)] = [
-            _visibility(whole, visible)
-            for whole, visible in zip(view.masks, view.masks_visib, strict=True)
-        ]
+        self._infos[str(im_id)] = view.infos
 
     def targets(self, min_visib: float) -> list[dict]:
         """BOP target list entries of the scene."""
@@ -116,18 +115,6 @@ class SceneWriter:
         write_json(self.folder / "scene_camera.json", self._cameras)
 
 
-def _visibility(whole: NDArray, visible: NDArray) -> dict:
-    total = int(whole.sum())
-    return {
-        "bbox_obj": mask_box(whole),
-        "bbox_visib": mask_box(visible),
-        "px_count_all": total,
-        "px_count_valid": total,
-        "px_count_visib": int(visible.sum()),
-        "visib_fract": float(visible.sum() / total) if total else 0.0,
-    }
-
-
 def _write_image(path: Path, image: NDArray) -> None:
-    if not cv2.imwrite(str(path), image):
+    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
         raise OSError(f"{path}: could not be written")

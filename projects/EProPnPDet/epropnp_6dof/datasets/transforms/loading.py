@@ -7,7 +7,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 
-from ..coordinate_cache import CoordinateCache
+from ..coordinate_cache import CoordinateCache, map_name
 
 
 @TRANSFORMS.register_module()
@@ -31,9 +31,10 @@ class LoadBOPImage(BaseTransform):
 class LoadObjectCoordinates(BaseTransform):
     """Render the object coordinates of the annotation; take the visible mask where there is one.
 
-    Adds ``coords`` (H, W, 3) metres and ``coords_mask`` (H, W), the cells with a target: rendered
-    and visible. An object without mesh gets an empty target and trains in the model-free mode.
-    ``object_mask`` is the visible silhouette, or None if neither mask nor mesh exists.
+    Adds ``coords`` (H, W, 3) metres, ``coords_mask`` (H, W), the cells with a target: rendered and
+    visible, and ``symmetries`` (S, 4, 4), the identity first. An object without mesh gets an empty
+    target and trains in the model-free mode. ``object_mask`` is the visible silhouette, or None if
+    neither mask nor mesh exists.
 
     Args:
         cache_dir: where rendered maps are kept, below the data set's folder unless absolute; None
@@ -53,11 +54,10 @@ class LoadObjectCoordinates(BaseTransform):
         coords, rendered = np.zeros((*shape, 3), np.float32), None
         maps = self._maps(results)
         if maps.has_mesh(results["obj_id"]):
-            image_path = Path(results["img_path"])
-            scene = image_path.parent.parent
-            name = f"{scene.parent.name}/{scene.name}/{image_path.stem}_{results['gt_index']:06d}"
+            name = map_name(Path(results["img_path"]), results["gt_index"])
             found = maps.get(name, results["obj_id"], results["pose"], results["cam_mat"], shape)
             coords, rendered = found.paste(shape)
+            results["symmetries"] = maps.symmetries(results["obj_id"])
         masks = [mask for mask in (visible, rendered) if mask is not None]
         results["coords"] = coords
         results["object_mask"] = np.logical_and.reduce(masks) if masks else None

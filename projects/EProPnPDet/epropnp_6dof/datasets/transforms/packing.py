@@ -26,6 +26,8 @@ class PackPoseInputs(BaseTransform):
         )
         if "pose" in results:
             fields["poses_gt"] = pose_vector(*results["pose"])
+        if "symmetries" in results:
+            fields["symmetries"] = _tensor(results["symmetries"])
         if "crop_coords" in results:
             noc = _tensor(results["crop_coords"]).movedim(-1, 0)
             fields["noc_gt"] = noc / fields["coord_scale"][:, None, None]

@@ -1,0 +1,17 @@
+# python tools/train.py configs/epropnp_6dof/coord-ransac_r18_lmo-rendered.py
+# Twin of epropnp-6dof-v2_r18_lmo-rendered.py without the layer: the same start, the same number of
+# steps, coordinates and mask alone, solved by RANSAC PnP. Measured: docs/results.md.
+_base_ = [
+    "../_base_/models/epropnp_6dof_v2_small.py",
+    "../_base_/datasets/lmo_rendered.py",
+    "../_base_/schedules/small_6dof_second.py",
+    "../_base_/runtime_6dof_small.py",
+]
+start = "work_dirs/coord-ransac_r18_lmo-rendered_start/iter_8000.pth"
+model = dict(
+    symmetric_targets=True,
+    criterion=dict(_delete_=True, type="CoordRegressionCriterion", coord_weight=10.0),
+    solver=dict(_delete_=True, type="RansacPnPSolver"),
+    init_cfg=dict(type="Pretrained", checkpoint=start),
+)
+find_unused_parameters = True  # the weight scale is not trained
