@@ -142,7 +142,8 @@ def test_ransac_uses_the_masked_cells_only():
 
 
 def test_no_crops_is_a_normal_batch():
-    batch = CropBatch(*(field[:0] for field in synthetic_crops()))
+    crops = synthetic_crops()
+    batch = CropBatch(*(None if field is None else field[:0] for field in crops))
     maps = DenseMaps(torch.zeros(0, 3, 16, 16), torch.zeros(0, 2, 16, 16), torch.zeros(0, 2))
     for solver in (EPnPRefineSolver(), RansacPnPSolver()):
         assert solver(maps, batch).poses.shape == (0, 7)
