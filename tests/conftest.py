@@ -9,6 +9,24 @@ REPO = Path(__file__).resolve().parents[1]
 REFERENCE = Path(os.environ.get("EPROPNP_REFERENCE_DATA", REPO.parent / "shared"))
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--tighten",
+        type=float,
+        default=1.0,
+        help="divide tolerances by this number: shows the tests that are near their bounds",
+    )
+
+
+@pytest.fixture(autouse=True)
+def _tightened_tolerances(request, monkeypatch):
+    factor = request.config.getoption("--tighten")
+    if factor != 1:
+        from tightening import tighten
+
+        tighten(monkeypatch, factor)
+
+
 @pytest.fixture(scope="session")
 def reference_dir() -> Path:
     """Folder with reference numbers and real samples; tests that need it skip without it."""

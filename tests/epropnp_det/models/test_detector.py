@@ -184,9 +184,14 @@ def test_pixels_keep_their_digits_in_mixed_precision(detector):
     assert (objects.x2d - objects.x2d.bfloat16().float()).abs().max() > 0.1
 
 
-@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float16, 2e-3), (torch.bfloat16, 3e-2)])
-def test_mixed_precision_changes_the_losses_little(repo_dir, dtype, rtol):
-    """Geometry, targets and the layer keep float32; `tools/train.py --amp` trains like this."""
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_mixed_precision_changes_the_losses_little(repo_dir, dtype):
+    """Geometry, targets and the layer keep float32; `tools/train.py --amp` trains like this.
+
+    Some 40 layers lie between pixels and losses. Each rounds to ``eps / 2`` of the type in use, in
+    an order that the processor chooses; such errors add like a random walk, to 3 ``eps``, and a
+    loss that is quadratic in a small difference may show three times as much.
+    """
     logs = []
     for enabled in (False, True):
         torch.manual_seed(0)
@@ -198,7 +203,7 @@ def test_mixed_precision_changes_the_losses_little(repo_dir, dtype, rtol):
         total.backward()
         for name, parameter in model.named_parameters():
             assert parameter.grad.isfinite().all(), name
-    assert logs[1] == pytest.approx(logs[0], rel=rtol)
+    assert logs[1] == pytest.approx(logs[0], rel=10 * torch.finfo(dtype).eps)
     assert logs[1] != logs[0]
 
 
