@@ -7,10 +7,10 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 export VENV
 
-.PHONY: help setup demo demo-6dof test lint format check-env
+.PHONY: help setup demo demo-6dof test test-processors lint format check-env
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## local .venv with everything in it; the first time compiles mmcv (about ten minutes)
 	@$(PYTHON) tools/setup_env.py
@@ -24,6 +24,9 @@ demo-6dof: setup  ## synthetic BOP set -> 6DoF training -> scores -> pictures (9
 test: setup  ## all tests and the linter; PYTEST_ARGS="-k name" selects
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS); code=$$?; \
 	if [ -n "$(EXIT_CODE_FILE)" ]; then echo $$code > "$(EXIT_CODE_FILE)"; fi; exit $$code
+
+test-processors: setup  ## the tests as other processors would run them; PYTEST_ARGS selects
+	@$(VENV)/bin/python tools/dev/processors.py $(PYTEST_ARGS)
 
 lint: setup  ## ruff: rules and formatting
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -28,7 +28,9 @@ from epropnp_det.checkpoint import DET_V2
 from epropnp_det.models.proposals.selection import gather_proposals
 
 LOSSES = {torch.float64: 1e-6, torch.float32: 1e-5}
-DERIVATIVES = {torch.float64: 5e-5, torch.float32: 1e-4}  # loss_reg_pos, loss_reg_orient
+# loss_reg_pos, loss_reg_orient: a step is solved for, which multiplies rounding; the recording's
+# own, in float32, shows as up to 5e-5, and another order of our sums may show several times that
+DERIVATIVES = {torch.float64: 5e-5, torch.float32: 5e-4}
 
 
 @pytest.fixture(scope="module")

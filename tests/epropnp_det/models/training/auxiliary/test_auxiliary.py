@@ -66,7 +66,10 @@ class TestCrossRoI:
             torch.from_numpy(arrays[name]) for name in ("rois", "roi_in", "roi_lse")
         )
         overlaps = find_overlaps(rois, (14, 14))
-        torch.testing.assert_close(cross_roi_logsumexp(values, overlaps), expected)
+        # cells are interpolated at pixels around 100, known to 100 * 2**-24 = 6e-6 in float32
+        torch.testing.assert_close(
+            cross_roi_logsumexp(values, overlaps), expected, rtol=1e-5, atol=3e-5
+        )
 
     def test_equals_pairwise_loops(self):
         rois = random_rois(12, 2, 100.0).double()
