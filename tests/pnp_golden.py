@@ -332,8 +332,8 @@ def float32_error(path: Path, number: int) -> float:
     """Distance of float32 poses to the recorded float64 ones, in multiples of what rounding allows.
 
     The solver accepts a step by comparing two costs, sums whose rounding errors are a few units
-    ``u = 2**-24`` each: within ``4 u C`` of the smallest cost ``C`` it cannot tell poses apart. With
-    ``C(pose) - C = d^T H d / 2``, ``H`` the Hessian, those are the poses with
+    ``u = 2**-24`` each: within ``4 u C`` of the smallest cost ``C`` it cannot tell poses apart.
+    With ``C(pose) - C = d^T H d / 2``, ``H`` the Hessian, those are the poses with
     ``d^T H d <= 8 u C``. The bound in metres and radians follows from each object's own points; it
     holds for any order of summation, so on any processor.
     """

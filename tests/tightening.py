@@ -1,4 +1,4 @@
-"""Tightens the tolerances of a run: `pytest --tighten 3` shows the tests that are near their bounds.
+"""Tightens the tolerances of a run: `pytest --tighten 3` shows the tests near their bounds.
 
 What passes there keeps a distance to its bound on other processors, whose sums run in another
 order. Bounds that are written as plain comparisons are not seen.
