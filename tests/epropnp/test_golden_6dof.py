@@ -5,7 +5,8 @@
 
 import pytest
 
-from pnp_golden import CASES, excess, fast_mode_costs, float32_error, measure, table
+from pnp_float32 import float32_error
+from pnp_golden import CASES, excess, fast_mode_costs, measure, table
 
 
 @pytest.fixture(scope="module")
