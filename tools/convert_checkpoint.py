@@ -22,7 +22,7 @@ from torch import Tensor
 from epropnp_6dof import checkpoint as sixdof
 from epropnp_det import checkpoint as det
 from epropnp_mm.engine.checkpoint_check import CheckpointError, KeyMatch, match_keys, read_state
-from misc.cli import UsageError, plain_errors
+from epropnp_tools.cli import UsageError, plain_errors
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 DET_CONFIGS = CONFIGS / "epropnp_det" / "published"

@@ -15,10 +15,10 @@ from pathlib import Path
 from mmengine.config import Config
 
 from epropnp_det.evaluation.official import ERROR_NAMES
-from misc.commands import CPU_PROCESSES, distributed_training, tool
-from misc.console import say
-from misc.restart import forget
-from misc.steps import Step, run_program
+from epropnp_tools.commands import CPU_PROCESSES, distributed_training, tool
+from epropnp_tools.console import say
+from epropnp_tools.restart import forget
+from epropnp_tools.steps import Step, run_program
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = "configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py"

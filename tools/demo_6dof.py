@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from misc.commands import CPU_PROCESSES, distributed_training, tool
-from misc.console import say
-from misc.restart import forget
-from misc.steps import Step, run_program
+from epropnp_tools.commands import CPU_PROCESSES, distributed_training, tool
+from epropnp_tools.console import say
+from epropnp_tools.restart import forget
+from epropnp_tools.steps import Step, run_program
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = Path("configs/epropnp_6dof")

@@ -25,8 +25,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from misc.console import CommandFailed, clock, locked, run_logged, say
-from misc.mmcv_wheel import ensure_wheel
+from epropnp_tools.console import CommandFailed, clock, locked, run_logged, say
+from epropnp_tools.mmcv_wheel import ensure_wheel
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements"

@@ -18,7 +18,7 @@ from epropnp_det.evaluation.frames import FrameTable
 from epropnp_det.evaluation.submission import RESULTS_NAME
 from epropnp_mm.compat import is_main_process
 from epropnp_mm.engine import check_checkpoint
-from misc.cli import UsageError, add_run_arguments, build_runner, load_config, plain_errors
+from epropnp_tools.cli import UsageError, add_run_arguments, build_runner, load_config, plain_errors
 
 
 def parse_args() -> argparse.Namespace:

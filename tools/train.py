@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from epropnp_mm.engine import check_checkpoint
-from misc.cli import UsageError, add_run_arguments, build_runner, load_config, plain_errors
+from epropnp_tools.cli import UsageError, add_run_arguments, build_runner, load_config, plain_errors
 
 
 def parse_args() -> argparse.Namespace:

@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from misc.cli import set_data_root
+from epropnp_tools.cli import set_data_root
 from train import set_resume
 
 DETECTION = "epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py"

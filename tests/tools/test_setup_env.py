@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import setup_env
-from misc import console, mmcv_wheel
+from epropnp_tools import console, mmcv_wheel
 
 TARGET = mmcv_wheel.Target("cp311", "2.13.0+cpu", None, "linux", "x86_64", headers="include")
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from misc.console import CommandFailed
-from misc.steps import Step, run_steps
+from epropnp_tools.console import CommandFailed
+from epropnp_tools.steps import Step, run_steps
 
 
 def script(code):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from misc.console import CommandFailed, clock, locked, say, tail
+from epropnp_tools.console import CommandFailed, clock, locked, say, tail
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
-from misc.console import CommandFailed, clock, locked, run_logged, say
+from epropnp_tools.console import CommandFailed, clock, locked, run_logged, say
 
 BYTES_PER_JOB = 2 * 1024**3  # one compiler process on a file of mmcv
 PROBE = """
