@@ -12,7 +12,7 @@ pixel coordinates are continuous, the centre of the top-left pixel is (0.5, 0.5)
 """
 
 from epropnp.amis import AMIS, PoseSamples, Sampler
-from epropnp.backends import Backend, EagerBackend
+from epropnp.backends import Backend, EagerBackend, default_backend, set_default_backend
 from epropnp.camera import PerspectiveCamera
 from epropnp.conversions import (
     matrix_to_pose,
@@ -99,6 +99,7 @@ __all__ = [
     "Tukey",
     "TukeyPnPCost",
     "YawPose",
+    "default_backend",
     "gauss_newton",
     "gauss_newton_step",
     "levenberg_marquardt",
@@ -108,6 +109,7 @@ __all__ = [
     "pose_distribution",
     "pose_to_matrix",
     "quaternion_pose",
+    "set_default_backend",
     "tangent_covariance",
     "yaw_pose",
 ]

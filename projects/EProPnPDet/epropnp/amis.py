@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from epropnp.backends import Backend, EagerBackend
+from epropnp.backends import Backend, default_backend
 from epropnp.cost import PoseCost
 from epropnp.mixture import Mixture
 from epropnp.peaks import Peaks
@@ -85,7 +85,7 @@ class AMIS:
     ) -> PoseSamples:
         """Sample around modes (B, P) with tangent covariances (B, D, D)."""
         peaks = Peaks.single(pose, covariance)
-        return self.sample(cost, peaks, backend or EagerBackend(), generator)
+        return self.sample(cost, peaks, backend or default_backend(), generator)
 
     def sample(
         self,
@@ -111,10 +111,10 @@ class AMIS:
         for iteration in range(self.num_iter):
             if iteration > 0:
                 log_mixture = log_sum - math.log(iteration)
-                fitted = self.proposals.fit(poses, _log_weights(values, log_mixture))
+                fitted = backend.fit(self.proposals, poses, _log_weights(values, log_mixture))
                 newest = Mixture.single(fitted)
                 every = every.joined(newest)
-            new = newest.sample(self.num_samples // self.num_iter, generator)
+            new = backend.sample(newest, self.num_samples // self.num_iter, generator)
             earlier = backend.log_density(newest.proposals, newest.log_shares, poses)
             log_sum = torch.cat(
                 (

@@ -11,6 +11,7 @@ Source: EPro-PnP (arXiv 2203.13254), appendix on the proposal distribution.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from epropnp.record import Record
 
+VonMisesDraw = Callable[[Tensor, int, torch.Generator | None], Tensor]
 LOG_TWO_PI = math.log(2.0 * math.pi)
 LOG_SPHERE_AREA = math.log(2.0 * math.pi**2)  # surface of the unit sphere in four dimensions
 
@@ -102,19 +104,30 @@ class VonMisesUniformMix(Record):
     concentration: Tensor
     uniform_weight: float = 0.25
 
-    def sample(self, num: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self,
+        num: int,
+        generator: torch.Generator | None = None,
+        draw_peaked: VonMisesDraw | None = None,
+    ) -> Tensor:
         """Draw (num, B) angles in [-pi, pi), first the uniform ones.
 
         Their number is ``uniform_weight num``, one more or less at random where that is not a whole
         number. This is stratified sampling of the mixture: the same density as independent draws of
         the component, with less variance.
+
+        Args:
+            num: samples per object.
+            generator: source of random numbers; torch's default one if None.
+            draw_peaked: takes the place of `sample_von_mises`.
         """
         whole = math.floor(self.uniform_weight * num)
         rest = self.uniform_weight * num - whole  # chance that one more is uniform
         batch = self.loc.shape
         uniform = _draw_uniform((whole + (rest > 0), *batch), self.loc, generator)
         uniform = (2.0 * uniform - 1.0) * math.pi
-        peaked = self.loc + sample_von_mises(self.concentration, num - whole, generator)
+        draw = draw_peaked or sample_von_mises
+        peaked = self.loc + draw(self.concentration, num - whole, generator)
         peaked = wrap_angle(peaked)
         if rest > 0:
             one_more = _draw_uniform((1, *batch), self.loc, generator) < rest

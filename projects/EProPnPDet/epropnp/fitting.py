@@ -116,8 +116,11 @@ class ScaledFit:
 
     def weights(self, log_weights: Tensor) -> Tensor:
         """Softmax of the clipped log weights."""
-        carriers = max(self.min_carriers, math.isqrt(len(log_weights)))
-        return normalized_weights(clip_log_weights(log_weights, carriers))
+        return normalized_weights(clip_log_weights(log_weights, self.carriers(len(log_weights))))
+
+    def carriers(self, samples: int) -> int:
+        """How many samples share the largest weight at least."""
+        return max(self.min_carriers, math.isqrt(samples))
 
     def floor_variance(self, variance: Tensor, magnitude: Tensor) -> Tensor:
         """A proposal narrower than float steps at its location would draw one point only."""

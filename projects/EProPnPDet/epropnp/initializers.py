@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from epropnp.backends import Backend, EagerBackend, StepRule
+from epropnp.backends import Backend, StepRule, default_backend
 from epropnp.cost import PoseCost, SubsetCost
 from epropnp.levenberg_marquardt import TrustRegion
 
@@ -102,7 +102,7 @@ class RSLMSolver:
         backend: Backend | None = None,
     ) -> Starts:
         """The same for given subsets (Q, B, k) and start rotations (Q, B, P - 3)."""
-        rule, backend = rule or TrustRegion(), backend or EagerBackend()
+        rule, backend = rule or TrustRegion(), backend or default_backend()
         translation = cost.rough_translation().expand(*rotation.shape[:-1], 3)
         start = torch.cat((translation, rotation), dim=-1)
         poses = backend.minimize(cost.subset(index), start, self.num_iter, rule).pose
@@ -111,7 +111,11 @@ class RSLMSolver:
 
 
 def draw_subsets(
-    weights: Tensor, num_subsets: int, num_points: int, generator: torch.Generator | None = None
+    weights: Tensor,
+    num_subsets: int,
+    num_points: int,
+    generator: torch.Generator | None = None,
+    backend: Backend | None = None,
 ) -> Tensor:
     """Draw subsets of distinct points, with chances in proportion to their weights.
 
@@ -122,12 +126,15 @@ def draw_subsets(
         num_subsets: Q.
         num_points: points per subset; all of them if there are fewer.
         generator: source of random numbers.
+        backend: arithmetic.
 
     Returns:
         (Q, B, k) indices.
     """
     chance = weights.clamp(min=0)
-    waiting = torch.empty((num_subsets, *chance.shape), dtype=chance.dtype, device=chance.device)
-    waiting.exponential_(generator=generator)
-    # the point with the largest rate / waiting time comes first: a draw without replacement
-    return (chance / waiting).topk(min(num_points, chance.shape[-1]), dim=-1, sorted=False).indices
+    shape = (num_subsets, *chance.shape)
+    # -log(uniform) / chance is an exponential waiting time; the points that come first are drawn
+    waiting = torch.rand(shape, dtype=chance.dtype, device=chance.device, generator=generator)
+    negative_waiting = waiting.log_().div_(chance)
+    count = min(num_points, chance.shape[-1])
+    return (backend or default_backend()).largest(negative_waiting, count)

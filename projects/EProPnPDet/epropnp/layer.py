@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from epropnp.amis import AMIS, Sampler
-from epropnp.backends import Backend, EagerBackend
+from epropnp.backends import Backend, default_backend
 from epropnp.camera import PerspectiveCamera
 from epropnp.initializers import RSLMSolver
 from epropnp.peaks import BestPeak, PeakRule
@@ -87,7 +87,7 @@ class EProPnP(nn.Module):
         family = proposals or self.proposal_family()
         self.sampler = sampler or AMIS(mc_samples, num_iter, family)
         self.peaks = peaks or BestPeak()
-        self.backend = backend or EagerBackend()
+        self.backend = backend or default_backend()
 
     def forward(  # noqa: PLR0913 - the signature users know
         self,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from epropnp.amis import PoseSamples
-from epropnp.backends import Backend, EagerBackend
+from epropnp.backends import Backend, default_backend
 from epropnp.camera import PerspectiveCamera
 from epropnp.cost import PoseCost
 from epropnp.distributions import wrap_angle
@@ -133,7 +133,7 @@ def distribution_from_samples(
         samples: weighted samples of exp(-cost).
         backend: arithmetic.
     """
-    backend = backend or EagerBackend()
+    backend = backend or default_backend()
     values = backend.values(cost, samples.poses)
     solution = _lowest(cost, pose, samples.poses, values, backend)
     covariance, solved = solution.covariance()

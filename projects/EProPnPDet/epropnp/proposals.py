@@ -9,7 +9,7 @@ Shapes: S samples, B objects, P pose parameters (4 or 7), D degrees of freedom (
 Source: EPro-PnP (arXiv 2203.13254), section 3.2 and the appendix on adaptive sampling.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
@@ -126,14 +126,20 @@ class YawProposals:
     def fit(self, poses: Tensor, log_weights: Tensor) -> YawPoseProposal:
         """Proposal with the weighted moments of poses (S, B, 4)."""
         weights = self.rule.weights(log_weights)
-        yaw, circular_variance = circular_moments(poses[..., 3], weights)
+        moments = weighted_moments(poses[..., :3], weights)
+        return self.from_moments(*moments, *circular_moments(poses[..., 3], weights))
+
+    def from_moments(
+        self, loc: Tensor, covariance: Tensor, yaw: Tensor, circular_variance: Tensor
+    ) -> YawPoseProposal:
+        """Proposal with moments of the translation (B, 3), (B, 3, 3) and of yaw (B,), (B,)."""
         resultant = 1.0 - circular_variance
         # one minus the squared resultant: about the variance of a narrow distribution
         variance = circular_variance * (1.0 + resultant)
         variance = self.rule.floor_variance(variance, yaw.abs() + 1.0)
         concentration = resultant.clamp(min=1e-5) * (2.0 - resultant.square()) / variance
         return YawPoseProposal(
-            self._translation(*weighted_moments(poses[..., :3], weights)),
+            self._translation(loc, covariance),
             VonMisesUniformMix(yaw, KAPPA_SHARE * concentration),
         )
 
@@ -166,11 +172,42 @@ class QuaternionProposals:
         """Proposal with the weighted moments of poses (S, B, 7)."""
         weights = self.rule.weights(log_weights)
         loc, covariance = weighted_moments(poses[..., :3], weights)
-        best = weights.argmax(0)
-        objects = torch.arange(poses.shape[1], device=poses.device)
-        frame = quaternion_frame(poses[best, objects, 3:])
+        frame = quaternion_frame(most_likely(poses[..., 3:], weights))
         local = (frame.mT @ poses[..., 3:].unsqueeze(-1)).squeeze(-1)
-        return self._proposal(loc, covariance, frame, self._fit_moment(local, weights))
+
+        def moment_under(factor: Tensor | None) -> Tensor:
+            if factor is None:
+                return second_moment(local, weights)
+            reweighted = weights / whiten(factor, local).square().sum(-1)
+            return second_moment(local, reweighted / reweighted.sum(0))
+
+        return self.from_moments(loc, covariance, frame, moment_under)
+
+    def from_moments(
+        self,
+        loc: Tensor,
+        covariance: Tensor,
+        frame: Tensor,
+        moment_under: Callable[[Tensor | None], Tensor],
+    ) -> QuaternionPoseProposal:
+        """Proposal with moments of the translation, and the most likely quaternion covariance.
+
+        The latter is found by fixed-point steps. The first gives the second moment; each next one
+        divides the weights by the squared Mahalanobis length under the covariance so far, which is
+        at least one.
+
+        Args:
+            loc: (B, 3).
+            covariance: (B, 3, 3).
+            frame: (B, 4, 4) axes of the quaternion moments.
+            moment_under: gives the second moment (B, 4, 4) for a factor (B, 4, 4) of that
+                covariance, or the plain one for None.
+        """
+        moment = self.rule.steady_moment(moment_under(None))
+        for _ in range(self.num_fixed_point - 1):
+            factor = cholesky_or(moment, self.rule.quaternion_factor(moment))
+            moment = self.rule.steady_moment(moment_under(factor))
+        return self._proposal(loc, covariance, frame, moment)
 
     def _proposal(
         self, loc: Tensor, covariance: Tensor, frame: Tensor, moment: Tensor
@@ -181,19 +218,11 @@ class QuaternionProposals:
             AngularCentralGaussian(self.rule.quaternion_factor(moment), frame),
         )
 
-    def _fit_moment(self, local: Tensor, weights: Tensor) -> Tensor:
-        """Covariance (B, 4, 4) of most likely quaternions (S, B, 4), by fixed-point steps.
 
-        The first step gives the second moment; each next one divides the weights by the squared
-        Mahalanobis length under the covariance so far, which is at least one.
-        """
-        moment = self.rule.steady_moment(second_moment(local, weights))
-        for _ in range(self.num_fixed_point - 1):
-            factor = cholesky_or(moment, self.rule.quaternion_factor(moment))
-            reweighted = weights / whiten(factor, local).square().sum(-1)
-            reweighted = reweighted / reweighted.sum(0)
-            moment = self.rule.steady_moment(second_moment(local, reweighted))
-        return moment
+def most_likely(values: Tensor, weights: Tensor) -> Tensor:
+    """The value (B, d) of the largest weight, of (S, B, d) with weights (S, B)."""
+    objects = torch.arange(values.shape[1], device=values.device)
+    return values[weights.argmax(0), objects]
 
 
 def quaternion_frame(quaternion: Tensor) -> Tensor:

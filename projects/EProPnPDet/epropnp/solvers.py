@@ -8,11 +8,11 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from epropnp.backends import Backend, EagerBackend, StepRule
+from epropnp.backends import Backend, StepRule, default_backend
 from epropnp.camera import PerspectiveCamera
 from epropnp.cost import PoseCost
 from epropnp.frames import ObjectFrame
-from epropnp.gauss_newton import GaussNewton, gauss_newton_step
+from epropnp.gauss_newton import GaussNewton
 from epropnp.initializers import Start, Starts
 from epropnp.levenberg_marquardt import Solution, TrustRegion
 from epropnp.manifolds import PoseManifold, QuatPose, YawPose
@@ -119,7 +119,7 @@ class LMSolver(nn.Module):
         self.init_solver = init_solver
         self.trust_region = trust_region or TrustRegion()
         self.published_fast_mode = published_fast_mode
-        self.backend = backend or EagerBackend()
+        self.backend = backend or default_backend()
 
     def forward(  # noqa: PLR0913 - the signature users know
         self,
@@ -188,7 +188,7 @@ class LMSolver(nn.Module):
             covariance, solved = solution.covariance()
             valid = valid & solved
         if options.with_pose_opt_plus:
-            plus = self.improve(problem.cost, solution.pose, options.fast_mode)
+            plus = self.improve(problem.cost, solution.pose, options.fast_mode, backend)
         return PnPSolution(solution.pose, covariance, solution.value, plus, valid), search
 
     @torch.no_grad()
@@ -234,9 +234,15 @@ class LMSolver(nn.Module):
         """Solution of `search`."""
         return self.search(cost, pose_init, force_init_solve, fast_mode, generator).solution
 
-    def improve(self, cost: PoseCost, pose: Tensor, fast_mode: bool = False) -> Tensor:
+    def improve(
+        self,
+        cost: PoseCost,
+        pose: Tensor,
+        fast_mode: bool = False,
+        backend: Backend | None = None,
+    ) -> Tensor:
         """Poses (B, P) after one differentiable Gauss-Newton step; see `gauss_newton_step`."""
-        step = gauss_newton_step(self._linearized(cost, fast_mode), pose)
+        step = (backend or self.backend).newton_step(self._linearized(cost, fast_mode), pose)
         return cost.manifold.retract(pose, step)
 
     def _linearized(self, cost: PoseCost, fast_mode: bool) -> PoseCost:

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from epropnp.backends.protocol import StepRule
 from epropnp.cost import PoseCost
+from epropnp.gauss_newton import gauss_newton_step
 from epropnp.levenberg_marquardt import Solution
-from epropnp.proposals import Proposal
+from epropnp.mixture import Mixture
+from epropnp.proposals import Proposal, ProposalFamily
 
 CPU_CHUNK = 2**17  # residuals evaluated at a time, about what second level caches hold
 DEVICE_CHUNK = 2**25
@@ -24,8 +26,7 @@ DEVICE_CHUNK = 2**25
 class EagerBackend:
     """Evaluation in chunks of samples, recomputed in the backward; see `Backend`.
 
-    A faster one overrides `minimize`, `values`, `weighted_gradient` and `log_density` as it can;
-    `attach` then uses them.
+    A faster one overrides what it can; `attach` uses its `weighted_gradient`.
 
     Attributes:
         chunk: residuals per chunk; chosen by the device if None.
@@ -63,6 +64,25 @@ class EagerBackend:
         hollow = cost.with_leaves({name: leaf.new_empty(0) for name, leaf in leaves.items()})
         spec = _Spec(self, hollow, tuple(leaves))
         return _Recompute.apply(spec, poses.detach(), values.detach(), *leaves.values())
+
+    def newton_step(self, cost: PoseCost, pose: Tensor) -> Tensor:
+        """See `Backend.newton_step`."""
+        return gauss_newton_step(cost, pose)
+
+    @torch.no_grad()
+    def largest(self, numbers: Tensor, count: int) -> Tensor:
+        """See `Backend.largest`."""
+        return numbers.topk(count, dim=-1, sorted=False).indices
+
+    @torch.no_grad()
+    def sample(self, mixture: Mixture, num: int, generator: torch.Generator | None) -> Tensor:
+        """See `Backend.sample`."""
+        return mixture.sample(num, generator)
+
+    @torch.no_grad()
+    def fit(self, family: ProposalFamily, poses: Tensor, log_weights: Tensor) -> Proposal:
+        """See `Backend.fit`."""
+        return family.fit(poses, log_weights)
 
     @torch.no_grad()
     def log_density(self, proposals: Proposal, log_shares: Tensor, poses: Tensor) -> Tensor:

@@ -7,11 +7,13 @@ manifold; all of them are plain records of tensors) and leaves the others to `Ea
 
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from epropnp.cost import PoseCost
 from epropnp.levenberg_marquardt import Solution
-from epropnp.proposals import Proposal
+from epropnp.mixture import Mixture
+from epropnp.proposals import Proposal, ProposalFamily
 
 
 class StepRule(Protocol):
@@ -23,7 +25,7 @@ class StepRule(Protocol):
 
 
 class Backend(Protocol):
-    """Arithmetic of the layer. Nothing but `attach` carries a gradient."""
+    """Arithmetic of the layer. Only `attach` and `newton_step` carry a gradient."""
 
     def minimize(self, cost: PoseCost, pose: Tensor, num_iter: int, rule: StepRule) -> Solution:
         """Minimum next to each of the poses (..., B, P), of the batch shape of the cost."""
@@ -35,6 +37,22 @@ class Backend(Protocol):
 
     def attach(self, cost: PoseCost, poses: Tensor, values: Tensor) -> Tensor:
         """Known costs (S, B) of poses (S, B, P), with a gradient to the leaves of the cost."""
+        ...
+
+    def newton_step(self, cost: PoseCost, pose: Tensor) -> Tensor:
+        """Differentiable Gauss-Newton step (B, D) at poses (B, P), see `gauss_newton_step`."""
+        ...
+
+    def largest(self, numbers: Tensor, count: int) -> Tensor:
+        """Indices (..., count) of the largest of numbers (..., n), in any order."""
+        ...
+
+    def sample(self, mixture: Mixture, num: int, generator: torch.Generator | None) -> Tensor:
+        """Draw poses (num, B, P) of a mixture; see `Mixture.sample`."""
+        ...
+
+    def fit(self, family: ProposalFamily, poses: Tensor, log_weights: Tensor) -> Proposal:
+        """Next proposal of a family, from samples (S, B, P) with log weights (S, B)."""
         ...
 
     def log_density(self, proposals: Proposal, log_shares: Tensor, poses: Tensor) -> Tensor:

@@ -1,0 +1,172 @@
+"""The backend on compiled kernels; whatever has no kernel goes to the eager reference."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from epropnp.backends.eager import EagerBackend
+from epropnp.backends.numba_cpu import adjoint, minimize
+from epropnp.backends.numba_cpu import proposals as kernels
+from epropnp.backends.numba_cpu.arrays import (
+    all_plain,
+    as_array,
+    cost_arrays,
+    region_numbers,
+    supported,
+)
+from epropnp.backends.numba_cpu.compiled import Job, run
+from epropnp.backends.numba_cpu.differentiable import POINT_LEAVES, NewtonStep, point_leaves, zeros
+from epropnp.backends.numba_cpu.largest import largest
+from epropnp.backends.numba_cpu.sample_cost import sample_values
+from epropnp.backends.protocol import StepRule
+from epropnp.cost import PoseCost
+from epropnp.levenberg_marquardt import Solution, TrustRegion
+from epropnp.mixture import Mixture
+from epropnp.proposals import (
+    Proposal,
+    ProposalFamily,
+    QuaternionPoseProposal,
+    QuaternionProposals,
+    YawPoseProposal,
+    YawProposals,
+)
+
+
+@dataclass(frozen=True)
+class NumbaBackend(EagerBackend):
+    """Kernels for reprojection costs under a Huber kernel, on the CPU, in float32 or float64.
+
+    Results are those of `EagerBackend` but for the order of sums. Other costs, other devices, and
+    calls that are traced or differentiated twice take the eager way.
+    """
+
+    def minimize(self, cost: PoseCost, pose: Tensor, num_iter: int, rule: StepRule) -> Solution:
+        """See `Backend.minimize`; Levenberg-Marquardt steps have a kernel."""
+        if type(rule) is not TrustRegion or not supported(cost, pose):
+            return super().minimize(cost, pose, num_iter, rule)
+        arrays = cost_arrays(cost)
+        dof = cost.manifold.dof
+        shape = pose.shape[:-1]
+        found = torch.empty_like(pose, memory_format=torch.contiguous_format)
+        value, hessian = pose.new_empty(shape), pose.new_empty((*shape, dof, dof))
+        starts = as_array(pose).reshape(-1, pose.shape[-1])
+        work = len(starts) * arrays.points.shape[-1] * (num_iter + 1)
+        run(
+            minimize.MINIMIZE[dof],
+            Job(len(starts), work, minimize.SCRATCH, starts.dtype),
+            arrays,
+            starts,
+            num_iter,
+            region_numbers(rule, starts.dtype.type),
+            as_array(found).reshape(starts.shape),
+            as_array(value).reshape(-1),
+            as_array(hessian).reshape(-1, dof, dof),
+        )
+        return Solution(found, value, hessian)
+
+    def values(self, cost: PoseCost, poses: Tensor) -> Tensor:
+        """See `Backend.values`."""
+        if not supported(cost, poses):
+            return super().values(cost, poses)
+        arrays, out = cost_arrays(cost), poses.new_empty(poses.shape[:2])
+        samples, objects = out.shape
+        work = samples * objects * arrays.points.shape[-1]
+        job = Job(objects, work, 9 + 12 * samples, arrays.points.dtype)
+        run(sample_values, job, arrays, as_array(poses), as_array(out))
+        return out
+
+    def weighted_gradient(
+        self, cost: PoseCost, poses: Tensor, weights: Tensor, names: list[str]
+    ) -> dict[str, Tensor]:
+        """See `PoseCost.weighted_gradient`."""
+        if torch.is_grad_enabled() or not supported(cost, poses, weights):
+            return super().weighted_gradient(cost, poses, weights, names)
+        leaves = cost.leaves()
+        arrays, at, seeds = cost_arrays(cost), as_array(poses), as_array(weights)
+        work = weights.numel() * arrays.points.shape[-1]
+        found = {}
+        if set(names) & set(POINT_LEAVES):
+            grads = zeros(adjoint.PointGrads, (*arrays[:3], arrays.delta))
+            job = Job(len(arrays.delta), work, adjoint.POINT_SCRATCH, at.dtype)
+            run(adjoint.point_gradients, job, arrays, at, seeds, grads)
+            found = point_leaves(grads)
+        if not set(names) <= set(POINT_LEAVES):
+            grads = zeros(adjoint.CameraGrads, (arrays.intrinsics, arrays.tilt, arrays.bounds))
+            job = Job(len(arrays.delta), work, adjoint.CAMERA_SCRATCH, at.dtype)
+            run(adjoint.camera_gradients, job, arrays, at, seeds, grads)
+            found.update(_camera_leaves(grads))
+        return {name: _like(found.get(name), leaves[name]) for name in names}
+
+    def newton_step(self, cost: PoseCost, pose: Tensor) -> Tensor:
+        """See `Backend.newton_step`."""
+        if pose.requires_grad or not supported(cost, pose):
+            return super().newton_step(cost, pose)
+        leaves = cost.leaves()
+        learnt = {name for name, leaf in leaves.items() if leaf.requires_grad}
+        if not learnt <= set(POINT_LEAVES):
+            return super().newton_step(cost, pose)
+        hollow = cost.with_leaves({name: leaf.new_empty(0) for name, leaf in leaves.items()})
+        return NewtonStep.apply(hollow, tuple(leaves), pose, *leaves.values())
+
+    def largest(self, numbers: Tensor, count: int) -> Tensor:
+        """See `Backend.largest`."""
+        if not _readable(numbers):
+            return super().largest(numbers, count)
+        bits = torch.int32 if numbers.dtype == torch.float32 else torch.int64
+        rows = as_array(numbers.detach().contiguous().view(bits)).reshape(-1, numbers.shape[-1])
+        chosen = torch.empty((len(rows), count), dtype=torch.int64)
+        work = numbers.numel() // 4
+        job = Job(len(rows), work, numbers.shape[-1], rows.dtype)
+        run(largest, job, rows, as_array(chosen))
+        return chosen.view(*numbers.shape[:-1], count)
+
+    def sample(self, mixture: Mixture, num: int, generator: torch.Generator | None) -> Tensor:
+        """See `Backend.sample`; one component has a kernel."""
+        single = len(mixture.log_shares) == 1
+        if not (single and _known(mixture.proposals, mixture.log_shares)):
+            return super().sample(mixture, num, generator)
+        return kernels.sample(mixture.proposals, num, generator)
+
+    def fit(self, family: ProposalFamily, poses: Tensor, log_weights: Tensor) -> Proposal:
+        """See `Backend.fit`."""
+        known = type(family) in (YawProposals, QuaternionProposals)
+        carriers = kernels.carriers_of(family.rule, len(poses)) if known else None
+        if carriers is None or not _readable(poses, log_weights):
+            return super().fit(family, poses, log_weights)
+        return kernels.fit(family, carriers, poses, log_weights)
+
+    def log_density(self, proposals: Proposal, log_shares: Tensor, poses: Tensor) -> Tensor:
+        """See `Backend.log_density`."""
+        if not _known(proposals, log_shares, poses):
+            return super().log_density(proposals, log_shares, poses)
+        return kernels.log_density(proposals, log_shares, poses)
+
+
+def _known(proposals: Proposal, *tensors: Tensor) -> bool:
+    """Whether proposals, and tensors beside them, have kernels."""
+    if type(proposals) not in (YawPoseProposal, QuaternionPoseProposal):
+        return False
+    return _readable(*proposals.leaves().values(), *tensors)
+
+
+def _readable(*tensors: Tensor) -> bool:
+    return not torch.compiler.is_compiling() and all_plain(*tensors)
+
+
+def _camera_leaves(grads: adjoint.CameraGrads) -> dict[str, Tensor]:
+    """Gradients by the names of the leaves."""
+    bounds = torch.from_numpy(grads.bounds).unsqueeze(-1)
+    return {
+        "camera.cam_mats": torch.from_numpy(grads.intrinsics),
+        "camera.lower": bounds[:, :2],
+        "camera.upper": bounds[:, 2:],
+        "manifold.gravity": torch.from_numpy(grads.tilt).mT,
+    }
+
+
+def _like(gradient: Tensor | None, leaf: Tensor) -> Tensor:
+    """Gradient of a leaf, which several objects may share; zero where nothing depends on it."""
+    if gradient is None:
+        return torch.zeros_like(leaf)
+    return gradient.sum_to_size(leaf.shape).to(leaf.dtype)

@@ -1,0 +1,124 @@
+"""How kernels are compiled, cached and spread over threads.
+
+Kernels work on plain contiguous arrays, on a range of objects ``[first, last)``, and on scratch
+memory of their own. They allocate nothing and count no references (numba's memory runtime is off:
+counting is atomic and cost more than the arithmetic of a small problem). They release
+the interpreter lock, so ordinary threads run them side by side, as many as torch may use. Numba's
+own parallel runtime is not used: it ends a process that forks after its first use, as data loaders
+do. Array lengths are run-time values: another number of objects, points or samples never compiles
+anything again, only another dtype does.
+
+Compiled code is kept on disk by numba: beside the package, or in the user's cache directory where
+that is not writable (`NUMBA_CACHE_DIR` sets another one).
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+import torch
+
+# Sums may be regrouped, so that they run in vector registers, and a quotient may become a product
+# by the reciprocal. Not-a-number and infinity keep their meaning: a bad pose must stay visible.
+FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
+CHUNKS_PER_THREAD = 4  # parts of the work per thread, so that an uneven one is made up for
+WORTH_A_THREAD = 20_000  # point evaluations; less takes less time than to wake a thread
+
+
+def kernel(function: Callable) -> Callable:
+    """Compile a function at its first call for the types of its arguments, or load it from disk."""
+    try:
+        compiled = _jit(function, cache=True)
+    except RuntimeError:  # no directory to keep it in
+        return _jit(function, cache=False)
+    _stamp_with_package(compiled)
+    return compiled
+
+
+def inlined(function: Callable) -> Callable:
+    """Compile a function for use inside kernels only."""
+    return _jit(function, cache=False)
+
+
+def _jit(function: Callable, cache: bool) -> Callable:
+    return numba.njit(
+        nogil=True,
+        error_model="numpy",
+        fastmath=FAST_MATH,
+        cache=cache,
+        boundscheck=False,
+        _nrt=False,
+    )(function)
+
+
+def _stamp_with_package(compiled: Any) -> None:
+    """Make the cache of a kernel depend on all files here, not on the one it is written in.
+
+    Numba looks at the kernel's own file only and would keep code made of an older `inlined`
+    function of another file.
+    """
+    cache_file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if hasattr(cache_file, "_source_stamp"):
+        cache_file._source_stamp = _package_stamp()
+
+
+@cache
+def _package_stamp() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class Job(NamedTuple):
+    """Size of a piece of work.
+
+    Attributes:
+        total: number of objects.
+        work: point evaluations in all.
+        scratch: numbers of scratch memory that a kernel needs.
+        dtype: of the scratch memory.
+    """
+
+    total: int
+    work: int
+    scratch: int
+    dtype: np.dtype
+
+
+def run(function: Callable, job: Job, *arguments: Any) -> None:
+    """Call ``function(first, last, scratch, *arguments)`` over all objects, in threads if it pays."""
+    total = job.total
+    threads = min(torch.get_num_threads(), total, 1 + job.work // WORTH_A_THREAD)
+    if threads <= 1:
+        function(0, total, np.empty(job.scratch, job.dtype), *arguments)
+        return
+    chunks = min(total, threads * CHUNKS_PER_THREAD)
+    edges = [total * index // chunks for index in range(chunks + 1)]
+    parts = list(zip(edges[:-1], edges[1:], strict=True))
+
+    def consume() -> None:
+        scratch = np.empty(job.scratch, job.dtype)
+        while parts:
+            try:
+                first, last = parts.pop()
+            except IndexError:  # another thread took the last part
+                return
+            function(first, last, scratch, *arguments)
+
+    helpers = [_pool(os.getpid()).submit(consume) for _ in range(threads - 1)]
+    consume()
+    for helper in helpers:
+        helper.result()
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Threads of this process; a forked one, which inherits none, makes its own."""
+    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="epropnp")

@@ -1,0 +1,90 @@
+"""What kernels share: the arrays of a cost, the map of a pose, and comparisons as torch makes them.
+
+The arithmetic is that of `YawPose`, `QuatPose`, `PerspectiveCamera` and `Huber`, with the same
+order of comparisons, so that a number which is not finite takes the same way.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epropnp.backends.numba_cpu.compiled import inlined
+
+
+class CostArrays(NamedTuple):
+    """A reprojection cost as arrays; N is B or, for subsets of the points, a multiple of it.
+
+    Attributes:
+        points: (N, 3, n) object frame.
+        pixels: (N, 2, n).
+        weights: (N, 2, n).
+        intrinsics: (B, 3, 3).
+        bounds: (B, 4) lowest u, v and highest u, v; infinite where there are none.
+        delta: (B,) Huber thresholds.
+        tilt: (B, 3, 3) rotation from the gravity-aligned to the camera frame.
+        z_min: depth at which nearer points are projected, of the dtype of the arrays.
+        clip_jacobian: a clipped coordinate has a zero derivative.
+    """
+
+    points: NDArray
+    pixels: NDArray
+    weights: NDArray
+    intrinsics: NDArray
+    bounds: NDArray
+    delta: NDArray
+    tilt: NDArray
+    z_min: np.floating
+    clip_jacobian: bool
+
+
+@inlined
+def point_rows(cost, obj, start, stop):
+    """The seven numbers of points as contiguous rows: x, y, z, u, v and the weights of u, v."""
+    points, pixels, weights = cost.points, cost.pixels, cost.weights
+    return (
+        points[obj, 0, start:stop],
+        points[obj, 1, start:stop],
+        points[obj, 2, start:stop],
+        pixels[obj, 0, start:stop],
+        pixels[obj, 1, start:stop],
+        weights[obj, 0, start:stop],
+        weights[obj, 1, start:stop],
+    )
+
+
+@inlined
+def clamp(value, lowest, highest):
+    """Like `torch.clamp`: what is not a number stays."""
+    value = lowest if value < lowest else value
+    return highest if value > highest else value
+
+
+@inlined
+def rotate(pose, tilt, out):
+    """Write the rotation matrix (3, 3) of a pose (4,) or (7,)."""
+    one = pose.dtype.type(1)
+    if len(pose) == 4:
+        cos, sin = np.cos(pose[3]), np.sin(pose[3])
+        for row in range(3):
+            a, c = tilt[row, 0], tilt[row, 2]
+            out[row, 0] = a * cos - c * sin
+            out[row, 1] = tilt[row, 1]
+            out[row, 2] = a * sin + c * cos
+        return
+    w, i, j, k = pose[3], pose[4], pose[5], pose[6]
+    ti, tj, tk = i + i, j + j, k + k
+    out[0, 0], out[0, 1], out[0, 2] = one - tj * j - tk * k, ti * j - tk * w, ti * k + tj * w
+    out[1, 0], out[1, 1], out[1, 2] = ti * j + tk * w, one - ti * i - tk * k, tj * k - ti * w
+    out[2, 0], out[2, 1], out[2, 2] = ti * k - tj * w, tj * k + ti * w, one - ti * i - tj * j
+
+
+@inlined
+def pixel_map(pose, intrinsics, tilt, turn, out):
+    """Write the map (3, 4) from object points to homogeneous pixels; ``turn`` is scratch (3, 3)."""
+    rotate(pose, tilt, turn)
+    for row in range(3):
+        a, b, c = intrinsics[row, 0], intrinsics[row, 1], intrinsics[row, 2]
+        for column in range(3):
+            out[row, column] = a * turn[0, column] + b * turn[1, column] + c * turn[2, column]
+        out[row, 3] = a * pose[0] + b * pose[1] + c * pose[2]
