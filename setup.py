@@ -25,6 +25,7 @@ setup(
     package_data={"epropnp_results.explore": ["template.html"]},
     install_requires=read_requirements("runtime"),
     extras_require={
+        "fast": read_requirements("fast"),
         "mm": read_requirements("mminstall"),
         "synth": read_requirements("synth"),
         "tests": read_requirements("tests"),

@@ -13,6 +13,7 @@ pixel coordinates are continuous, the centre of the top-left pixel is (0.5, 0.5)
 
 from epropnp.amis import AMIS, PoseSamples, Sampler
 from epropnp.backends import Backend, EagerBackend, default_backend, set_default_backend
+from epropnp.backends.warmup import warm_up
 from epropnp.camera import PerspectiveCamera
 from epropnp.conversions import (
     matrix_to_pose,
@@ -111,5 +112,6 @@ __all__ = [
     "quaternion_pose",
     "set_default_backend",
     "tangent_covariance",
+    "warm_up",
     "yaw_pose",
 ]

@@ -51,7 +51,7 @@ def set_default_backend(backend: Backend | str | None) -> None:
 def _named(name: str) -> Backend:
     if name not in NAMES:
         raise ValueError(f"backend {name!r} must be one of {NAMES}; see {VARIABLE}")
-    installed = importlib.util.find_spec("numba") is not None
+    installed = _installed()
     if name == "numba" and not installed:
         raise ImportError('backend "numba" needs numba: pip install "epropnp-det[fast]"')
     if name == "eager" or not installed:
@@ -62,3 +62,7 @@ def _named(name: str) -> Backend:
 
     _logger.info("epropnp: compiled kernels for CPU tensors, eager operations for others")
     return NumbaBackend()
+
+
+def _installed() -> bool:
+    return importlib.util.find_spec("numba") is not None

@@ -1,5 +1,7 @@
 """Tensors of a cost as the arrays kernels read, without a copy where the layout allows it."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -57,12 +59,12 @@ def cost_arrays(cost: ReprojectionCost) -> CostArrays:
     like = cost.points_obj.detach()
     camera = cost.camera
     count = cost.points_obj.shape[-3]
-    points = cost.points_obj.shape[-1]
+    items, points = math.prod(cost.points_obj.shape[:-2]), cost.points_obj.shape[-1]
     dtype = as_array(like).dtype.type
     return CostArrays(
-        as_array(cost.points_obj).reshape(-1, 3, points),
-        as_array(cost.points_2d).reshape(-1, 2, points),
-        as_array(cost.weights).reshape(-1, 2, points),
+        as_array(cost.points_obj).reshape(items, 3, points),
+        as_array(cost.points_2d).reshape(items, 2, points),
+        as_array(cost.weights).reshape(items, 2, points),
         as_array(camera.cam_mats.to(like).expand(count, 3, 3)),
         _bounds(camera, like, count),
         as_array(cost.kernel.delta.to(like).expand(count)),

@@ -1,5 +1,6 @@
 """The backend on compiled kernels; whatever has no kernel goes to the eager reference."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -50,7 +51,7 @@ class NumbaBackend(EagerBackend):
         shape = pose.shape[:-1]
         found = torch.empty_like(pose, memory_format=torch.contiguous_format)
         value, hessian = pose.new_empty(shape), pose.new_empty((*shape, dof, dof))
-        starts = as_array(pose).reshape(-1, pose.shape[-1])
+        starts = as_array(pose).reshape(math.prod(shape), pose.shape[-1])
         work = len(starts) * arrays.points.shape[-1] * (num_iter + 1)
         run(
             minimize.MINIMIZE[dof],
@@ -60,8 +61,8 @@ class NumbaBackend(EagerBackend):
             num_iter,
             region_numbers(rule, starts.dtype.type),
             as_array(found).reshape(starts.shape),
-            as_array(value).reshape(-1),
-            as_array(hessian).reshape(-1, dof, dof),
+            as_array(value).reshape(len(starts)),
+            as_array(hessian).reshape(len(starts), dof, dof),
         )
         return Solution(found, value, hessian)
 
@@ -114,7 +115,8 @@ class NumbaBackend(EagerBackend):
         if not _readable(numbers):
             return super().largest(numbers, count)
         bits = torch.int32 if numbers.dtype == torch.float32 else torch.int64
-        rows = as_array(numbers.detach().contiguous().view(bits)).reshape(-1, numbers.shape[-1])
+        shape = (math.prod(numbers.shape[:-1]), numbers.shape[-1])
+        rows = as_array(numbers.contiguous().view(bits).view(shape))
         chosen = torch.empty((len(rows), count), dtype=torch.int64)
         work = numbers.numel() // 4
         job = Job(len(rows), work, numbers.shape[-1], rows.dtype)

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,7 +94,10 @@ class Job(NamedTuple):
 
 
 def run(function: Callable, job: Job, *arguments: Any) -> None:
-    """Call ``function(first, last, scratch, *arguments)`` over all objects, in threads if it pays."""
+    """Call ``function(first, last, scratch, *arguments)`` over all objects.
+
+    Threads share the work if it is worth it.
+    """
     total = job.total
     threads = min(torch.get_num_threads(), total, 1 + job.work // WORTH_A_THREAD)
     if threads <= 1:
@@ -101,7 +105,7 @@ def run(function: Callable, job: Job, *arguments: Any) -> None:
         return
     chunks = min(total, threads * CHUNKS_PER_THREAD)
     edges = [total * index // chunks for index in range(chunks + 1)]
-    parts = list(zip(edges[:-1], edges[1:], strict=True))
+    parts = list(pairwise(edges))
 
     def consume() -> None:
         scratch = np.empty(job.scratch, job.dtype)

@@ -37,6 +37,7 @@ class NewtonStep(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, hollow, names, pose, *leaves):
+        """Step (B, D) of the cost that the leaves fill."""
         cost = _filled(hollow, names, leaves)
         arrays, dof, count = cost_arrays(cost), hollow.manifold.dof, len(pose)
         value, gradient = pose.new_empty(count), pose.new_empty((count, dof))
@@ -52,6 +53,7 @@ class NewtonStep(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
+        """Gradients of the leaves that need one."""
         pose, step, matrix, *leaves = ctx.saved_tensors
         cost = _filled(ctx.hollow, ctx.names, leaves)
         wanted = [n for n, need in zip(ctx.names, ctx.needs_input_grad[3:], strict=True) if need]

@@ -49,8 +49,8 @@ def _level(row, wanted, low, high):
 
     More numbers than wanted lie above ``low``, or exactly as many; none above ``high``.
     """
-    while high - low > 1:
-        middle = low + (high - low) // 2
+    while high > low + 1:
+        middle = (low >> 1) + (high >> 1) + (low & high & 1)  # their sum could overflow
         level, above = row.dtype.type(middle), 0
         for index in range(len(row)):
             above += row[index] > level

@@ -101,7 +101,7 @@ def _damp(matrix, radius, region, out, dof):
 
 @inlined
 def _judge(system, trial, matrix, step, region, dof):
-    """Ratio of actual to predicted fall, one if rounding hides both, and whether to take the step."""
+    """Ratio of actual to predicted fall (one if rounding hides both); whether to take the step."""
     zero, half = step.dtype.type(0), step.dtype.type(0.5)
     predicted = zero
     for row in range(dof):

@@ -17,7 +17,7 @@ TINY_DELTA = 1e-10  # floor of a threshold by which is divided, as in `Huber`
 
 @inlined
 def accumulate(cost, item, obj, pose, turn, system):
-    """Write the system at a pose of problem ``item``, object ``obj``; ``turn`` is scratch (3, 3)."""
+    """Write the system of problem ``item``, object ``obj``, at a pose; ``turn`` is scratch."""
     rotate(pose, cost.tilt[obj], turn)
     rows = point_rows(cost, item, 0, cost.points.shape[2])
     setting = (cost.bounds[obj], cost.delta[obj], cost.z_min, cost.clip_jacobian)

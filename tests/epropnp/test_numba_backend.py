@@ -1,0 +1,288 @@
+"""The compiled backend agrees with the eager reference, bad input included."""
+
+import math
+import os
+from dataclasses import replace
+
+import pytest
+import torch
+
+from epropnp import (
+    AdaptiveHuberPnPCost,
+    EagerBackend,
+    EProPnP4DoF,
+    EProPnP6DoF,
+    GaussNewton,
+    TrustRegion,
+    monte_carlo_pose_loss,
+)
+from epropnp.distortion import DistortedCamera
+from epropnp.fitting import PublishedFit
+from epropnp.mixture import Mixture
+from epropnp.proposals import QuaternionProposals, YawProposals
+from pnp_scenes import cost_of, random_pose, scene, tilted
+
+pytest.importorskip("numba", reason="the compiled backend needs numba")
+
+from epropnp.backends.numba_cpu.backend import NumbaBackend
+
+EAGER, COMPILED = EagerBackend(), NumbaBackend()
+FAMILIES = {4: YawProposals, 6: QuaternionProposals}
+
+
+def clipped_cost(dof, num=5, points=37, delta=2.0, gravity=False, dtype=torch.float64):
+    """A cost with clipped pixels, points nearer than ``z_min``, outliers and inliers."""
+    tilt = tilted(num) if gravity else None
+    data = scene(dof, num=num, points=points, noise=4.0, gravity=tilt)
+    cost = cost_of(data, dof, delta, gravity=tilt)
+    camera = replace(
+        cost.camera,
+        z_min=data.pose[:, 2].mean().item(),
+        lower=torch.tensor([250.0, 180.0]).double().view(2, 1).repeat(num, 1, 1),
+        upper=torch.tensor([600.0, 420.0]).double().view(2, 1).repeat(num, 1, 1),
+    )
+    cost = replace(cost, camera=camera)
+    leaves = {name: leaf.to(dtype) for name, leaf in cost.leaves().items()}
+    return cost.with_leaves(leaves), data.pose.to(dtype)
+
+
+def around(pose, samples, spread=0.1):
+    """Poses (S, B, P) near given ones, quaternions of unit length."""
+    generator = torch.Generator().manual_seed(5)
+    noise = torch.randn(samples, *pose.shape, generator=generator, dtype=pose.dtype)
+    poses = pose + spread * noise
+    if pose.shape[-1] == 7:
+        poses[..., 3:] /= poses[..., 3:].norm(dim=-1, keepdim=True)
+    return poses
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-11), (torch.float32, 2e-4)])
+def test_values_of_samples(dof, dtype, rtol):
+    cost, pose = clipped_cost(dof, gravity=dof == 4, dtype=dtype)
+    poses = around(pose, 19)
+    expected = EAGER.values(cost, poses)
+    torch.testing.assert_close(COMPILED.values(cost, poses), expected, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+@pytest.mark.parametrize("names", ["each", "all"])
+def test_gradient_by_every_leaf(dof, names):
+    cost, pose = clipped_cost(dof, gravity=dof == 4)
+    poses = around(pose, 600)  # more than a block of poses
+    weights = torch.randn(600, 5, dtype=torch.float64)
+    every = sorted(cost.leaves())
+    with torch.no_grad():
+        for wanted in [every] if names == "all" else [[name] for name in every]:
+            expected = EAGER.weighted_gradient(cost, poses, weights, wanted)
+            found = COMPILED.weighted_gradient(cost, poses, weights, wanted)
+            torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-8)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+def test_a_leaf_shared_by_all_objects_gets_the_sum(dof):
+    cost, pose = clipped_cost(dof)
+    poses, weights = around(pose, 7), torch.randn(7, 5, dtype=torch.float64)
+    shared = {name: cost.leaves()[name][0] for name in ("camera.lower", "camera.cam_mats")}
+    cost = cost.with_leaves(shared)
+    with torch.no_grad():
+        expected = EAGER.weighted_gradient(cost, poses, weights, sorted(shared))
+        found = COMPILED.weighted_gradient(cost, poses, weights, sorted(shared))
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-8)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+@pytest.mark.parametrize("free_jacobian", [False, True])
+def test_minimum_step_by_step(dof, free_jacobian):
+    """Rounding alone tells the two apart, so every accepted and rejected step is the same."""
+    cost, pose = clipped_cost(dof, gravity=dof == 4)
+    cost = replace(cost, camera=replace(cost.camera, clip_jacobian=not free_jacobian))
+    start = around(pose, 1, spread=0.5)[0]
+    for num_iter in range(7):
+        expected = EAGER.minimize(cost, start, num_iter, TrustRegion())
+        found = COMPILED.minimize(cost, start, num_iter, TrustRegion())
+        torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+def test_minimum_of_subsets(dof):
+    data = scene(dof, num=3, points=30, noise=2.0)
+    cost = cost_of(data, dof, 2.0)
+    index = torch.rand(6, 3, 30).argsort(-1)[..., :9]
+    start = around(data.pose, 6, spread=0.2)
+    expected = EAGER.minimize(cost.subset(index), start, 3, TrustRegion())
+    found = COMPILED.minimize(cost.subset(index), start, 3, TrustRegion())
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 1e38])
+def test_a_bad_object_stays_alone(dof, bad):
+    cost, pose = clipped_cost(dof, dtype=torch.float32)
+    clean = COMPILED.minimize(cost, pose, 4, TrustRegion())
+    broken = cost.weights.clone()
+    broken[2, 0, 3] = bad
+    cost = cost.with_leaves({"weights": broken})
+    found = COMPILED.minimize(cost, pose, 4, TrustRegion())
+    others = torch.arange(5) != 2
+    assert torch.equal(found.pose[others], clean.pose[others])
+    assert torch.equal(found.pose[2], pose[2])
+    expected = EAGER.values(cost, pose[None])[0]
+    assert torch.equal(COMPILED.values(cost, pose[None])[0].isfinite(), expected.isfinite())
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+@pytest.mark.parametrize("free_jacobian", [False, True])
+def test_differentiable_step_and_its_gradient(dof, free_jacobian):
+    cost, pose = clipped_cost(dof, gravity=dof == 4)
+    cost = replace(cost, camera=replace(cost.camera, clip_jacobian=not free_jacobian))
+    names = ("points_obj", "points_2d", "weights", "kernel.delta")
+    leaves = [cost.leaves()[name].clone().requires_grad_() for name in names]
+    cost = cost.with_leaves(dict(zip(names, leaves, strict=True)))
+    expected, found = EAGER.newton_step(cost, pose), COMPILED.newton_step(cost, pose)
+    # most points of some objects are clipped: the condition of their systems is up to 1e9
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)
+    seed = torch.randn_like(expected)
+    expected_grads = torch.autograd.grad(expected, leaves, seed, retain_graph=True)
+    grads = torch.autograd.grad(found, leaves, seed, retain_graph=True)
+    for grad, wanted in zip(grads, expected_grads, strict=True):
+        assert (grad - wanted).abs().max() < 1e-6 * wanted.abs().max()
+
+    def second(step):
+        (first,) = torch.autograd.grad(step, leaves[:1], seed, create_graph=True)
+        return torch.autograd.grad(first.square().sum(), leaves[2])
+
+    torch.testing.assert_close(second(found), second(expected), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+def test_step_of_a_cost_whose_camera_is_learnt_is_eager(dof):
+    cost, pose = clipped_cost(dof)
+    cam_mats = cost.camera.cam_mats.clone().requires_grad_()
+    cost = cost.with_leaves({"camera.cam_mats": cam_mats})
+    (grad,) = torch.autograd.grad(COMPILED.newton_step(cost, pose).sum(), cam_mats)
+    (expected,) = torch.autograd.grad(EAGER.newton_step(cost, pose).sum(), cam_mats)
+    assert torch.equal(grad, expected)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+@pytest.mark.parametrize("num", [32, 30])  # a whole number of uniform headings, and not
+def test_draws_and_densities_of_a_seed(dof, num):
+    cost, pose = clipped_cost(dof)
+    solution = EAGER.minimize(cost, pose, 5, TrustRegion())
+    proposal = Mixture.single(FAMILIES[dof]().around(solution.pose, solution.covariance()[0]))
+    seeds = [torch.Generator().manual_seed(3) for _ in range(2)]
+    expected, found = (
+        backend.sample(proposal, num, seed)
+        for backend, seed in zip((EAGER, COMPILED), seeds, strict=True)
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    assert torch.equal(seeds[0].get_state(), seeds[1].get_state())
+    log_shares = torch.randn(3, 5, dtype=torch.float64)
+    log_shares[1, 2] = -math.inf
+    three = proposal.joined(proposal).joined(proposal).proposals
+    densities = [b.log_density(three, log_shares, expected) for b in (EAGER, COMPILED)]
+    torch.testing.assert_close(densities[1], densities[0], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+@pytest.mark.parametrize("rule", [None, PublishedFit()])
+def test_fit_of_weighted_samples(dof, rule):
+    family = FAMILIES[dof](rule) if rule else FAMILIES[dof]()
+    generator = torch.Generator().manual_seed(0)
+    pose = random_pose(dof, 5, generator)
+    poses = around(pose, 50, spread=0.02)
+    log_weights = 3.0 * torch.randn(50, 5, generator=generator, dtype=torch.float64)
+    log_weights[3, 1], log_weights[4, 1], log_weights[5, 1] = math.nan, math.inf, -math.inf
+    log_weights[7:, 2] = -math.inf  # fewer usable samples than share the largest weight
+    log_weights[:, 3] = -math.inf  # none
+    expected = EAGER.fit(family, poses, log_weights).leaves()
+    found = COMPILED.fit(family, poses, log_weights).leaves()
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("count", [0, 1, 5, 23])
+def test_largest_of_rows(dtype, count):
+    rows = torch.randn(40, 3, 23, generator=torch.Generator().manual_seed(1)).to(dtype)
+    rows[:, 0] = rows[:, 0].round()  # ties
+    rows[:, 1, 4:] = -math.inf
+    chosen = COMPILED.largest(rows, count)
+    assert all(len(set(row.tolist())) == count for row in chosen.flatten(0, 1))
+    expected = rows.topk(count, dim=-1).values
+    assert torch.equal(rows.gather(-1, chosen).sort(-1, descending=True).values, expected)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+@pytest.mark.parametrize(("objects", "points"), [(0, 8), (3, 0), (3, 1)])
+def test_nothing_to_do(dof, objects, points):
+    data = scene(dof, num=objects, points=points)
+    cost = cost_of(data, dof, 2.0)
+    poses = around(data.pose, 4)
+    assert torch.equal(COMPILED.values(cost, poses), EAGER.values(cost, poses)) or points
+    torch.testing.assert_close(COMPILED.values(cost, poses), EAGER.values(cost, poses))
+    found = COMPILED.minimize(cost, data.pose, 3, TrustRegion())
+    torch.testing.assert_close(found, EAGER.minimize(cost, data.pose, 3, TrustRegion()))
+
+
+def test_what_has_no_kernel_is_eager():
+    cost, pose = clipped_cost(4)
+    coefficients = torch.tensor([0.1, 0, 0, 0, 0]).double()
+    lens = DistortedCamera().bind(cost.camera.cam_mats, distortion=coefficients)
+    other = replace(cost, camera=lens)
+    expected = EAGER.minimize(other, pose, 2, TrustRegion())
+    assert torch.equal(COMPILED.minimize(other, pose, 2, TrustRegion()).pose, expected.pose)
+    expected = EAGER.minimize(cost, pose, 2, GaussNewton())
+    assert torch.equal(COMPILED.minimize(cost, pose, 2, GaussNewton()).pose, expected.pose)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_result_does_not_depend_on_threads(threads):
+    cost, pose = clipped_cost(4, num=64, points=64, dtype=torch.float32)
+    poses = around(pose, 32)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3 - threads)
+        expected = COMPILED.values(cost, poses)
+        torch.set_num_threads(threads)
+        assert torch.equal(COMPILED.values(cost, poses), expected)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_has_threads_of_its_own():
+    cost, pose = clipped_cost(4, num=64, points=64, dtype=torch.float32)
+    poses = around(pose, 32)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        expected = COMPILED.values(cost, poses)
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if torch.equal(COMPILED.values(cost, poses), expected) else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("dof", "layer_type"), [(4, EProPnP4DoF), (6, EProPnP6DoF)])
+def test_training_step(dof, layer_type):
+    """A whole Monte Carlo step, from one seed: loss and gradients are equal."""
+    data = scene(dof, num=4, points=40, noise=2.0)
+    results = []
+    for backend in (EAGER, COMPILED):
+        inputs = [t.clone().requires_grad_() for t in (data.x3d, data.x2d, data.w2d)]
+        layer = layer_type(64, 4, backend=backend)
+        result = layer.monte_carlo_forward(
+            *inputs,
+            data.camera,
+            AdaptiveHuberPnPCost(),
+            data.pose,
+            with_pose_opt_plus=True,
+            generator=torch.Generator().manual_seed(0),
+        )
+        loss = monte_carlo_pose_loss(result.pose_sample_logweights, result.cost_target).sum()
+        (loss + result.pose_opt_plus.sum()).backward()
+        results.append((loss.detach(), *(tensor.grad for tensor in inputs)))
+    torch.testing.assert_close(results[1], results[0], rtol=1e-5, atol=1e-5)
