@@ -1,8 +1,8 @@
-"""List everything in a nuScenes results file that the evaluation server would reject.
+"""List everything in a nuScenes results file that the official devkit refuses to score.
 
     python tools/check_submission.py results_nusc.json --dataroot data/nuscenes --version v1.0-test
 
-Exit code 0: nothing to reject (warnings are allowed), 1: the server would reject the file.
+Exit code 0: it scores the file (there may be warnings), 1: it refuses the file.
 """
 
 import argparse

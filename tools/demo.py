@@ -56,7 +56,7 @@ def make_steps(args: argparse.Namespace) -> list[Step]:
     config = Config.fromfile(CONFIG)
     iterations = QUICK_ITERATIONS if args.quick else config.train_cfg.max_iters
     checkpoint = work_dir / "train" / f"iter_{iterations}.pth"
-    results = work_dir / "test" / "results_nusc.json"
+    results = work_dir / "test" / "tta" / "results_nusc.json"
     pictures = work_dir / "pictures"
     data, version = ["--data-root", data_root], ["--version", VERSION]
     size = QUICK_SIZE if args.quick else []
@@ -90,7 +90,7 @@ def make_steps(args: argparse.Namespace) -> list[Step]:
         Step(
             "test",
             "score it with the official evaluator, each image together with its mirror image",
-            tool("test", CONFIG, checkpoint, *data, "--work-dir", results.parent, "--tta"),
+            tool("test", CONFIG, checkpoint, *data, "--work-dir", work_dir / "test", "--tta"),
             output=results,
             show=TEST_LINES,
         ),
@@ -105,14 +105,14 @@ def make_steps(args: argparse.Namespace) -> list[Step]:
 
 def report(args: argparse.Namespace) -> None:
     """Say what came out and where it is."""
-    summary = json.loads((args.work_dir / "test" / "metrics_summary.json").read_text())
+    summary = json.loads((args.work_dir / "test/tta" / "metrics_summary.json").read_text())
     errors = summary["tp_errors"].items()
     listed = ", ".join(f"{ERROR_NAMES[name]} {value:.3f}" for name, value in errors)
     say(f"  NDS {summary['nd_score']:.3f}, mAP {summary['mean_ap']:.3f}, {listed}")
     say(f"  data set       {args.data_root}")
     say(f"  checkpoint     {args.work_dir}/train")
-    say(f"  submission     {args.work_dir}/test/results_nusc.json")
-    say(f"  scores         {args.work_dir}/test/metrics_summary.json")
+    say(f"  submission     {args.work_dir}/test/tta/results_nusc.json")
+    say(f"  scores         {args.work_dir}/test/tta/metrics_summary.json")
     say(f"  pictures       {args.work_dir}/pictures")
 
 

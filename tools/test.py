@@ -2,7 +2,8 @@
 """Test a model: ``python tools/test.py CONFIG CHECKPOINT [--show-dir DIR] [--tta]``.
 
 The arguments are those of mmdet3d's tool. ``results_nusc.json`` and the official scores go to the
-work directory. ``--eval-json FILE`` scores a results file that exists, without any model. Several
+work directory, with ``--tta`` to its folder ``tta``, unless the config's evaluator has an
+``out_dir``. ``--eval-json FILE`` scores a results file that exists, without any model. Several
 processes: tools/dist_test.sh.
 """
 
@@ -20,13 +21,17 @@ from epropnp_mm.compat import is_main_process
 from epropnp_mm.engine import check_checkpoint
 from epropnp_tools.cli import UsageError, add_run_arguments, build_runner, load_config, plain_errors
 
+WRITING_EVALUATORS = ("NuScenesMono3DMetric", "BOPPoseMetric")  # have out_dir and format_only
+
 
 def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description="Test a 3D detector")
     add_run_arguments(parser)
     parser.add_argument("checkpoint", nargs="?", help="checkpoint of the config's model")
-    parser.add_argument("--show", action="store_true", help="draw into WORK_DIR/pictures")
+    parser.add_argument(
+        "--show", action="store_true", help="draw into pictures/ beside the results"
+    )
     parser.add_argument("--show-dir", help="draw the detections into this folder")
     parser.add_argument("--score-thr", type=float, default=0.1, help="lowest score that is drawn")
     parser.add_argument(
@@ -55,27 +60,82 @@ def enable_tta(cfg: Config) -> None:
     cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
 
 
-def table_version(cfg: Config) -> str:
-    """Version of the tables that the config's test split was made from."""
-    evaluator = cfg.test_evaluator
+def evaluators(cfg: Config) -> list[ConfigDict]:
+    """The config's test evaluators, one or several."""
+    found = cfg.test_evaluator
+    return list(found) if isinstance(found, list | tuple) else [found]
+
+
+def nuscenes_evaluator(cfg: Config, option: str) -> ConfigDict:
+    """The evaluator that an option is about.
+
+    Raises:
+        UsageError: there is none, for example in a 6DoF config.
+    """
+    for evaluator in evaluators(cfg):
+        if evaluator.type.split(".")[-1] == "NuScenesMono3DMetric":
+            return evaluator
+    others = ", ".join(evaluator.type for evaluator in evaluators(cfg))
+    raise UsageError(f"{option} needs a NuScenesMono3DMetric; this config is tested by {others}")
+
+
+def direct_results(cfg: Config, format_only: bool, tta: bool) -> None:
+    """Say where our evaluators write and whether they score; what the config says stays.
+
+    Results of ``--tta`` go into a folder ``tta`` of their own, beside those of the plain run.
+
+    Raises:
+        UsageError: ``--format-only`` with an evaluator that writes no results file.
+    """
+    writing = [each for each in evaluators(cfg) if each.type.split(".")[-1] in WRITING_EVALUATORS]
+    if format_only and not writing:
+        raise UsageError(f"--format-only needs one of {', '.join(WRITING_EVALUATORS)}")
+    for evaluator in writing:
+        folder = Path(evaluator.get("out_dir") or cfg.work_dir)
+        evaluator.out_dir = str(folder / "tta" if tta else folder)
+        evaluator.format_only = format_only or evaluator.get("format_only", False)
+
+
+def table_version(evaluator: ConfigDict) -> str:
+    """Version of the tables that an evaluator's split was made from."""
     return FrameTable(evaluator.ann_file, evaluator.data_root).version
 
 
 def evaluate_file(cfg: Config, path: str) -> None:
     """Score a results file on the split of the config's test evaluator."""
-    evaluator = cfg.test_evaluator
+    evaluator = nuscenes_evaluator(cfg, "--eval-json")
     metrics = evaluate_results_file(
-        path, evaluator.data_root, table_version(cfg), evaluator.get("eval_set"), cfg.work_dir
+        path,
+        evaluator.data_root,
+        table_version(evaluator),
+        evaluator.get("eval_set"),
+        evaluator.get("out_dir") or cfg.work_dir,
     )
     print(format_table(metrics))
 
 
-def draw(cfg: Config, folder: Path, score_thr: float) -> None:
+def draw(evaluator: ConfigDict, folder: Path, score_thr: float) -> None:
     """Draw the results file of the test with tools/visualize.py."""
     command = [sys.executable, str(Path(__file__).with_name("visualize.py"))]
-    command += [str(Path(cfg.work_dir) / RESULTS_NAME), "--version", table_version(cfg)]
-    command += ["--dataroot", cfg.test_evaluator.data_root, "--out-dir", str(folder)]
+    results = Path(evaluator.out_dir) / RESULTS_NAME
+    command += [str(results), "--version", table_version(evaluator)]
+    command += ["--dataroot", evaluator.data_root, "--out-dir", str(folder)]
     subprocess.run([*command, "--score-thr", str(score_thr)], check=True)
+
+
+def run(args: argparse.Namespace, cfg: Config) -> None:
+    """Test a checkpoint, and draw if asked."""
+    drawn = nuscenes_evaluator(cfg, "--show") if args.show or args.show_dir else None
+    direct_results(cfg, args.format_only, args.tta)
+    cfg.load_from = args.checkpoint
+    if args.tta:
+        enable_tta(cfg)
+    runner = build_runner(cfg)
+    check_checkpoint(runner.model, args.checkpoint, strict=True)
+    runner.test()
+    if drawn is not None and is_main_process():
+        folder = args.show_dir or Path(drawn.out_dir) / "pictures"
+        draw(drawn, Path(folder), args.score_thr)
 
 
 def main() -> None:
@@ -84,18 +144,9 @@ def main() -> None:
     with plain_errors():
         cfg = load_config(args)
         if args.eval_json:
-            return evaluate_file(cfg, args.eval_json)
-        cfg.load_from = args.checkpoint
-        cfg.test_evaluator.out_dir = cfg.work_dir
-        cfg.test_evaluator.format_only = args.format_only
-        if args.tta:
-            enable_tta(cfg)
-        runner = build_runner(cfg)
-        check_checkpoint(runner.model, args.checkpoint, strict=True)
-        runner.test()
-        folder = args.show_dir or (Path(cfg.work_dir) / "pictures" if args.show else None)
-        if folder is not None and is_main_process():
-            draw(cfg, folder, args.score_thr)
+            evaluate_file(cfg, args.eval_json)
+        else:
+            run(args, cfg)
 
 
 if __name__ == "__main__":

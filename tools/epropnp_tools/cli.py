@@ -12,7 +12,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from epropnp_data.errors import DatasetError
-from epropnp_mm.compat import close_processes, is_main_process, prepare_cpu_processes
+from epropnp_mm.compat import close_processes, is_main_process, prepare_cpu_processes, process_rank
 from epropnp_mm.engine.checkpoint_check import CheckpointError
 
 
@@ -97,12 +97,15 @@ def build_runner(cfg: Config) -> Runner:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn foreseen errors into one message without a traceback, and leave the process group."""
+    """Turn foreseen errors into one message without a traceback, and leave the process group.
+
+    Every process says its own: what fails in one of them only would be silent otherwise.
+    """
     try:
         yield
     except (UsageError, DatasetError, CheckpointError) as error:
-        if is_main_process():
-            print(f"\nError: {error}", file=sys.stderr, flush=True)
+        where = "" if is_main_process() else f" (process {process_rank()})"
+        print(f"\nError{where}: {error}", file=sys.stderr, flush=True)
         sys.exit(2)
     finally:
         close_processes()

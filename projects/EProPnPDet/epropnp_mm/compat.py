@@ -84,6 +84,11 @@ def close_processes() -> None:
         dist.destroy_process_group()
 
 
+def process_rank() -> int:
+    """Number of this process in the run, before the process group exists too."""
+    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")))
+
+
 def is_main_process() -> bool:
-    """Whether this process speaks for the run, before the process group exists too."""
-    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
+    """Whether this process speaks for the run."""
+    return process_rank() == 0

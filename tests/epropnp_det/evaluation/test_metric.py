@@ -98,6 +98,22 @@ def test_results_file_alone_gives_the_same_scores(nuscenes_root, perfect, tmp_pa
     assert (tmp_path / "metrics_summary.json").is_file()
 
 
+def test_a_file_that_only_the_devkit_accepts_is_scored_too(nuscenes_root, perfect, tmp_path):
+    """mmdet3d's own declaration, quaternions of any length, an attribute of another class."""
+    scores, out_dir = perfect
+    content = json.loads((out_dir / "results_nusc.json").read_text())
+    content["meta"] = {"use_camera": True, "use_lidar": False}
+    for records in content["results"].values():
+        for record in records:
+            record["rotation"] = [2 * value for value in record["rotation"]]
+            if record["detection_name"] == "barrier":
+                record["attribute_name"] = "vehicle.moving"
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(content))
+    again = evaluate_results_file(path, nuscenes_root, VERSION)
+    assert again["NDS"] == pytest.approx(scores["NuScenes/NDS"], abs=1e-6)
+
+
 def test_order_and_repetition_do_not_matter(nuscenes_root, truth, perfect):
     """Distributed samplers repeat images; some data sets are shuffled."""
     metric = build(nuscenes_root)

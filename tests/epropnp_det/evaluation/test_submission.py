@@ -109,21 +109,28 @@ CASES = [
     (set_field("translation", [1.0, 2.0]), "translation", True),
     (set_field("size", [1.0, 0.0, 2.0]), "size", True),
     (set_field("size", ["1", 2, 3]), "size", True),
-    (set_field("rotation", [1.0, 1.0, 0.0, 0.0]), "rotation norm", True),
+    (set_field("rotation", [1.0, 1.0, 0.0, 0.0]), "rotation norm", False),
     (set_field("rotation", [math.nan, 0.0, 0.0, 0.0]), "rotation not finite", True),
     (set_field("velocity", [math.nan, 0.0]), "velocity not finite", False),
     (set_field("velocity", [0.0, 0.0, 0.0]), "velocity", True),
     (set_field("detection_score", math.nan), "score not finite", True),
-    (set_field("detection_score", "0.5"), "score", True),
-    (set_field("detection_score", True), "score", True),
+    (set_field("detection_score", "high"), "score", True),
+    (set_field("detection_score", None), "score", True),
+    (set_field("detection_score", "0.5"), "score", False),
+    (set_field("detection_score", True), "score", False),
+    (drop("results", "a", 0, "detection_score"), "score", False),
+    (set_field("detection_score", math.inf), "score not finite", False),
+    (set_field("translation", [1.0, math.inf, 0.0]), "translation not finite", False),
+    (drop("results", "a", 0, "sample_token"), "sample token", True),
     (set_field("detection_name", "animal"), "class", True),
     (set_field("attribute_name", "None"), "attribute", True),
-    (set_field("attribute_name", "vehicle.moving"), "attribute of another class", True),
-    (set_field("attribute_name", ""), "attribute of another class", True),
-    (set_field("sample_token", "b"), "sample token", True),
+    (set_field("attribute_name", "vehicle.moving"), "attribute of another class", False),
+    (set_field("attribute_name", ""), "attribute of another class", False),
+    (set_field("sample_token", "b"), "sample token", False),
     (drop("results", "a", 0, "size"), "size", True),
     (drop("meta"), "meta", True),
-    (drop("meta", "use_map"), "meta", True),
+    (drop("meta", "use_map"), "meta", False),
+    (lambda c: c.update(meta={"use_camera": True, "use_lidar": False}), "meta", False),
     (lambda c: c["meta"].update(use_camera=False), "meta", False),
     (swap_sizes, "size order", False),
     (lambda c: c["results"].update(a=[], b=[]), "no boxes", True),
@@ -138,6 +145,30 @@ def test_each_violation_is_found_alone(change, kind, is_error):
     change(content)
     found = check_submission(content, ["a", "b"])
     assert {(item.kind, item.is_error) for item in found} == {(kind, is_error)}
+
+
+# refused by the rest of the evaluation: samples of the split, sizes of matched boxes
+AFTER_LOADING = {"missing sample", "unknown sample", "no boxes"}
+
+
+@pytest.mark.parametrize(("change", "kind", "is_error"), CASES, ids=range(len(CASES)))
+def test_errors_are_what_the_devkit_refuses(tmp_path, change, kind, is_error):
+    content = valid_content()
+    change(content)
+    positive = all(min(box["size"]) > 0 for box in content["results"]["a"] if well_formed(box))
+    if kind in AFTER_LOADING or not positive or content["results"]["b"] == {}:
+        pytest.skip("refused later than by the loader")
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(content))
+    if is_error:
+        with pytest.raises((AssertionError, KeyError, TypeError, ValueError)):
+            load_prediction(str(path), 500, DetectionBox)
+    else:
+        load_prediction(str(path), 500, DetectionBox)
+
+
+def well_formed(box):
+    return box is not None and all(isinstance(value, float) for value in box.get("size", [None]))
 
 
 def test_all_violations_are_listed():

@@ -3,10 +3,12 @@
 import contextlib
 import io
 import json
+import logging
 import math
 import tempfile
 from pathlib import Path
 
+from mmengine.logging import print_log
 from nuscenes import NuScenes
 from nuscenes.eval.common.data_classes import EvalBoxes
 from nuscenes.eval.detection.config import config_factory
@@ -159,6 +161,13 @@ def _refuse_invalid(path: Path, results: dict, expected: list[str], eval_set: st
         raise DatasetError(
             f"{path}: cannot be evaluated on {eval_set}, {len(errors)} errors ({first}). List all "
             f"with: python tools/check_submission.py {path} --eval-set {eval_set}"
+        )
+    kinds = sorted({item.kind for item in found if not item.is_error})
+    if kinds:
+        print_log(
+            f"{path}: scored, although tools/check_submission.py warns of: {', '.join(kinds)}",
+            "current",
+            logging.WARNING,
         )
 
 

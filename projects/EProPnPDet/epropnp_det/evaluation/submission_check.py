@@ -1,7 +1,7 @@
-"""Everything in a nuScenes results file that the evaluation server would reject.
+"""Everything in a nuScenes results file that the official devkit refuses.
 
 The rules are those of the devkit's loader: its first failed assertion stops it, here all are
-listed. Things that the server accepts but that are hardly meant are warnings.
+listed as errors. What it accepts and scores, but is hardly meant, is a warning.
 """
 
 import math
@@ -29,7 +29,7 @@ class Violation(NamedTuple):
         kind: short name, the same for findings of the same sort.
         place: where in the file.
         message: what is wrong.
-        is_error: the server rejects the file; else a warning.
+        is_error: the devkit refuses the file; else it scores it, and this is a warning.
     """
 
     kind: str
@@ -65,14 +65,16 @@ def check_submission(content: object, expected_samples: list[str]) -> list[Viola
 
 
 def _check_meta(meta: object) -> Iterator[Violation]:
-    if not isinstance(meta, dict):
+    if meta is None:
         yield Violation("meta", "meta", "is missing; it declares the inputs that were used")
+        return
+    if not isinstance(meta, dict):
+        yield Violation("meta", "meta", f"is {meta!r}, expected a dictionary", is_error=False)
         return
     for key in META_KEYS:
         if not isinstance(meta.get(key), bool):
-            yield Violation(
-                "meta", f"meta[{key!r}]", f"is {meta.get(key)!r}, expected true or false"
-            )
+            message = f"is {meta.get(key)!r}, expected true or false"
+            yield Violation("meta", f"meta[{key!r}]", message, is_error=False)
     if meta.get("use_camera") is False and not meta.get("use_lidar"):
         yield Violation("meta", "meta", "claims neither camera nor lidar", is_error=False)
 
@@ -90,11 +92,12 @@ def _check_record(record: object, token: str, place: str) -> Iterator[Violation]
         yield Violation("format", place, "is not a dictionary")
         return
     if record.get("sample_token") != token:
-        message = f"sample_token is {record.get('sample_token')!r}, expected {token!r}"
-        yield Violation("sample token", place, message)
+        found = record.get("sample_token")
+        message = f"sample_token is {found!r}, expected {token!r}"
+        yield Violation("sample token", place, message, is_error=not isinstance(found, str))
     for field, length in VECTOR_LENGTHS.items():
         yield from _check_vector(record.get(field), field, length, place)
-    yield from _check_score(record.get("detection_score"), place)
+    yield from _check_score(record, place)
     yield from _check_names(record, place)
 
 
@@ -103,20 +106,32 @@ def _check_vector(value: object, field: str, length: int, place: str) -> Iterato
     if not is_vector or not all(_is_number(item) for item in value):
         yield Violation(field, place, f"{field} is {value!r}, expected {length} numbers")
     elif not all(math.isfinite(item) for item in value):
-        message = f"{field} {value} is not finite"
-        yield Violation(f"{field} not finite", place, message, is_error=field != "velocity")
+        refused = field != "velocity" and any(math.isnan(item) for item in value)
+        yield Violation(f"{field} not finite", place, f"{field} {value} is not finite", refused)
     elif field == "size" and min(value) <= 0:
         yield Violation("size", place, f"size {value} (width, length, height) must be positive")
     elif field == "rotation" and abs(math.hypot(*value) - 1.0) > UNIT_TOLERANCE:
         message = f"quaternion {value} (w, x, y, z) has norm {math.hypot(*value):.4g}, expected 1"
-        yield Violation("rotation norm", place, message)
+        yield Violation("rotation norm", place, message, is_error=False)
 
 
-def _check_score(score: object, place: str) -> Iterator[Violation]:
-    if not _is_number(score):
-        yield Violation("score", place, f"detection_score is {score!r}, expected a number")
-    elif not math.isfinite(score):
-        yield Violation("score not finite", place, f"detection_score is {score}")
+def _check_score(record: dict, place: str) -> Iterator[Violation]:
+    score = record.get("detection_score")
+    if _is_number(score):
+        if not math.isfinite(score):
+            message = f"detection_score is {score}"
+            yield Violation("score not finite", place, message, math.isnan(score))
+        return
+    message = f"detection_score is {score!r}, expected a number"
+    yield Violation("score", place, message, "detection_score" in record and not _is_float(score))
+
+
+def _is_float(value: object) -> bool:
+    """Whether the devkit, which converts scores, makes a number of the value."""
+    try:
+        return not math.isnan(float(value))
+    except (TypeError, ValueError):
+        return False
 
 
 def _check_names(record: dict, place: str) -> Iterator[Violation]:
@@ -128,7 +143,7 @@ def _check_names(record: dict, place: str) -> Iterator[Violation]:
         yield Violation("attribute", place, message)
     elif name in ATTRIBUTES_OF_CLASS and (attribute or "none") not in ATTRIBUTES_OF_CLASS[name]:
         message = f"a {name} cannot have the attribute {attribute!r}"
-        yield Violation("attribute of another class", place, message)
+        yield Violation("attribute of another class", place, message, is_error=False)
 
 
 def _check_size_order(results: dict) -> Iterator[Violation]:
