@@ -7,6 +7,7 @@ Chromium and its driver.
 """
 
 import argparse
+import shutil
 import tempfile
 import time
 from dataclasses import replace
@@ -47,7 +48,8 @@ def open_page(path: Path) -> tuple[float, float]:
     options.page_load_strategy = "none"
     for flag in FLAGS:
         options.add_argument(f"--{flag}")
-    driver = webdriver.Chrome(options=options)
+    options.binary_location = shutil.which("chromium")
+    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
     try:
         driver.get(path.as_uri())
         while driver.execute_script("return document.body?.dataset.ready") is None:

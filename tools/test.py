@@ -10,15 +10,20 @@ processes: tools/dist_test.sh.
 import argparse
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import torch
 from mmengine.config import Config, ConfigDict
+from tqdm import tqdm
 
 from epropnp_det.evaluation import evaluate_results_file, format_table
 from epropnp_det.evaluation.frames import FrameTable
 from epropnp_det.evaluation.submission import RESULTS_NAME
+from epropnp_det.inference import Detector3D, write_dataset_results
 from epropnp_mm.compat import is_main_process
 from epropnp_mm.engine import check_checkpoint
+from epropnp_results import ResultsError
 from epropnp_tools.cli import UsageError, add_run_arguments, build_runner, load_config, plain_errors
 
 WRITING_EVALUATORS = ("NuScenesMono3DMetric", "BOPPoseMetric")  # have out_dir and format_only
@@ -33,17 +38,22 @@ def parse_args() -> argparse.Namespace:
         "--show", action="store_true", help="draw into pictures/ beside the results"
     )
     parser.add_argument("--show-dir", help="draw the detections into this folder")
-    parser.add_argument("--score-thr", type=float, default=0.1, help="lowest score that is drawn")
+    parser.add_argument("--score-thr", type=float, default=0.1, help="lowest score shown")
     parser.add_argument(
         "--format-only", action="store_true", help="write the results file, do not score it"
     )
     parser.add_argument(
         "--tta", action="store_true", help="solve the image and its mirror image together"
     )
+    parser.add_argument(
+        "--results-dir", help="write boxes, pose densities and truth there, for tools/explore.py"
+    )
     parser.add_argument("--eval-json", metavar="FILE", help="score this results file")
     args = parser.parse_args()
     if (args.checkpoint is None) == (args.eval_json is None):
         parser.error("give either a checkpoint or --eval-json FILE")
+    if args.results_dir is not None and (args.tta or args.checkpoint is None):
+        parser.error("--results-dir needs a checkpoint, and explains single views: leave out --tta")
     return args
 
 
@@ -136,6 +146,30 @@ def run(args: argparse.Namespace, cfg: Config) -> None:
     if drawn is not None and is_main_process():
         folder = args.show_dir or Path(drawn.out_dir) / "pictures"
         draw(drawn, Path(folder), args.score_thr)
+    if args.results_dir is not None and is_main_process():
+        explain(cfg, args)
+
+
+def explain(cfg: Config, args: argparse.Namespace) -> None:
+    """Write a results folder of the test split.
+
+    Raises:
+        UsageError: the network has no pose density, or the folder holds other results.
+    """
+    if cfg.model.type != "EProPnPDet":
+        raise UsageError(f"--results-dir: {cfg.model.type} has no pose density to explain")
+    infer = Detector3D(cfg, args.checkpoint, default_device(), args.score_thr)
+    progress = partial(tqdm, unit="image")
+    try:
+        write_dataset_results(infer, cfg, args.results_dir, args.checkpoint, progress)
+    except ResultsError as error:
+        raise UsageError(str(error)) from None
+    print(f"results are in {args.results_dir}; a page: tools/explore.py {args.results_dir}")
+
+
+def default_device() -> str:
+    """The first GPU, or the CPU."""
+    return "cuda:0" if torch.cuda.is_available() else "cpu"
 
 
 def main() -> None:

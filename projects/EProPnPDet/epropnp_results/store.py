@@ -128,10 +128,15 @@ class ResultsFolder:
     def _files(self) -> list[Path]:
         return sorted((self.path / FOLDER).glob("*.json"))
 
-    def _base(self, name: str) -> Path:
+    @staticmethod
+    def key(name: str) -> str:
+        """File name, without ending, for what belongs to an image."""
         digest = hashlib.sha256(name.encode()).hexdigest()[:8]
         safe = re.sub(r"[^A-Za-z0-9_-]+", "-", name)[-100:].strip("-")
-        return self.path / FOLDER / f"{safe}-{digest}"
+        return f"{safe}-{digest}"
+
+    def _base(self, name: str) -> Path:
+        return self.path / FOLDER / self.key(name)
 
 
 def _read_json(path: Path) -> dict:

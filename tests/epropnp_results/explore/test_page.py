@@ -48,8 +48,10 @@ def test_images_take_the_best_quality_that_fits():
     sizes = [len(encode(image, *rung)) for rung in RUNGS]
     assert sizes == sorted(sizes, reverse=True)
     for best in (0, 3):
-        assert len(encode_within(image, sizes[best])) == sizes[best]
-    assert len(encode_within(image, 10)) == sizes[-1]
+        data, rung = encode_within(image, sizes[best])
+        assert (len(data), rung) == (sizes[best], best)
+    assert encode_within(image, sizes[0], first=2)[1] == 2
+    assert len(encode_within(image, 10)[0]) == sizes[-1]
 
 
 def test_page_holds_numbers_against_truth(tmp_path):

@@ -35,6 +35,8 @@ class BatchGeometry(NamedTuple):
         ori_shapes: (B, 2) float (height, width) of the original images.
         flips: (B,) bool, the network sees the mirrored image.
         pad_shape: (height, width) of the padded batch.
+        camera_to_ground: (B, 3, 3) rotations into a frame whose y axis is gravity, for cameras with
+            pitch or roll; None if all are level.
     """
 
     cam_intrinsics: Tensor
@@ -43,6 +45,7 @@ class BatchGeometry(NamedTuple):
     ori_shapes: Tensor
     flips: Tensor
     pad_shape: tuple[int, int]
+    camera_to_ground: Tensor | None = None
 
 
 class ProposalMaps(NamedTuple):

@@ -106,6 +106,7 @@ class _BlockWriter:
         self.bytes_left = settings.max_bytes - len(TEMPLATE.read_bytes())
         self.samples_left = num_samples
         self.number = 0
+        self.rung = 0  # of the last image; the next one is tried one better
 
     def add(self, images: list[ImageResult]) -> dict:
         """Write one sample, return its entry of the index."""
@@ -134,7 +135,8 @@ class _BlockWriter:
         limit = max(share / len(pictures) / BASE64 - 100, MIN_IMAGE_BYTES)
         for view, picture in enumerate(pictures):
             name = f"image-{self.number}-{view}"
-            used += self._write(name, encode_within(picture, limit))
+            data, self.rung = encode_within(picture, limit, max(self.rung - 1, 0))
+            used += self._write(name, data)
         self.bytes_left -= used
         self.samples_left -= 1
         self.number += 1

@@ -35,13 +35,22 @@ def read_image(path: Path) -> np.ndarray:
     return image
 
 
-def encode_within(image: np.ndarray, max_bytes: float) -> bytes:
-    """Best WebP of at most so many bytes, or the smallest one that is tried."""
-    for width, quality in RUNGS:
-        data = encode(image, width, quality)
+def encode_within(image: np.ndarray, max_bytes: float, first: int = 0) -> tuple[bytes, int]:
+    """Best WebP of at most so many bytes, or the smallest one that is tried.
+
+    Args:
+        image: (h, w, 3) BGR.
+        max_bytes: limit.
+        first: rung to begin with.
+
+    Returns:
+        The file and its rung of ``RUNGS``.
+    """
+    for rung in range(first, len(RUNGS)):
+        data = encode(image, *RUNGS[rung])
         if len(data) <= max_bytes:
             break
-    return data
+    return data, rung
 
 
 def encode(image: np.ndarray, width: int, quality: int) -> bytes:

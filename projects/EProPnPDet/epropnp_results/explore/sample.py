@@ -1,7 +1,6 @@
 """What the page knows of one sample: its views, their objects and true boxes.
 
-The ground plane of the page is (x to the right, z forward) in metres: that of the vehicle where
-``camera_to_ego`` is known, else that of the camera.
+The ground plane of the page is that of ``epropnp_results.space``.
 """
 
 import base64
@@ -13,12 +12,10 @@ from .. import ImageResult, Match, ObjectResult, TruthBox, mass_above, match_obj
 from ..matching import heading
 from ..records import center
 from ..regions import interpolate_circle, interpolate_plane
+from ..space import camera_to_ground, ground_to_plane
 from .pictures import encode
 from .quantize import quantize
 
-EGO_TO_PLANE = np.array(
-    [[0.0, -1, 0], [0, 0, -1], [1, 0, 0]]
-)  # x forward, y left -> x right, z fwd
 PANEL = (256, 80)  # width, quality of small pictures of one object
 
 
@@ -89,23 +86,6 @@ def describe_objects(
             | _panels(own)
         )
     return details, entries
-
-
-def camera_to_ground(result: ImageResult) -> np.ndarray:
-    """Rotation (3, 3) from the camera to the ground frame."""
-    return np.eye(3) if result.camera_to_ground is None else np.array(result.camera_to_ground)
-
-
-def ground_to_plane(result: ImageResult) -> np.ndarray:
-    """Affine map (2, 3) from (x, z) of a camera's ground frame to the page's ground plane."""
-    if result.camera_to_ego is None:
-        return np.array([[1.0, 0, 0], [0, 1, 0]])
-    matrix = np.array(result.camera_to_ego)
-    to_plane = EGO_TO_PLANE @ matrix[:3, :3] @ camera_to_ground(result).T
-    angle = np.arctan2(to_plane[0, 2] - to_plane[2, 0], to_plane[0, 0] + to_plane[2, 2])
-    shift = EGO_TO_PLANE @ matrix[:3, 3]
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[cos, sin, shift[0]], [-sin, cos, shift[2]]])
 
 
 def _box(item: ObjectResult | TruthBox) -> dict:

@@ -21,8 +21,9 @@ from ..camera_annotations import CameraAnnotations
 class LoadMonoImage(BaseTransform):
     """Read the camera image (BGR, uint8) and start the bookkeeping of its pixels.
 
-    Adds ``img``, ``ori_shape``, ``img_shape``, ``img_transform`` (identity), ``flip`` and
-    ``cam_intrinsic`` (camera matrix of the original image, never changed).
+    An image that is there already is taken instead of a file. Adds ``img``, ``ori_shape``,
+    ``img_shape``, ``img_transform`` (identity), ``flip`` and ``cam_intrinsic`` (camera matrix of
+    the original image, never changed).
 
     Raises:
         DatasetError: the file is missing or no image.
@@ -30,12 +31,7 @@ class LoadMonoImage(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Read ``results['img_path']``."""
-        path = results["img_path"]
-        if not osp.isfile(path):
-            raise DatasetError(f"{path}: camera image is missing. Restore it from the data set")
-        img = mmcv.imread(path)
-        if img is None:
-            raise DatasetError(f"{path}: not a readable image. Restore it from the data set")
+        img = results["img"] if "img" in results else self._read(results["img_path"])
         results["img"] = img
         results["ori_shape"] = results["img_shape"] = img.shape[:2]
         results["img_transform"] = np.eye(3)
@@ -43,6 +39,15 @@ class LoadMonoImage(BaseTransform):
         results["flip"] = False
         results["cam_intrinsic"] = np.array(results["cam2img"], dtype=np.float32)
         return results
+
+    @staticmethod
+    def _read(path: str) -> np.ndarray:
+        if not osp.isfile(path):
+            raise DatasetError(f"{path}: camera image is missing. Restore it from the data set")
+        img = mmcv.imread(path)
+        if img is None:
+            raise DatasetError(f"{path}: not a readable image. Restore it from the data set")
+        return img
 
 
 @TRANSFORMS.register_module()

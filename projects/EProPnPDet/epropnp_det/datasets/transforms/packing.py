@@ -19,6 +19,7 @@ META_KEYS = (
     "img_transform",
     "cam_intrinsic",
     "cam2img",
+    "camera_to_ground",
     "cam2ego",
     "ego2global",
     "box_type_3d",

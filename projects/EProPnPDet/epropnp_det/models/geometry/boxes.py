@@ -33,6 +33,7 @@ def project_boxes(
     near_plane: str = "clip",
     z_near: float = 0.1,
     min_size: float = 4.0,
+    ground_to_camera: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """2D boxes that enclose the visible parts of 3D boxes.
 
@@ -44,12 +45,16 @@ def project_boxes(
             corner to only one of its cuts, as the published code does.
         z_near: depth of the near plane, metres.
         min_size: smallest width and height of a valid 2D box, pixels.
+        ground_to_camera: (M, 3, 3) rotations into the camera frame of boxes whose place and yaw
+            are those in a ground frame.
 
     Returns:
         (M, 4) boxes x1, y1, x2, y2 limited to the image, and a mask (M,) of valid ones. A box that
         cannot be seen has a negative size and is not valid.
     """
     corners = box_corners(boxes)
+    if ground_to_camera is not None:
+        corners = corners @ ground_to_camera.mT
     points, visible = _CUTS[near_plane](corners, z_near)
     with full_precision(points):
         projected = points @ cam_intrinsics.mT

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from ..structures import BatchGeometry
 
+GROUND_KEY = "camera_to_ground"
+
 
 def batch_geometry(
     metainfos: Sequence[dict],
@@ -23,7 +25,8 @@ def batch_geometry(
 
     Args:
         metainfos: B dictionaries with ``cam_intrinsic`` or ``cam2img``, ``img_shape`` and, where
-            they differ from no augmentation, ``img_transform``, ``ori_shape`` and ``flip``.
+            they differ from no augmentation, ``img_transform``, ``ori_shape`` and ``flip``; for
+            cameras that are not level ``camera_to_ground``.
         pad_shape: (height, width) of the padded batch.
         device: where the tensors go.
         principal_point_shift: pixels added to the principal points; 0.5 reads intrinsics as if
@@ -49,6 +52,9 @@ def batch_geometry(
         ),
         flips=torch.tensor([bool(meta.get("flip", False)) for meta in metainfos], device=device),
         pad_shape=pad_shape,
+        camera_to_ground=stack([_to_array(meta.get(GROUND_KEY, np.eye(3))) for meta in metainfos])
+        if any(GROUND_KEY in meta for meta in metainfos)
+        else None,
     )
 
 

@@ -1,6 +1,7 @@
 """From solved poses to detections."""
 
 from .decode import decode
+from .explain import Explanation, explain
 from .settings import InferenceSettings
 
-__all__ = ["InferenceSettings", "decode"]
+__all__ = ["Explanation", "InferenceSettings", "decode", "explain"]

@@ -17,7 +17,7 @@ class Candidates(NamedTuple):
     """Boxes before suppression.
 
     Attributes:
-        boxes: (M, 7) x, y, z, l, h, w, yaw, camera frame.
+        boxes: (M, 7) x, y, z, l, h, w, yaw; camera frame, or ground frame where the batch knows it.
         bboxes: (M, 4) 2D boxes, ori pixels.
         scores: (M,) final scores.
         valid: (M,) bool, the box can be seen and its pose is known.
@@ -40,8 +40,9 @@ def decode(
 
     Returns:
         B instances with ``bboxes_3d`` (k, 9), ``scores_3d``, ``labels_3d``, ``bboxes`` (k, 4) in
-        original pixels, ``scores_2d`` and, where predicted, ``attr_labels``, ``attr_logits`` and
-        ``pose_cov``.
+        original pixels, ``scores_2d``, ``object_inds`` (k,) into the batch's objects and, where
+        predicted, ``attr_labels``, ``attr_logits`` and ``pose_cov``. For cameras that are not level
+        boxes are in the ground frame: turned by ``camera_to_ground``.
     """
     candidates = make_candidates(objects, estimates, proposals, geometry, settings)
     num_classes = int(proposals.labels.max()) + 1 if len(proposals.labels) else 1
@@ -62,13 +63,18 @@ def make_candidates(
 ) -> Candidates:
     """Boxes, their extent in the image and their final scores."""
     poses = torch.nan_to_num(estimates.poses)
-    boxes = torch.cat((poses[:, :3], objects.dims, poses[:, 3:]), dim=-1)
+    places, ground = poses[:, :3], geometry.camera_to_ground
+    if ground is not None:
+        ground = ground[proposals.img_inds]
+        places = (ground @ places.unsqueeze(-1)).squeeze(-1)
+    boxes = torch.cat((places, objects.dims, poses[:, 3:]), dim=-1)
     bboxes, visible = project_boxes(
         boxes,
         geometry.cam_intrinsics[proposals.img_inds],
         geometry.ori_shapes[proposals.img_inds],
         near_plane=settings.near_plane,
         min_size=settings.min_box_size,
+        ground_to_camera=None if ground is None else ground.mT,
     )
     scores = proposals.cls_probs * estimates.scores
     return Candidates(boxes, bboxes, scores, visible & estimates.valid)
@@ -126,6 +132,7 @@ def _pack(
         labels_3d=proposals.labels[keep],
         bboxes=candidates.bboxes[keep],
         scores_2d=proposals.cls_probs[keep],
+        object_inds=keep,
     )
     if objects.attr_logits is not None:
         instances.attr_logits = objects.attr_logits[keep]

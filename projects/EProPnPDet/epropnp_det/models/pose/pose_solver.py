@@ -49,9 +49,12 @@ class PoseSolver(nn.Module):
         self.derivative_cost_fun = MODELS.build(merge_settings(cost_fun, derivative_cost_fun or {}))
 
     def bind_camera(self, geometry: BatchGeometry, img_inds: Tensor) -> epropnp.PerspectiveCamera:
-        """Give the camera the original intrinsics and image sizes of the objects' images."""
+        """Give the camera the intrinsics, image sizes and gravity of the objects' images."""
+        ground = geometry.camera_to_ground
         return self.camera.bind(
-            geometry.cam_intrinsics[img_inds], img_shape=geometry.ori_shapes[img_inds]
+            geometry.cam_intrinsics[img_inds],
+            img_shape=geometry.ori_shapes[img_inds],
+            gravity=None if ground is None else ground[img_inds],
         )
 
     def solve(

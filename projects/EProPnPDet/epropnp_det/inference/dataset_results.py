@@ -1,0 +1,79 @@
+"""Results of a whole test split as files, with its ground truth."""
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+from mmdet3d.registry import DATASETS
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+
+from epropnp_data.errors import DatasetError
+from epropnp_data.images import Camera
+from epropnp_results import ResultsFolder
+
+from ..datasets.camera_annotations import side_file_of
+from .detector3d import Detector3D
+from .records import truth_of
+
+
+def write_dataset_results(
+    infer: Detector3D,
+    cfg: Config,
+    path: str | Path,
+    checkpoint: str,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> ResultsFolder:
+    """Infer the images of a config's test split that are not done yet.
+
+    Args:
+        infer: the detector.
+        cfg: config whose ``test_dataloader`` names the split.
+        path: results folder, made or gone on with.
+        checkpoint: for the header.
+        progress: wraps the loop over the images, tqdm for example.
+
+    Raises:
+        DatasetError: an image is missing.
+        ResultsError: the folder holds other results.
+    """
+    dataset = _with_truth(cfg)
+    header = dict(
+        task="detection",
+        classes=infer.classes,
+        checkpoint=str(checkpoint),
+        split=str(dataset.ann_file),
+        min_score=infer.score_thr,
+    )
+    results = ResultsFolder.create(path, header)
+    for index in progress(range(len(dataset))):
+        info = dataset.get_data_info(index)
+        name = f"{info['sample_token']} {info['cam_name']}"
+        if results.has(name):
+            continue
+        image = cv2.imread(info["img_path"], cv2.IMREAD_COLOR)
+        if image is None:
+            raise DatasetError(f"{info['img_path']}: not a readable image. Restore it")
+        found = infer(image, Camera(info["cam2img"]), name)
+        annotations = info.get("annotations")
+        record = replace(
+            found.result,
+            image=str(Path(info["img_path"]).resolve()),
+            group=info["sample_token"],
+            camera=info["cam_name"],
+            camera_to_ego=info["cam2ego"].tolist(),
+            truth=None if annotations is None else truth_of(annotations, infer.classes),
+        )
+        results.write(record, found.arrays)
+    return results
+
+
+def _with_truth(cfg: Config) -> BaseDataset:
+    """The test split, with annotations where its side file is there."""
+    config = copy.deepcopy(cfg.test_dataloader.dataset)
+    info_file = Path(config.data_root) / config.ann_file
+    has_truth = Path(side_file_of(str(info_file))).is_file()
+    config.update(pipeline=[], test_mode=not has_truth, filter_empty_gt=False)
+    return DATASETS.build(config)

@@ -1,0 +1,152 @@
+"""A trained detector as a function of an image and its camera."""
+
+import copy
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmdet3d.registry import DATASETS, MODELS, TRANSFORMS
+from mmdet3d.structures import get_box_type
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+
+from epropnp_data.images import Camera, undistort
+from epropnp_mm.engine import check_checkpoint
+from epropnp_mm.pose_summary import summarize
+from epropnp_results import ImageResult
+
+from ..models.inference import explain
+from .records import objects_of
+
+
+class Found(NamedTuple):
+    """What was found in one image.
+
+    Attributes:
+        result: record; ``result.objects`` are the detections, best first.
+        arrays: correspondences and densities of the objects, see ``docs/results.md``.
+        image: (h, w, 3) BGR, without lens distortion; pixels of the record are pixels of it.
+    """
+
+    result: ImageResult
+    arrays: dict[str, np.ndarray]
+    image: np.ndarray
+
+
+class Detector3D:
+    """Detect objects in images of any size.
+
+    Args:
+        config: config of the network or its file; its test pipeline prepares the images. A crop in
+            it is left out for images of another size than it was made for.
+        checkpoint: its weights.
+        device: for example "cpu" or "cuda:0".
+        score_thr: weaker detections are dropped.
+        seed: of the random numbers of solver and sampler; the same batch gives the same results.
+
+    Raises:
+        CheckpointError: the checkpoint is missing or belongs to another model.
+    """
+
+    def __init__(
+        self,
+        config: str | Config,
+        checkpoint: str,
+        device: str = "cpu",
+        score_thr: float = 0.1,
+        seed: int = 0,
+    ):
+        cfg = Config.fromfile(config) if isinstance(config, str) else copy.deepcopy(config)
+        init_default_scope(cfg.get("default_scope", "mmdet3d"))
+        cfg.model.backbone.init_cfg = None
+        model = MODELS.build(cfg.model)
+        check_checkpoint(model, checkpoint, strict=True)
+        load_checkpoint(model, checkpoint, map_location="cpu", strict=True)
+        self.model = model.to(device).eval()
+        dataset = cfg.test_dataloader.dataset
+        self.pipeline = list(dataset.pipeline)
+        self.classes = list(DATASETS.get(dataset.type).METAINFO["classes"])
+        self.score_thr, self.seed, self.device = score_thr, seed, device
+
+    def __call__(
+        self, image: np.ndarray, intrinsics: np.ndarray | Camera, name: str = "image"
+    ) -> Found:
+        """Detections of one image.
+
+        Args:
+            image: (h, w, 3) BGR, uint8.
+            intrinsics: (3, 3) camera matrix, or a camera with distortion and tilt.
+            name: for the record.
+        """
+        camera = intrinsics if isinstance(intrinsics, Camera) else Camera(np.array(intrinsics))
+        (found,) = self.batch([image], [camera], [name])
+        return found
+
+    @torch.no_grad()
+    def batch(
+        self, images: Sequence[np.ndarray], cameras: Sequence[Camera], names: Sequence[str]
+    ) -> list[Found]:
+        """Detections of several images, which may differ in size and camera."""
+        images = [undistort(image, camera) for image, camera in zip(images, cameras, strict=True)]
+        items = [
+            self._prepare(image, camera) for image, camera in zip(images, cameras, strict=True)
+        ]
+        data = self.model.data_preprocessor(pseudo_collate(items), training=False)
+        feats = self.model.extract_feat(data["inputs"])
+        generator = torch.Generator(self.device).manual_seed(self.seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            explained = explain(
+                self.model.bbox_head, feats, data["data_samples"], self.score_thr, generator
+            )
+            objects = explained.objects
+            points = (objects.x3d, objects.x2d, objects.w2d_scaled)
+            summary = summarize(explained.distribution, explained.poses, points)
+        records = objects_of(
+            explained, summary, [camera.camera_to_ground for camera in cameras], self.classes
+        )
+        found, start = [], 0
+        for image, camera, name, own in zip(images, cameras, names, records, strict=True):
+            rows = slice(start, start + len(own))
+            start += len(own)
+            arrays = {key: array[rows] for key, array in summary.arrays.items()}
+            found.append(Found(_image_result(name, image, camera, own), arrays, image))
+        return found
+
+    def _prepare(self, image: np.ndarray, camera: Camera) -> dict:
+        box_type, box_mode = get_box_type("Camera")
+        item = dict(
+            img=image,
+            img_path="",
+            cam2img=camera.intrinsics,
+            box_type_3d=box_type,
+            box_mode_3d=box_mode,
+        )
+        if camera.camera_to_ground is not None:
+            item["camera_to_ground"] = camera.camera_to_ground
+        steps = [step for step in self.pipeline if not _misses(step, image.shape)]
+        return Compose([TRANSFORMS.build(dict(step)) for step in steps])(item)
+
+
+def _misses(step: dict, shape: tuple[int, ...]) -> bool:
+    """Whether a step is a crop in pixels of images of another size."""
+    if step["type"] != "MonoCrop" or step.get("unit", "pixel") == "fraction":
+        return False
+    _, _, right, bottom = step["region"]
+    return (right, bottom) != (shape[1], shape[0])
+
+
+def _image_result(name: str, image: np.ndarray, camera: Camera, objects: list) -> ImageResult:
+    ground = camera.camera_to_ground
+    return ImageResult(
+        name=name,
+        image="",
+        width=image.shape[1],
+        height=image.shape[0],
+        intrinsics=np.asarray(camera.intrinsics, dtype=float).tolist(),
+        camera_to_ground=None if ground is None else ground.tolist(),
+        objects=objects,
+    )

@@ -1,0 +1,194 @@
+"""A pose distribution in numbers for files: credible intervals, trust, densities on grids.
+
+What the names mean stands in ``docs/results.md``. Shapes: S samples, B objects.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from epropnp.manifolds import PoseManifold
+from epropnp.marginals import (
+    credible_cells,
+    ground_density,
+    ground_position,
+    heading,
+    yaw_density,
+)
+from epropnp.posterior import PoseDistribution
+
+LEVELS = (0.5, 0.9)
+YAW_CELLS, GROUND_CELLS, NUM_POSES = 180, 40, 64
+
+
+class Tolerance(NamedTuple):
+    """How near a pose counts as right: metres, share of the distance, degrees."""
+
+    metres: float
+    share: float
+    degrees: float
+
+
+DETECTION = Tolerance(0.5, 0.05, 20.0)
+POSE = Tolerance(0.005, 0.02, 5.0)
+
+
+class PoseSummary(NamedTuple):
+    """Lists over B objects, and arrays whose first axis counts them."""
+
+    intervals: list[list[dict]]
+    trust: list[dict[str, float]]
+    arrays: dict[str, np.ndarray]
+
+
+@torch.no_grad()
+def summarize(
+    distribution: PoseDistribution,
+    poses: Tensor,
+    points: tuple[Tensor, Tensor, Tensor],
+    tolerance: Tolerance = DETECTION,
+) -> PoseSummary:
+    """Summaries of the distributions of B objects.
+
+    Args:
+        distribution: pose distribution.
+        poses: (B, P) poses that are reported.
+        points: ``x3d`` (B, n, 3), ``x2d`` (B, n, 2) and ``w2d`` (B, n, 2).
+        tolerance: of the trust.
+    """
+    manifold = distribution.cost.manifold
+    arrays = dict(zip(("points_object", "points_image", "weights"), points, strict=True))
+    arrays["poses"] = distribution.resample(NUM_POSES).transpose(0, 1)
+    coordinates = _coordinates(distribution.poses)
+    trust = _trust(distribution, poses, points[2], tolerance)
+    headings = None
+    if manifold.dof == 4:
+        headings = yaw_density(distribution, YAW_CELLS).density
+        ground = ground_density(distribution, GROUND_CELLS)
+        arrays |= dict(
+            yaw_density=headings,
+            ground_x=ground.x,
+            ground_z=ground.z,
+            ground_density=ground.density,
+        )
+        trust |= _heading_numbers(distribution, headings)
+    columns = {name: values.tolist() for name, values in trust.items()}
+    return PoseSummary(
+        [_intervals(distribution, coordinates, headings, index) for index in range(len(poses))],
+        [{name: values[index] for name, values in columns.items()} for index in range(len(poses))],
+        {name: _compact(name, array) for name, array in arrays.items()},
+    )
+
+
+def weighted_quantiles(values: Tensor, weights: Tensor, levels: tuple[float, ...]) -> Tensor:
+    """Quantiles (L, B) of samples (S, B) with weights of sum one (S, B)."""
+    order = values.argsort(0)
+    mass = weights.gather(0, order).cumsum(0)
+    wanted = values.new_tensor(levels)[:, None, None]
+    index = (mass < wanted).sum(1).clamp(max=len(values) - 1)
+    return values.gather(0, order).gather(0, index)
+
+
+def arcs(inside: np.ndarray) -> list[list[float]]:
+    """Intervals of angles, from a mask (G,) at even steps from -pi around the circle.
+
+    An interval may run across pi; then its end is larger than pi.
+    """
+    step = 2 * np.pi / len(inside)
+    if inside.all():
+        return [[-np.pi, np.pi]]
+    starts = np.flatnonzero(inside & ~np.roll(inside, 1))
+    found = []
+    for start in starts:
+        length = int(np.argmin(np.roll(inside, -start)))
+        low = -np.pi + (start - 0.5) * step
+        found.append([float(low), float(low + length * step)])
+    return found
+
+
+def _coordinates(poses: Tensor) -> dict[str, Tensor]:
+    x, y, z = poses[..., :3].unbind(-1)
+    return dict(x=x, y=y, z=z, distance=poses[..., :3].norm(dim=-1))
+
+
+def _intervals(
+    distribution: PoseDistribution,
+    coordinates: dict[str, Tensor],
+    headings: Tensor | None,
+    index: int,
+) -> list[dict]:
+    found = []
+    weights = distribution.weights[:, index : index + 1]
+    for level in LEVELS:
+        ends = (0.5 - level / 2, 0.5 + level / 2)
+        interval: dict = dict(level=level)
+        for name, values in coordinates.items():
+            own = weighted_quantiles(values[:, index : index + 1], weights, ends)
+            interval[name] = own[:, 0].tolist()
+        if headings is not None:
+            inside = credible_cells(headings[index : index + 1], level)[0]
+            interval["yaw"] = arcs(inside.cpu().numpy())
+        found.append(interval)
+    return found
+
+
+def _trust(
+    distribution: PoseDistribution, poses: Tensor, w2d: Tensor, tolerance: Tolerance
+) -> dict[str, Tensor]:
+    manifold, samples, weights = (
+        distribution.cost.manifold,
+        distribution.poses,
+        distribution.weights,
+    )
+    apart, along = _apart(manifold, samples, poses)
+    near = apart <= tolerance.metres + tolerance.share * poses[:, :3].norm(dim=-1)
+    aligned = _turned(manifold, samples, poses).rad2deg() <= tolerance.degrees
+    size = w2d.norm(dim=-1)
+    mean = (weights * along).sum(0)
+    return dict(
+        trust=(weights * (near & aligned)).sum(0),
+        position_std=(weights * apart.square()).sum(0).sqrt(),
+        depth_std=(weights * (along - mean).square()).sum(0).sqrt(),
+        effective_samples=distribution.effective_sample_size,
+        effective_points=size.sum(-1).square() / size.square().sum(-1).clamp(min=1e-12),
+    )
+
+
+def _apart(manifold: PoseManifold, samples: Tensor, poses: Tensor) -> tuple[Tensor, Tensor]:
+    """Distances (S, B) from the reported place, and their part along the line of sight."""
+    if manifold.dof == 4:
+        offset = ground_position(manifold, samples) - ground_position(manifold, poses)
+        sight = ground_position(manifold, poses)
+    else:
+        offset, sight = samples[..., :3] - poses[:, :3], poses[:, :3]
+    return offset.norm(dim=-1), (offset * torch.nn.functional.normalize(sight, dim=-1)).sum(-1)
+
+
+def _turned(manifold: PoseManifold, samples: Tensor, poses: Tensor) -> Tensor:
+    """Angles (S, B) from the reported rotation, radians."""
+    if manifold.dof == 4:
+        offset = heading(manifold, samples) - heading(manifold, poses)
+        return torch.atan2(offset.sin(), offset.cos()).abs()
+    first, second = manifold.rotation_matrix(samples), manifold.rotation_matrix(poses)
+    trace = (first * second).sum((-1, -2))
+    return ((trace - 1) / 2).clamp(-1, 1).acos()
+
+
+def _heading_numbers(distribution: PoseDistribution, headings: Tensor) -> dict[str, Tensor]:
+    angles = heading(distribution.cost.manifold, distribution.poses)
+    sine, cosine = ((distribution.weights * f(angles)).sum(0) for f in (torch.sin, torch.cos))
+    length = torch.hypot(sine, cosine).clamp(1e-6, 1.0)
+    inside = credible_cells(headings, LEVELS[-1])
+    starts = (inside & ~inside.roll(1, dims=1)).sum(1)
+    return dict(
+        heading_std_deg=(-2 * length.log()).sqrt().rad2deg(),
+        heading_modes=torch.where(inside.all(1), torch.ones_like(starts), starts),
+    )
+
+
+def _compact(name: str, array: Tensor) -> np.ndarray:
+    """Half precision where it is enough for a picture."""
+    half = name in ("points_object", "weights", "yaw_density")
+    return array.detach().cpu().numpy().astype(np.float16 if half else np.float32)

@@ -1,0 +1,129 @@
+"""Chosen views of one image, or of all cameras of one moment, in one picture."""
+
+import cv2
+import numpy as np
+
+from ..matching import heading, match_objects
+from ..records import ImageResult
+from ..space import AROUND, camera_to_ground
+from .birds_eye import draw_plane
+from .boxes import draw_boxes
+from .heading import draw_heading
+from .palette import BACKGROUND, FOUND, TEXT, TRUTH, write
+from .points import draw_points
+
+VIEWS = ("boxes", "bev", "density", "points", "heading")
+MAX_HEADINGS = 4
+MAX_WIDTH = 1600  # of one image in a picture
+
+
+def draw_result(
+    image: np.ndarray,
+    result: ImageResult,
+    arrays: dict[str, np.ndarray],
+    views: tuple[str, ...] = VIEWS,
+) -> np.ndarray:
+    """Image at the left, other views at its right.
+
+    Args:
+        image: (h, w, 3) of the record.
+        result: the record.
+        arrays: its arrays.
+        views: "boxes" and "points" in the image, "bev" from above, "density" in it, "heading" of
+            the first few objects.
+
+    Raises:
+        ValueError: an unknown view.
+    """
+    if unknown := sorted(set(views) - set(VIEWS)):
+        raise ValueError(f"unknown view {unknown[0]!r}; there are {', '.join(VIEWS)}")
+    canvas = _limited(image)
+    if "points" in views:
+        canvas = draw_points(canvas, result, arrays)
+    if "boxes" in views:
+        canvas = draw_boxes(canvas, result)
+    _legend(canvas, result)
+    columns = [canvas]
+    if "bev" in views or "density" in views:
+        own = arrays if "density" in views else {}
+        columns.append(draw_plane([result], [own], size=(canvas.shape[0],) * 2))
+    if "heading" in views and "yaw_density" in arrays:
+        columns.append(_headings(result, arrays["yaw_density"], canvas.shape[0]))
+    return np.hstack(columns)
+
+
+def draw_surround(
+    images: list[np.ndarray],
+    results: list[ImageResult],
+    arrays: list[dict[str, np.ndarray]],
+    width: int = 560,
+) -> np.ndarray:
+    """All cameras of one moment, three in a row, and the ground from above at their right.
+
+    Args:
+        images: one per camera.
+        results: their records.
+        arrays: their arrays; empty ones draw no density.
+        width: of each image, pixels.
+    """
+    order = range(len(results))
+    if all(result.camera in AROUND for result in results):
+        order = sorted(order, key=lambda i: AROUND.index(results[i].camera))
+    tiles = []
+    for i in order:
+        height = round(images[i].shape[0] * width / images[i].shape[1])
+        tile = cv2.resize(images[i], (width, height), interpolation=cv2.INTER_AREA)
+        tile = draw_boxes(tile, results[i])
+        write(tile, results[i].camera or results[i].name, (6, 16), TEXT, 11)
+        tiles.append(tile)
+    rows = [_row(tiles[start : start + 3], 3 * width) for start in range(0, len(tiles), 3)]
+    block = np.vstack(rows)
+    side = max(block.shape[0], 320)
+    block = _fit_height(block, side)
+    plane = draw_plane(results, arrays, size=(side, side))
+    _legend(plane, results[0])
+    return np.hstack([block, plane])
+
+
+def _headings(result: ImageResult, densities: np.ndarray, height: int) -> np.ndarray:
+    side = height // MAX_HEADINGS
+    truth = [
+        None
+        if match is None
+        else heading(result.truth[match.truth_index], camera_to_ground(result))
+        for match in match_objects(result)
+    ]
+    plots = [
+        draw_heading(result, index, densities[index], truth[index], side)
+        for index in range(min(len(result.objects), MAX_HEADINGS))
+    ]
+    return _fit_height(np.vstack(plots) if plots else _blank(0, side), height)
+
+
+def _legend(canvas: np.ndarray, result: ImageResult) -> None:
+    size = max(9, canvas.shape[1] / 130)
+    line = canvas.shape[0] - 6
+    write(canvas, "found", (6, line), FOUND, size)
+    if result.truth is not None:
+        write(canvas, "truth", (6 + 5 * size, line), TRUTH, size)
+
+
+def _limited(image: np.ndarray) -> np.ndarray:
+    if image.shape[1] <= MAX_WIDTH:
+        return image
+    size = (MAX_WIDTH, round(image.shape[0] * MAX_WIDTH / image.shape[1]))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _row(tiles: list[np.ndarray], width: int) -> np.ndarray:
+    height = max(tile.shape[0] for tile in tiles)
+    row = np.hstack([_fit_height(tile, height) for tile in tiles])
+    return np.hstack([row, _blank(height, width - row.shape[1])])
+
+
+def _fit_height(picture: np.ndarray, height: int) -> np.ndarray:
+    return np.vstack([picture, _blank(height - picture.shape[0], picture.shape[1])])
+
+
+def _blank(height: int, width: int) -> np.ndarray:
+    return np.full((height, width, 3), BACKGROUND, np.uint8)

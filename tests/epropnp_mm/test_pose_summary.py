@@ -1,0 +1,124 @@
+"""Summaries of normal distributions against closed forms."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+from epropnp.manifolds import QuatPose, YawPose
+from epropnp.posterior import PoseDistribution
+from epropnp_mm.pose_summary import Tolerance, arcs, summarize, weighted_quantiles
+
+NUM = 20000
+SPREAD = torch.tensor([0.3, 0.1, 0.3, 0.2], dtype=torch.float64)
+MODES = torch.tensor([[2.0, 1.0, 10.0, 3.1], [-4.0, 1.0, 20.0, 0.0]], dtype=torch.float64)
+
+
+def distribution_of(poses, manifold):
+    num, count = poses.shape[:2]
+    weights = torch.full((num, count), 1 / num, dtype=poses.dtype)
+    dof = manifold.dof
+    return PoseDistribution(
+        cost=SimpleNamespace(manifold=manifold),
+        mode=MODES if dof == 4 else poses[0],
+        covariance=torch.diag_embed(SPREAD.square()).expand(count, -1, -1) if dof == 4 else None,
+        poses=poses,
+        weights=weights,
+        log_density=torch.zeros_like(weights),
+        log_evidence=torch.zeros(count),
+        valid=torch.ones(count, dtype=torch.bool),
+    )
+
+
+def points(count):
+    weights = torch.zeros(count, 8, 2, dtype=torch.float64)
+    weights[:, :4] = 0.5
+    return torch.zeros(count, 8, 3), torch.zeros(count, 8, 2), weights
+
+
+@pytest.fixture(scope="module")
+def summary():
+    torch.manual_seed(0)
+    samples = MODES + SPREAD * torch.randn(NUM, 2, 4, dtype=torch.float64)
+    distribution = distribution_of(samples[:2000], YawPose())
+    return summarize(distribution, MODES, points(2), Tolerance(0.5, 0.0, 20.0))
+
+
+def test_intervals_are_those_of_the_normal(summary):
+    for index, mode in enumerate(MODES.tolist()):
+        for interval in summary.intervals[index]:
+            half = norm.ppf(0.5 + interval["level"] / 2)
+            for axis, name in enumerate("xyz"):
+                expected = mode[axis] + half * float(SPREAD[axis]) * np.array([-1, 1])
+                deviation = 3.5 * float(SPREAD[axis]) * 1.7 / np.sqrt(2000)  # of a 5 % quantile
+                np.testing.assert_allclose(interval[name], expected, atol=deviation)
+            ((low, high),) = interval["yaw"]
+            assert high - low == pytest.approx(2 * half * 0.2, rel=0.2)
+    # the first heading is near pi: its region runs across the border
+    assert summary.intervals[0][1]["yaw"][0][1] > np.pi
+
+
+def test_trust_is_the_mass_near_the_reported_pose(summary):
+    near = 1 - np.exp(-0.5 * (0.5 / 0.3) ** 2)  # of a circle around a round normal
+    aligned = 2 * norm.cdf(np.radians(20) / 0.2) - 1
+    for trust in summary.trust:
+        assert trust["trust"] == pytest.approx(near * aligned, abs=4 * 0.5 / np.sqrt(2000))
+        assert trust["position_std"] == pytest.approx(0.3 * np.sqrt(2), rel=0.08)
+        assert trust["depth_std"] == pytest.approx(0.3, rel=0.08)
+        assert trust["heading_std_deg"] == pytest.approx(np.degrees(0.2), rel=0.08)
+        assert trust["heading_modes"] == 1
+        assert trust["effective_samples"] == pytest.approx(2000)
+        assert trust["effective_points"] == pytest.approx(4)
+
+
+def test_arrays_count_objects_first(summary):
+    assert {len(array) for array in summary.arrays.values()} == {2}
+    assert summary.arrays["poses"].shape == (2, 64, 4)
+    ground = summary.arrays["ground_density"][1]
+    row, column = np.unravel_index(ground.argmax(), ground.shape)
+    assert summary.arrays["ground_z"][1, row] == pytest.approx(20, abs=0.4)
+    assert summary.arrays["ground_x"][1, column] == pytest.approx(-4, abs=0.4)
+
+
+def test_orientation_has_no_heading():
+    torch.manual_seed(0)
+    poses = torch.tensor([[0.0, 0, 1, 1, 0, 0, 0]], dtype=torch.float64).repeat(1000, 1, 1)
+    half = 0.5 * np.radians(10) * torch.randn(1000, dtype=torch.float64)
+    poses[:, 0, 3], poses[:, 0, 4] = half.cos(), half.sin()  # turns about x, deviation 10 degrees
+    distribution = distribution_of(poses, QuatPose())
+    reported = torch.tensor([[0.0, 0, 1, 1, 0, 0, 0]], dtype=torch.float64)
+    summary = summarize(distribution, reported, points(1), Tolerance(0.1, 0.0, 10.0))
+    assert "yaw_density" not in summary.arrays
+    assert "yaw" not in summary.intervals[0][0]
+    assert summary.trust[0]["trust"] == pytest.approx(2 * norm.cdf(1) - 1, abs=0.06)
+
+
+def test_no_objects():
+    distribution = distribution_of(torch.zeros(8, 0, 4, dtype=torch.float64), YawPose())
+    distribution = PoseDistribution(**{**vars(distribution), "mode": torch.zeros(0, 4).double()})
+    summary = summarize(distribution, torch.zeros(0, 4).double(), points(0))
+    assert summary.intervals == summary.trust == []
+
+
+def test_quantiles_of_weighted_samples():
+    rng = np.random.default_rng(0)
+    values, weights = rng.normal(size=(50, 3)), rng.integers(1, 5, (50, 3))
+    found = weighted_quantiles(
+        torch.tensor(values), torch.tensor(weights / weights.sum(0)), (0.21, 0.777)
+    )
+    for column in range(3):
+        repeated = np.repeat(values[:, column], weights[:, column])
+        expected = np.quantile(repeated, (0.21, 0.777), method="inverted_cdf")
+        np.testing.assert_allclose(found[:, column], expected)
+
+
+def test_arcs_join_across_the_border():
+    step = np.pi / 4
+    inside = np.array([True, True, False, False, True, False, False, True])
+    np.testing.assert_allclose(
+        arcs(inside), [[-0.5 * step, 0.5 * step], [np.pi - 1.5 * step, np.pi + 1.5 * step]]
+    )
+    assert arcs(np.ones(8, bool)) == [[-np.pi, np.pi]]
+    assert arcs(np.zeros(8, bool)) == []
