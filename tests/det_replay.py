@@ -52,5 +52,8 @@ class ReplayedPoseSolver(PoseSolver):
     """Pose stage around :class:`ReplayedPnP`."""
 
     def __init__(self, reference: TrainReference) -> None:
-        super().__init__(pnp=dict(type="EProPnP4DoF"))
+        super().__init__(
+            pnp=dict(type="EProPnP4DoF"),
+            cost_fun=dict(type="AdaptiveHuberPnPCost", every_point=True),
+        )
         self.pnp = ReplayedPnP(reference)

@@ -73,5 +73,6 @@ def test_the_offset_carries_no_gradient_and_no_points_are_no_problem():
     _, cost, _ = framed("yaw")
     leaf = cost.points_obj.clone().requires_grad_()
     assert not ObjectFrame.centered(cost.with_leaves({"points_obj": leaf})).offset.requires_grad
-    empty = ObjectFrame.centered(cost.with_leaves({"points_obj": torch.zeros(3, 3, 0)}))
+    none = {"points_obj": torch.zeros(3, 3, 0), "weights": torch.zeros(3, 2, 0)}
+    empty = ObjectFrame.centered(cost.with_leaves(none))
     assert torch.equal(empty.offset, torch.zeros(3, 3))

@@ -115,18 +115,19 @@ SPOILERS = {f.__name__: f for f in (
 )}  # fmt: skip
 CERTAINLY_INVALID = {
     "no_weights", "one_point", "nan_object_point", "nan_image_point", "nan_weight",
-    "infinite_weight", "nan_camera", "nan_pose", "overflowing_pixels",
+    "infinite_weight", "nan_camera", "nan_pose", "overflowing_pixels", "negative_weights",
 }  # fmt: skip
 
 
 def run(data: Scene, dof, fast, normalize, setting):
     """Everything the layer returns for good objects, and all gradients."""
-    inputs = [t.clone().requires_grad_() for t in data[:3]]
+    inputs = [t.clone().requires_grad_() for t in (*data[:3], data.camera.cam_mats)]
+    camera = data.camera.bind(inputs[3], torch.tensor([620, 840]))
     solver = LMSolver(dof, 5, normalize, RSLMSolver(num_proposals=4))
     net = LAYERS[dof](32, solver=solver)
     result = net.monte_carlo_forward(
-        *inputs,
-        data.camera,
+        *inputs[:3],
+        camera,
         setting,
         data.pose,
         with_pose_opt_plus=True,
@@ -158,6 +159,9 @@ def check(spoil, dof, fast, normalize, dtype, adaptive):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=0)
     ours, theirs = result.pose_sample_logweights, expected.pose_sample_logweights
     torch.testing.assert_close(ours[:, GOOD], theirs[:, GOOD], rtol=1e-9, atol=0)
+    if not result.valid[BAD]:  # then it neither adds to the loss nor trains anything
+        assert loss[BAD] == 0
+        assert all((grad[BAD] == 0).all() for grad in grads)
     return result
 
 
@@ -261,5 +265,5 @@ def test_objects_without_points_are_invalid_and_harmless(points):
     data = scene(4, points=points)
     result, loss, _ = run(data, 4, False, True, AdaptiveHuberPnPCost())
     assert not result.valid.any()
-    assert loss.isfinite().all()
+    assert (loss == 0).all()
     assert result.pose_opt.isfinite().all()

@@ -17,6 +17,7 @@ from epropnp.backends import Backend, default_backend
 from epropnp.cost import PoseCost
 from epropnp.mixture import Mixture
 from epropnp.peaks import Peaks
+from epropnp.precision import full_precision
 from epropnp.proposals import ProposalFamily
 
 
@@ -75,6 +76,7 @@ class AMIS:
                 f"number of rounds ({self.num_iter})"
             )
 
+    @full_precision
     def __call__(
         self,
         cost: PoseCost,

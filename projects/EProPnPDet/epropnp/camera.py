@@ -5,11 +5,12 @@ operation runs along contiguous memory. `PerspectiveCamera.project` is the (...,
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
+from epropnp import linear
 from epropnp.record import Record
 
 Bound = float | Tensor
@@ -44,6 +45,8 @@ class PerspectiveCamera(Record):
         lower: (..., 2, 1) lowest pixel coordinates, or None.
         upper: (..., 2, 1) highest pixel coordinates, or None.
     """
+
+    leaf_axes: ClassVar[dict[str, int]] = {"cam_mats": 2, "gravity": 2, "lower": 2, "upper": 2}
 
     z_min: float = 0.1
     allowed_border: float = 200.0
@@ -101,7 +104,7 @@ class PerspectiveCamera(Record):
 
     def project(self, points_cam: Tensor) -> Tensor:
         """Clipped pixels (..., n, 2) of camera-frame points (..., n, 3), metres."""
-        return self.dehomogenize(self.projection @ points_cam.mT).uv.mT
+        return self.dehomogenize(linear.product(self.projection, points_cam.mT)).uv.mT
 
     @property
     def projection(self) -> Tensor:
@@ -146,7 +149,8 @@ class PerspectiveCamera(Record):
         determinant = a * d - b * c
         determinant = torch.where(determinant == 0, torch.ones_like(determinant), determinant)
         inverse = torch.stack((d, -b, -c, a), dim=-1).unflatten(-1, (2, 2))
-        return inverse / determinant[..., None, None] @ (uv - self.cam_mats[..., :2, 2:])
+        inverse = inverse / determinant[..., None, None]
+        return linear.product(inverse, uv - self.cam_mats[..., :2, 2:])
 
 
 def _as_rows(bound: Bound | None, like: Tensor) -> Tensor | None:

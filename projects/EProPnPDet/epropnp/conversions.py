@@ -11,6 +11,7 @@ rotation vector turns about fixed axes: R(v) R is the rotation R turned about v 
 import torch
 from torch import Tensor
 
+from epropnp import linear
 from epropnp.distributions import wrap_angle
 from epropnp.manifolds import PoseManifold, QuatPose, YawPose, normalize_quaternion
 
@@ -148,7 +149,7 @@ def metric_covariance(manifold: PoseManifold, covariance: Tensor) -> Tensor:
     """
     _check_last("covariance", covariance, manifold.dof)
     by_step = metric_jacobian(manifold, covariance)
-    return by_step @ covariance @ by_step.mT
+    return linear.product(linear.product(by_step, covariance), by_step.mT)
 
 
 def tangent_covariance(manifold: PoseManifold, covariance: Tensor) -> Tensor:
@@ -159,7 +160,7 @@ def tangent_covariance(manifold: PoseManifold, covariance: Tensor) -> Tensor:
     """
     _check_last("covariance", covariance, 6)
     by_metric = torch.linalg.pinv(metric_jacobian(manifold, covariance))
-    return by_metric @ covariance @ by_metric.mT
+    return linear.product(linear.product(by_metric, covariance), by_metric.mT)
 
 
 def metric_jacobian(manifold: PoseManifold, like: Tensor) -> Tensor:
@@ -173,7 +174,7 @@ def metric_jacobian(manifold: PoseManifold, like: Tensor) -> Tensor:
 def _closest_yaw(manifold: YawPose, rotation: Tensor) -> Tensor:
     """Yaw (...,) in [-pi, pi) of the closest rotation about the vertical."""
     if manifold.gravity is not None:
-        rotation = manifold.gravity.to(rotation) @ rotation
+        rotation = linear.product(manifold.gravity.to(rotation), rotation)
     sine = rotation[..., 0, 2] - rotation[..., 2, 0]
     cosine = rotation[..., 0, 0] + rotation[..., 2, 2]
     return wrap_angle(torch.atan2(sine, cosine))

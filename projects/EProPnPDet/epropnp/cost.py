@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, Self
 import torch
 from torch import Tensor
 
+from epropnp import linear
 from epropnp.manifolds import PoseManifold
 from epropnp.record import Record
 
@@ -47,9 +48,10 @@ class Linearization(NamedTuple):
 
     def normal_equations(self) -> NormalEquations:
         """Their products over the residuals."""
-        transposed = self.jacobian.mT
-        gradient = (transposed @ self.residual.unsqueeze(-1)).squeeze(-1)
-        return NormalEquations(self.value, gradient, transposed @ self.jacobian)
+        rows = self.jacobian.mT
+        both = torch.cat((rows, self.residual.unsqueeze(-2)), dim=-2)
+        products = linear.contract(rows, both)
+        return NormalEquations(self.value, products[..., -1], products[..., :-1])
 
 
 class PoseCost(Protocol):

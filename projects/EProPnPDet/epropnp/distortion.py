@@ -13,11 +13,12 @@ Source: Brown, "Decentering distortion of lenses" (1966); OpenCV, calib3d.
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
+from epropnp import linear
 from epropnp.camera import Bound, PerspectiveCamera
 
 MAX_RADIUS = 100.0  # on the plane z = 1 (89.4 degrees off the axis), where r^7 is a safe number
@@ -50,6 +51,8 @@ class DistortedCamera(PerspectiveCamera):
     Attributes:
         distortion: (B, 5) or (5,) coefficients k1, k2, p1, p2, k3 in OpenCV's order.
     """
+
+    leaf_axes: ClassVar[dict[str, int]] = {**PerspectiveCamera.leaf_axes, "distortion": 1}
 
     distortion: Tensor | None = None
 
@@ -94,7 +97,7 @@ class DistortedCamera(PerspectiveCamera):
         """Distort camera-frame points (..., 3, n), apply the intrinsics and clip."""
         depth = homogeneous[..., 2:, :].clamp(min=self.z_min)
         plane, inside = _shorten(homogeneous[..., :2, :] / depth, turning_radius(self.distortion))
-        uv = self.cam_mats[..., :2, :2] @ distort(plane, self.distortion)
+        uv = linear.product(self.cam_mats[..., :2, :2], distort(plane, self.distortion))
         uv = uv + self.cam_mats[..., :2, 2:]
         if self.lower is not None:
             uv = torch.clamp(uv, self.lower, self.upper)
@@ -109,7 +112,7 @@ class DistortedCamera(PerspectiveCamera):
         if self.clip_jacobian:
             inverse = inverse * self.free(pixels)
         bent = distortion_jacobian(pixels.plane, self.distortion)
-        by_plane = self.cam_mats[..., :2, :2] @ bent.flatten(-2)
+        by_plane = linear.product(self.cam_mats[..., :2, :2], bent.flatten(-2))
         by_plane = by_plane.unflatten(-1, (2, -1))  # (..., 2, 2, n)
         radial = -(by_plane * pixels.plane.unsqueeze(-3)).sum(-2, keepdim=True)
         return torch.cat((by_plane, radial), dim=-2) * inverse.unsqueeze(-2)

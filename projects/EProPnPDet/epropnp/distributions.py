@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from epropnp import linear
 from epropnp.record import Record
 
 VonMisesDraw = Callable[[Tensor, int, torch.Generator | None], Tensor]
@@ -73,7 +74,7 @@ class MultivariateT(Record):
         # a chi-squared variable is the sum of `dof` squared normal ones
         chi_squared = normal[..., dim:].square().sum(-1, keepdim=True)
         spread = normal[..., :dim] * torch.rsqrt(chi_squared / self.dof)
-        return self.loc + (self.scale_tril @ spread.unsqueeze(-1)).squeeze(-1)
+        return self.loc + linear.apply(self.scale_tril, spread)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density (S, B) of ``value`` (S, B, d) with respect to volume."""
@@ -217,8 +218,9 @@ class AngularCentralGaussian(Record):
         """Draw (num, B, 4) independent unit quaternions."""
         shape = (num, *self.scale_tril.shape[:-1])
         normal = _draw_normal(shape, self.scale_tril, generator)
-        factor = self.scale_tril if self.frame is None else self.frame @ self.scale_tril
-        vector = (factor @ normal.unsqueeze(-1)).squeeze(-1)
+        vector = linear.apply(self.scale_tril, normal)
+        if self.frame is not None:
+            vector = linear.apply(self.frame, vector)
         norm = vector.norm(dim=-1, keepdim=True)
         identity = torch.eye(4, dtype=vector.dtype, device=vector.device)[0]
         return torch.where(norm > torch.finfo(norm.dtype).tiny, vector / norm, identity)
@@ -226,6 +228,6 @@ class AngularCentralGaussian(Record):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density (S, B) of ``value`` (S, B, 4) with respect to area of the unit sphere."""
         if self.frame is not None:
-            value = (self.frame.mT @ value.unsqueeze(-1)).squeeze(-1)
+            value = linear.apply(self.frame.mT, value)
         squared = whiten(self.scale_tril, value).square().sum(-1)
         return -2.0 * squared.log() - _log_diagonal(self.scale_tril) - LOG_SPHERE_AREA

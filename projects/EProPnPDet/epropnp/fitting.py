@@ -15,6 +15,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from epropnp import linear
+
 ROUNDING_MARGIN = 8.0  # proposals stay this many float steps wide
 MIN_CARRIERS = 8  # samples sharing the top weight at least: more than a 4D covariance needs
 
@@ -61,7 +63,7 @@ def weighted_moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
 def second_moment(values: Tensor, weights: Tensor) -> Tensor:
     """Sum over samples of ``weight * value value^T``: (S, B, d), (S, B) -> (B, d, d)."""
     columns = values.permute(1, 2, 0)
-    return (columns * weights.T.unsqueeze(1)) @ columns.mT
+    return linear.contract(columns * weights.T.unsqueeze(1), columns)
 
 
 def circular_moments(angles: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -176,7 +178,10 @@ class PublishedFit:
         self, covariance: Tensor, loc: Tensor, published: tuple[float, ...]
     ) -> Tensor:
         """Cholesky factor; the published constant (used as a factor) where there is none."""
-        return cholesky_or(covariance, torch.diag(covariance.new_tensor(published)))
+        return cholesky_or(
+            covariance,
+            torch.diag(linear.constants(published, covariance)),
+        )
 
     def steady_moment(self, moment: Tensor) -> Tensor:
         """Adds the floor to the diagonal."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from epropnp import linear
 from epropnp.cost import MovableCost
 from epropnp.manifolds import PoseManifold
 
@@ -57,10 +58,10 @@ class ObjectFrame:
         change = torch.eye(self.manifold.dof, dtype=pose.dtype, device=pose.device)
         change = change.repeat(*covariance.shape[:-2], 1, 1)
         change[..., :3, 3:] = -by_turn.mT
-        return change @ covariance @ change.mT
+        return linear.product(linear.product(change, covariance), change.mT)
 
     def _rotated(self, pose: Tensor) -> Tensor:
-        return (self.manifold.rotation_matrix(pose) @ self.offset.unsqueeze(-1)).squeeze(-1)
+        return linear.apply(self.manifold.rotation_matrix(pose), self.offset)
 
     def _move(self, pose: Tensor, sign: float) -> Tensor:
         if self.offset is None:

@@ -63,22 +63,34 @@ class Huber(Record):
         return torch.where(outlier, delta.sqrt() * safe.pow(-0.25), torch.ones_like(squared))
 
 
-def adaptive_delta(x2d: Tensor, w2d: Tensor, relative_delta: float | Tensor) -> Tensor:
+def adaptive_delta(
+    x2d: Tensor, w2d: Tensor, relative_delta: float | Tensor, every_point: bool = False
+) -> Tensor:
     """Huber threshold in proportion to the spread of the image points.
 
     Args:
         x2d: (B, n, 2) image points, pixels.
         w2d: (B, n, 2) weights, per pixel.
         relative_delta: threshold relative to mean weight times spread.
+        every_point: points without a weight count too, as published. Otherwise they do not, so that
+            padding changes nothing.
 
     Returns:
         (B,) relative_delta * mean(w2d) * sqrt(var_x + var_y), with unbiased variances.
     """
-    num = x2d.shape[-2]
-    mean = x2d.sum(-2, keepdim=True) / max(num, 1)
-    variance = (x2d - mean).square().sum((-2, -1)) / max(num - 1, 1)
+    used = (w2d > 0).any(-1, keepdim=True)
+    if every_point:
+        used = torch.ones_like(used)
+    num = used.sum((-2, -1))
+    mean = _sum(x2d, used) / num.clamp(min=1)[:, None, None]
+    variance = _sum((x2d - mean).square(), used).sum((-2, -1)) / (num - 1).clamp(min=1)
     spread = variance.clamp(min=TINY_SQUARE).sqrt()
-    return w2d.sum((-2, -1)) / max(2 * num, 1) * spread * relative_delta
+    return w2d.sum((-2, -1)) / (2 * num).clamp(min=1) * spread * relative_delta
+
+
+def _sum(values: Tensor, used: Tensor) -> Tensor:
+    """Sum (B, 1, k) of the used (B, n, 1) ones of values (B, n, k)."""
+    return torch.where(used, values, 0.0).sum(-2, keepdim=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,14 +98,21 @@ class HuberPnPCost:
     """Setting: Huber kernel with a given threshold.
 
     Attributes:
-        delta: number or (B,), in units of weighted reprojection error.
+        delta: number or (B,), not negative, in units of weighted reprojection error. An object with
+            a negative or NaN entry of a tensor is not valid.
+
+    Raises:
+        ValueError: a number that is negative or NaN, or a tensor that is not (B,).
     """
 
     delta: float | Tensor = 1.0
 
+    def __post_init__(self) -> None:
+        _check_factor("delta", self.delta)
+
     def kernel(self, x2d: Tensor, w2d: Tensor) -> Huber:
         """Kernel for correspondences with image points and weights (B, n, 2)."""
-        return Huber(torch.as_tensor(self.delta).to(x2d).expand(x2d.shape[:-2]))
+        return Huber(_per_object("delta", self.delta, x2d))
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,25 +120,51 @@ class AdaptiveHuberPnPCost:
     """Setting: Huber kernel with a threshold from the spread of the points, see `adaptive_delta`.
 
     Attributes:
-        relative_delta: number, or a tensor to learn it.
+        relative_delta: number, or a tensor, () or (B,), to learn it; not negative.
         delta_gradient: what the threshold passes its gradient on to: "all" it depends on, "all but
             x2d" (the first published version), or "none" of it.
+        every_point: points without a weight count as published: in the threshold, the start of the
+            solver and the origin of a normalised frame. By default they change nothing.
 
     Raises:
-        ValueError: another ``delta_gradient``.
+        ValueError: another ``delta_gradient``; a ``relative_delta`` that is negative, NaN, or a
+            tensor of another shape.
     """
 
     relative_delta: float | Tensor = 0.5
     delta_gradient: str = "all"
+    every_point: bool = False
 
     def __post_init__(self) -> None:
         if self.delta_gradient not in DELTA_GRADIENTS:
             raise ValueError(
                 f"delta_gradient must be one of {DELTA_GRADIENTS}, got {self.delta_gradient!r}"
             )
+        _check_factor("relative_delta", self.relative_delta)
 
     def kernel(self, x2d: Tensor, w2d: Tensor) -> Huber:
         """Kernel for correspondences with image points and weights (B, n, 2)."""
+        relative_delta = _per_object("relative_delta", self.relative_delta, x2d)
         points = x2d if self.delta_gradient == "all" else x2d.detach()
-        delta = adaptive_delta(points, w2d, self.relative_delta)
+        delta = adaptive_delta(points, w2d, relative_delta, self.every_point)
         return Huber(delta.detach() if self.delta_gradient == "none" else delta)
+
+
+def _check_factor(name: str, value: float | Tensor) -> None:
+    """Refuse a number that is negative or NaN; the numbers of a tensor are not looked at."""
+    if isinstance(value, Tensor):
+        if value.dim() > 1:
+            raise ValueError(f"{name} must be a number or (objects,), got {tuple(value.shape)}")
+    elif isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ValueError(f"{name} must be a number not below zero or a tensor, got {value!r}")
+
+
+def _per_object(name: str, value: float | Tensor, x2d: Tensor) -> Tensor:
+    """A factor (B,) like x2d (B, n, 2); NaN where it is negative."""
+    num = len(x2d)
+    if not isinstance(value, Tensor):
+        return x2d.new_full((num,), value)
+    if value.dim() == 1 and len(value) not in (1, num):
+        raise ValueError(f"{name} has {len(value)} entries for {num} objects")
+    value = value.to(x2d).expand(num)
+    return torch.where(value < 0, torch.nan, value)

@@ -13,6 +13,7 @@ from epropnp.backends import Backend, default_backend
 from epropnp.camera import PerspectiveCamera
 from epropnp.initializers import RSLMSolver
 from epropnp.peaks import BestPeak, PeakRule
+from epropnp.precision import full_precision
 from epropnp.problem import CostSetting, Problem, build_problem
 from epropnp.proposals import ProposalFamily, QuaternionProposals, YawProposals
 from epropnp.solvers import LMSolver, PnPSolution, PnPSolver, SolveOptions, pose_manifold
@@ -26,9 +27,12 @@ class MonteCarloResult(NamedTuple):
         cost: (B,) at the mode, without gradient.
         pose_opt_plus: (B, P) mode after one differentiable Gauss-Newton step, or None.
         pose_samples: (S, B, P), without gradient.
-        pose_sample_logweights: (S, B) log importance weights, with gradient.
-        cost_target: (B,) cost of the true pose, with gradient; None without a true pose.
-        valid: (B,) finite input, enough points, finite result.
+        pose_sample_logweights: (S, B) log importance weights, with gradient; -inf for an object
+            that is not valid, by which `monte_carlo_pose_loss` knows it.
+        cost_target: (B,) cost of the true pose, with gradient; None without a true pose, zero for
+            an object that is not valid.
+        valid: (B,) sound input and true pose, enough points, finite result. Of the other objects
+            no loss has a gradient.
         pose_cov: (B, D, D) covariance of a tangent step at the mode, without gradient.
     """
 
@@ -48,7 +52,8 @@ class EProPnP(nn.Module):
     Args:
         mc_samples: S, samples per object in all rounds together.
         num_iter: rounds of adaptive sampling.
-        normalize: solve and sample with the origin moved to the mean of the object points.
+        normalize: solve and sample with the origin moved to the mean of the object points. A solver
+            that is given has this setting itself; here it may only be repeated.
         solver: such as `LMSolver`; ten steps from a random-sample start if None.
         proposals: family of proposal distributions; with the rule ``PublishedFit`` it fits them as
             published.
@@ -57,8 +62,9 @@ class EProPnP(nn.Module):
         backend: arithmetic of start, solver, sampler and loss.
 
     Raises:
-        ValueError: the solver is for other poses, ``mc_samples`` is not a multiple of
-            ``num_iter``, or ``proposals`` are given together with a sampler.
+        ValueError: solver or proposals are for other poses, ``normalize`` is not that of the
+            solver, ``mc_samples`` is not a multiple of ``num_iter``, or ``proposals`` are given
+            together with a sampler.
     """
 
     dof: int
@@ -68,7 +74,7 @@ class EProPnP(nn.Module):
         self,
         mc_samples: int = 512,
         num_iter: int = 4,
-        normalize: bool = False,
+        normalize: bool | None = None,
         solver: PnPSolver | None = None,
         proposals: ProposalFamily | None = None,
         sampler: Sampler | None = None,
@@ -76,12 +82,23 @@ class EProPnP(nn.Module):
         backend: Backend | None = None,
     ):
         super().__init__()
-        self.solver = solver or LMSolver(dof=self.dof, init_solver=RSLMSolver())
+        if solver is None:
+            solver = LMSolver(self.dof, normalize=bool(normalize), init_solver=RSLMSolver())
+        self.solver = solver
         if self.solver.dof != self.dof:
             raise ValueError(
                 f"{type(self).__name__} needs a solver with dof={self.dof}, got {self.solver.dof}"
             )
-        self.normalize = normalize or self.solver.normalize
+        if normalize not in (None, solver.normalize):
+            raise ValueError(
+                f"normalize={normalize} contradicts normalize={solver.normalize} of the solver; "
+                "give it to the solver"
+            )
+        if getattr(proposals, "dof", self.dof) != self.dof:
+            raise ValueError(
+                f"{type(self).__name__} needs proposals for {self.dof} degrees of freedom, "
+                f"got {type(proposals).__name__} for {proposals.dof}"
+            )
         if sampler is not None and proposals is not None:
             raise ValueError("give the proposals to the sampler, not to the layer")
         family = proposals or self.proposal_family()
@@ -89,6 +106,7 @@ class EProPnP(nn.Module):
         self.peaks = peaks or BestPeak()
         self.backend = backend or default_backend()
 
+    @full_precision
     def forward(  # noqa: PLR0913 - the signature users know
         self,
         x3d: Tensor,
@@ -97,22 +115,24 @@ class EProPnP(nn.Module):
         camera: PerspectiveCamera,
         cost_fun: CostSetting,
         pose_init: Tensor | None = None,
-        force_init_solve: bool = False,
+        *,
+        mask: Tensor | None = None,
+        force_init_solve: bool = True,
         fast_mode: bool = False,
         with_pose_cov: bool = False,
         with_pose_opt_plus: bool = False,
         generator: torch.Generator | None = None,
     ) -> PnPSolution:
-        """Solve for the most likely pose of each object; see `LMSolver.forward`."""
-        with torch.autocast(x3d.device.type, enabled=False):
-            problem = self._problem(x3d, x2d, w2d, camera, cost_fun)
-            options = SolveOptions(force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus)
-            solution, _ = self.solver.solve_problem(
-                problem, pose_init, options, generator, self.backend
-            )
-            return solution.leave(problem.frame)
+        """Solve for the most likely pose of each object; arguments as in `LMSolver.forward`."""
+        problem = self._problem(x3d, x2d, w2d, camera, cost_fun, mask)
+        options = SolveOptions(force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus)
+        solver, backend = self.solver, self.backend
+        solution, _ = solver.solve_problem(problem, pose_init, options, generator, backend)
+        solution = solution.leave(problem.frame)
+        return solution.silenced(solution.valid, pose_init)
 
-    def monte_carlo_forward(
+    @full_precision
+    def monte_carlo_forward(  # noqa: PLR0913 - the signature users know
         self,
         x3d: Tensor,
         x2d: Tensor,
@@ -120,9 +140,11 @@ class EProPnP(nn.Module):
         camera: PerspectiveCamera,
         cost_fun: CostSetting,
         pose_init: Tensor | None = None,
+        *,
+        mask: Tensor | None = None,
         force_init_solve: bool = True,
-        with_pose_opt_plus: bool = False,
         fast_mode: bool = False,
+        with_pose_opt_plus: bool = False,
         generator: torch.Generator | None = None,
     ) -> MonteCarloResult:
         """Solve, then sample the pose density around the solution.
@@ -134,19 +156,21 @@ class EProPnP(nn.Module):
             camera: bound camera.
             cost_fun: choice of the robust kernel.
             pose_init: (B, P) the true pose in training: it competes with the random-sample start,
-                and `MonteCarloResult.cost_target` is its cost.
-            force_init_solve: False starts from ``pose_init`` alone.
-            with_pose_opt_plus: also return the mode after one differentiable step.
+                and `MonteCarloResult.cost_target` is its cost. Quaternions get unit length.
+            mask: (B, n) points that count, all if None; of the others not even NaN matters.
+            force_init_solve: let the solver's own start compete with ``pose_init``, object by
+                object. False starts from ``pose_init`` alone.
             fast_mode: Gauss-Newton steps.
+            with_pose_opt_plus: also return the mode after one differentiable step.
             generator: source of random numbers; torch's default one if None.
 
         Raises:
+            TypeError: arguments of the wrong kind.
             ValueError: shapes that do not fit, or neither a start pose nor a start solver.
         """
-        with torch.autocast(x3d.device.type, enabled=False):
-            problem = self._problem(x3d, x2d, w2d, camera, cost_fun)
-            options = SolveOptions(force_init_solve, fast_mode, True, with_pose_opt_plus)
-            return self._sample(problem, pose_init, options, generator)
+        problem = self._problem(x3d, x2d, w2d, camera, cost_fun, mask)
+        options = SolveOptions(force_init_solve, fast_mode, True, with_pose_opt_plus)
+        return self._sample(problem, pose_init, options, generator)
 
     def _problem(
         self,
@@ -155,9 +179,11 @@ class EProPnP(nn.Module):
         w2d: Tensor,
         camera: PerspectiveCamera,
         cost_fun: CostSetting,
+        mask: Tensor | None,
     ) -> Problem:
         manifold = pose_manifold(self.dof, camera)
-        return build_problem(x3d, x2d, w2d, camera, cost_fun, manifold, self.normalize)
+        normalize = self.solver.normalize
+        return build_problem(x3d, x2d, w2d, camera, cost_fun, manifold, normalize, mask)
 
     def _sample(
         self,
@@ -178,12 +204,14 @@ class EProPnP(nn.Module):
             target, finite = problem.start(pose_init)
             cost_target = problem.cost.value(target)
             valid = valid & finite & cost_target.detach().isfinite()
+            cost_target = torch.where(valid, cost_target, 0.0)
+        solution = solution.silenced(valid, pose_init)
         return MonteCarloResult(
             pose_opt=solution.pose_opt,
             cost=solution.cost,
             pose_opt_plus=solution.pose_opt_plus,
             pose_samples=problem.frame.leave(samples.poses),
-            pose_sample_logweights=samples.log_weights,
+            pose_sample_logweights=torch.where(valid, samples.log_weights, -torch.inf),
             cost_target=cost_target,
             valid=valid,
             pose_cov=solution.pose_cov,

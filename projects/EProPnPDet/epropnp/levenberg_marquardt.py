@@ -109,7 +109,7 @@ def levenberg_marquardt(
         candidate = cost.manifold.retract(pose, step)
         trial = cost.normal_equations(candidate)
 
-        curved = 0.5 * (hessian @ step.unsqueeze(-1)).squeeze(-1)
+        curved = 0.5 * linear.apply(hessian, step)
         predicted = -(step * (curved + gradient)).sum(-1)
         gain = _gain(value, trial.value, predicted)
         accepted = (gain >= region.min_relative_decrease) & (predicted > 0)

@@ -79,7 +79,9 @@ class MonteCarloPoseLoss(nn.Module):
     @torch.no_grad()
     def _update(self, norm_factor: float | Tensor) -> None:
         """Mix the batch value into the running mean; a value that is not finite is left out."""
-        batch = torch.as_tensor(norm_factor).detach().to(self.norm_factor).mean()
+        if not isinstance(norm_factor, Tensor):
+            norm_factor = self.norm_factor.new_full((), norm_factor)
+        batch = norm_factor.detach().to(self.norm_factor).mean()
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(batch)
             batch = batch / torch.distributed.get_world_size()

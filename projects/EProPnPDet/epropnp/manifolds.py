@@ -9,11 +9,12 @@ Source: EPro-PnP (arXiv 2203.13254), section 3.1 and the appendix on the PnP sol
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
+from epropnp import linear
 from epropnp.record import Record
 
 TINY_NORM = 1e-5  # a shorter quaternion has no direction worth keeping
@@ -55,6 +56,10 @@ class PoseManifold(Protocol):
         """Pose (P,) of an unrotated object at the origin, dtype and device of ``like``."""
         ...
 
+    def project(self, pose: Tensor) -> Tensor:
+        """Nearest poses (..., P) of the manifold to numbers (..., P); NaN where there is none."""
+        ...
+
 
 def _cross(points: Tensor, rows: Tensor) -> Tensor:
     """Cross products (..., m, 3, n) of points (..., 3, n) with rows (..., m, 3, n)."""
@@ -75,6 +80,8 @@ class YawPose(Record):
         gravity: (3, 3) or (B, 3, 3) rotation from the camera to a gravity-aligned frame (y down).
     """
 
+    leaf_axes: ClassVar[dict[str, int]] = {"gravity": 2}
+
     gravity: Tensor | None = None
     num_params: int = 4
     dof: int = 4
@@ -85,7 +92,9 @@ class YawPose(Record):
         zero, one = torch.zeros_like(cos), torch.ones_like(cos)
         flat = torch.stack((cos, zero, sin, zero, one, zero, -sin, zero, cos), dim=-1)
         rotation = flat.unflatten(-1, (3, 3))
-        return rotation if self.gravity is None else self.gravity.to(rotation).mT @ rotation
+        if self.gravity is None:
+            return rotation
+        return linear.product(self.gravity.to(rotation).mT, rotation)
 
     def turn_gradient(self, rotated: Tensor, gradient: Tensor) -> Tensor:
         """See `PoseManifold.turn_gradient`."""
@@ -111,6 +120,10 @@ class YawPose(Record):
     def identity(self, like: Tensor) -> Tensor:
         """See `PoseManifold.identity`."""
         return like.new_zeros(4)
+
+    def project(self, pose: Tensor) -> Tensor:
+        """See `PoseManifold.project`; all numbers are poses."""
+        return pose
 
 
 @dataclass(frozen=True)
@@ -144,9 +157,8 @@ class QuatPose(Record):
 
     def retract(self, pose: Tensor, step: Tensor) -> Tensor:
         """See `PoseManifold.retract`."""
-        moved = pose[..., 3:] + (
-            quaternion_tangent(pose[..., 3:]) @ step[..., 3:].unsqueeze(-1)
-        ).squeeze(-1)
+        tangent = quaternion_tangent(pose[..., 3:])
+        moved = pose[..., 3:] + linear.apply(tangent, step[..., 3:])
         return torch.cat((pose[..., :3] + step[..., :3], normalize_quaternion(moved)), dim=-1)
 
     def random_rotation(
@@ -159,6 +171,12 @@ class QuatPose(Record):
     def identity(self, like: Tensor) -> Tensor:
         """See `PoseManifold.identity`."""
         return torch.eye(7, dtype=like.dtype, device=like.device)[3]
+
+    def project(self, pose: Tensor) -> Tensor:
+        """See `PoseManifold.project`: the quaternion gets unit length."""
+        squared = pose[..., 3:].square().sum(-1, keepdim=True)
+        known = torch.where(squared < TINY_NORM**2, torch.nan, squared)
+        return torch.cat((pose[..., :3], pose[..., 3:] * known.rsqrt()), dim=-1)
 
 
 def quaternion_tangent(quaternion: Tensor) -> Tensor:

@@ -14,11 +14,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from epropnp import linear
 from epropnp.distributions import von_mises_log_prob, whiten
 from epropnp.fitting import cholesky_or, circular_moments, weighted_moments
 from epropnp.manifolds import PoseManifold
 from epropnp.mixture import systematic_index
 from epropnp.posterior import PoseDistribution
+from epropnp.precision import full_precision
 
 WINDOW = 4.0  # half width of a default grid, in standard deviations
 SIZES = (0.1, 0.15, 0.22, 0.33, 0.5, 0.75, 1.1, 1.7, 2.5, 4.0, 6.0)  # tried for the kernels
@@ -53,6 +55,7 @@ class GroundDensity(NamedTuple):
 
 
 @torch.no_grad()
+@full_precision
 def yaw_density(distribution: PoseDistribution, num: int = 360) -> YawDensity:
     """Marginal density of the heading at ``num`` angles around the circle."""
     weights = distribution.weights
@@ -76,6 +79,7 @@ def yaw_density(distribution: PoseDistribution, num: int = 360) -> YawDensity:
 
 
 @torch.no_grad()
+@full_precision
 def ground_density(
     distribution: PoseDistribution, num: int = 64, x: Tensor | None = None, z: Tensor | None = None
 ) -> GroundDensity:
@@ -106,7 +110,7 @@ def ground_density(
     x = mean[:, :1] + unit * half_width[:, :1] if x is None else x
     z = mean[:, 1:] + unit * half_width[:, 1:] if z is None else z
     steps = HALF_CELL * torch.stack((x[:, 1] - x[:, 0], z[:, 1] - z[:, 0]), dim=-1)
-    factor = _factor(shape @ shape.mT + torch.diag_embed(steps.square()))
+    factor = _factor(linear.product(shape, shape.mT) + torch.diag_embed(steps.square()))
     rows = [_kernel_sum(x, row, positions, distribution.weights, factor) for row in z.unbind(1)]
     return GroundDensity(x, z, torch.stack(rows, dim=1))
 
@@ -133,7 +137,7 @@ def cross_validated_scale(
         squared = (kernel(2.0 * size**2) * weights).sum(1).mean(0)
         errors.append(squared - 2.0 * (kernel(size**2) * rest).sum(1).mean(0))
     best = torch.stack(errors).nan_to_num(nan=0.0).argmin(0)
-    return weights.new_tensor(SIZES)[best]
+    return linear.constants(SIZES, weights)[best]
 
 
 def credible_cells(density: Tensor, level: float = 0.95) -> Tensor:
@@ -166,7 +170,7 @@ def ground_position(manifold: PoseManifold, poses: Tensor) -> Tensor:
 
 def to_ground_frame(manifold: PoseManifold, vectors: Tensor) -> Tensor:
     """Camera-frame vectors (..., B, 3) in the gravity-aligned frame, if the manifold knows it."""
-    return (_ground_rotation(manifold, vectors) @ vectors.unsqueeze(-1)).squeeze(-1)
+    return linear.apply(_ground_rotation(manifold, vectors), vectors)
 
 
 def _ground_rotation(manifold: PoseManifold, like: Tensor) -> Tensor:
@@ -184,17 +188,17 @@ def _heading_variance(distribution: PoseDistribution) -> Tensor:
     x, _, z = to_ground_frame(manifold, axis).unbind(-1)
     planar = (x.square() + z.square()).clamp(min=torch.finfo(x.dtype).tiny)
     by_ground = torch.stack((z / planar, torch.zeros_like(x), -x / planar), dim=-1)
-    by_axis = (by_ground.unsqueeze(-2) @ _ground_rotation(manifold, axis)).unsqueeze(-1)
+    by_axis = linear.apply(_ground_rotation(manifold, axis).mT, by_ground)[..., None, :, None]
     by_step = manifold.turn_gradient(axis.unsqueeze(-1), by_axis)[..., 0, 0]
     rotation = distribution.covariance[:, 3:, 3:]
-    return (by_step.unsqueeze(-2) @ rotation @ by_step.unsqueeze(-1)).flatten()
+    return (by_step * linear.apply(rotation, by_step)).sum(-1)
 
 
 def _ground_covariance(distribution: PoseDistribution) -> Tensor:
     """Laplace covariance (B, 2, 2) of the ground position at the mode."""
     covariance = distribution.covariance[:, :3, :3]
     plane = _ground_rotation(distribution.cost.manifold, covariance)[..., ::2, :]
-    return plane @ covariance @ plane.mT
+    return linear.product(linear.product(plane, covariance), plane.mT)
 
 
 def _factor(covariance: Tensor) -> Tensor:

@@ -23,14 +23,16 @@ from epropnp.fitting import normalized_weights
 from epropnp.layer import EProPnP
 from epropnp.levenberg_marquardt import Solution, TrustRegion, better
 from epropnp.mixture import systematic_index
+from epropnp.precision import full_precision
 from epropnp.problem import CostSetting, build_problem
+from epropnp.record import Record
 from epropnp.solvers import pose_manifold
 
 POLISH_STEPS = 5  # from the best sample, which is close to a minimum already
 
 
 @dataclass(frozen=True, eq=False)
-class PoseDistribution:
+class PoseDistribution(Record):
     """Distribution of the poses of B objects; made by `pose_distribution`.
 
     Nothing carries a gradient. Numbers of objects that are not `valid` mean nothing.
@@ -66,10 +68,10 @@ class PoseDistribution:
         return -_weighted_sum(self.weights, self.log_density)
 
     @torch.no_grad()
+    @full_precision
     def log_prob(self, pose: Tensor) -> Tensor:
-        """Normalised log density (..., B) of poses (..., B, P)."""
-        with torch.autocast(pose.device.type, enabled=False):
-            return -self.cost.value(pose) - self.log_evidence
+        """Normalised log density (..., B) of poses (..., B, P); quaternions get unit length."""
+        return -self.cost.value(self.cost.manifold.project(pose)) - self.log_evidence
 
     @torch.no_grad()
     def resample(self, num: int, generator: torch.Generator | None = None) -> Tensor:
@@ -82,6 +84,7 @@ class PoseDistribution:
 
 
 @torch.no_grad()
+@full_precision
 def pose_distribution(
     layer: EProPnP,
     x3d: Tensor,
@@ -90,6 +93,8 @@ def pose_distribution(
     camera: PerspectiveCamera,
     cost_fun: CostSetting,
     pose_init: Tensor | None = None,
+    *,
+    mask: Tensor | None = None,
     generator: torch.Generator | None = None,
 ) -> PoseDistribution:
     """Run a layer on correspondences and return the distribution of the poses.
@@ -102,23 +107,25 @@ def pose_distribution(
         camera: bound camera.
         cost_fun: choice of the robust kernel.
         pose_init: (B, P) start that competes with the layer's own.
+        mask: (B, n) points that count, all if None; of the others not even NaN matters.
         generator: source of random numbers; torch's default one if None.
 
     Raises:
+        TypeError: arguments of the wrong kind.
         ValueError: shapes that do not fit, or neither a start pose nor a start solver.
     """
     result = layer.monte_carlo_forward(
-        x3d, x2d, w2d, camera, cost_fun, pose_init=pose_init, generator=generator
+        x3d, x2d, w2d, camera, cost_fun, pose_init, mask=mask, generator=generator
     )
     samples = PoseSamples(result.pose_samples, result.pose_sample_logweights)
-    with torch.autocast(x3d.device.type, enabled=False):
-        manifold = pose_manifold(layer.dof, camera)
-        cost = build_problem(x3d, x2d, w2d, camera, cost_fun, manifold).cost
-        distribution = distribution_from_samples(cost, result.pose_opt, samples, layer.backend)
+    manifold = pose_manifold(layer.dof, camera)
+    cost = build_problem(x3d, x2d, w2d, camera, cost_fun, manifold, mask=mask).cost
+    distribution = distribution_from_samples(cost, result.pose_opt, samples, layer.backend)
     return replace(distribution, valid=distribution.valid & result.valid)
 
 
 @torch.no_grad()
+@full_precision
 def distribution_from_samples(
     cost: PoseCost, pose: Tensor, samples: PoseSamples, backend: Backend | None = None
 ) -> PoseDistribution:
@@ -166,6 +173,7 @@ def canonical(pose: Tensor) -> Tensor:
     return torch.cat((pose[..., :3], rotation), dim=-1)
 
 
+@full_precision
 def laplace_log_evidence(distribution: PoseDistribution) -> Tensor:
     """Log evidence (B,) of a normal density with the mode's height and covariance.
 

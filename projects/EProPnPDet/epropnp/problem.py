@@ -3,13 +3,16 @@
 Source: EPro-PnP (arXiv 2203.13254), section 3.1.
 """
 
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from epropnp.camera import PerspectiveCamera
+from epropnp.checks import check_camera, check_correspondences, check_cost_setting, check_pose
 from epropnp.frames import ObjectFrame
+from epropnp.gate import finite_objects, gate, per_object, sound_objects
 from epropnp.kernels import Kernel
 from epropnp.manifolds import PoseManifold
 from epropnp.reprojection import ReprojectionCost
@@ -27,9 +30,10 @@ class Problem(NamedTuple):
     """A well-formed pose problem.
 
     Attributes:
-        cost: cost of B objects, for poses of `frame`; an object with bad input has no weight.
+        cost: cost of B objects, for poses of `frame`; an object that is not valid weighs nothing.
         frame: object frame in which the problem is solved.
-        valid: (B,) objects with finite input and enough points for the manifold.
+        valid: (B,) objects with finite input, no negative weight, and enough points for the
+            manifold.
     """
 
     cost: ReprojectionCost
@@ -37,8 +41,16 @@ class Problem(NamedTuple):
     valid: Tensor
 
     def start(self, pose: Tensor) -> tuple[Tensor, Tensor]:
-        """Given poses (B, P) in the frame, identity where not finite, and a mask (B,) of those."""
-        pose = pose.to(self.cost.points_obj)
+        """Given poses (B, P) in the frame, and a mask (B,) of those that are poses.
+
+        Quaternions get unit length. What is not finite, or has no direction, becomes the identity.
+
+        Raises:
+            TypeError: the poses are not a tensor.
+            ValueError: their shape differs.
+        """
+        check_pose("pose_init", pose, len(self.valid), self.cost.manifold)
+        pose = self.cost.manifold.project(pose.to(self.cost.points_obj))
         finite = finite_objects(pose)
         pose = torch.where(finite.unsqueeze(-1), pose, self.cost.manifold.identity(pose))
         return self.frame.enter(pose), finite
@@ -52,11 +64,12 @@ def build_problem(
     cost_fun: CostSetting,
     manifold: PoseManifold,
     normalize: bool = False,
+    mask: Tensor | None = None,
 ) -> Problem:
     """Check correspondences and make their cost.
 
-    An object with a number that is not finite gets zeros in its place, and its gradient is zero.
-    A gradient that is not finite is set to zero as well, for its object.
+    An object that is not valid gets zeros in place of its numbers, and its gradient is zero. So is
+    the gradient of an object that has one which is not finite.
 
     Args:
         x3d: (B, n, 3) object frame, metres.
@@ -66,74 +79,51 @@ def build_problem(
         cost_fun: choice of the kernel.
         manifold: space of the poses.
         normalize: move the origin of the object frame to the mean of its points.
+        mask: (B, n) points that count, all if None; of the others not even NaN matters.
 
     Raises:
-        ValueError: shapes that do not fit, or a camera without intrinsics.
+        TypeError: arguments of the wrong kind.
+        ValueError: shapes that do not fit, a camera without intrinsics, or a mask for a threshold
+            of every point.
     """
-    _check(x3d, x2d, w2d, camera)
-    dtype = _working_dtype(x3d, x2d, w2d)
-    x3d, x2d, w2d = (tensor.to(dtype) for tensor in (x3d, x2d, w2d))
-    cam_mats = camera.cam_mats.to(x3d).expand(len(x3d), 3, 3)
-    finite = torch.stack([finite_objects(t) for t in (x3d, x2d, w2d, cam_mats)]).all(0)
-    identity = torch.eye(3, dtype=dtype, device=x3d.device)
-    cam_mats = torch.where(finite[:, None, None], cam_mats, identity)
-    camera = camera.to(x3d).with_leaves({"cam_mats": cam_mats})
+    check_correspondences(x3d, x2d, w2d, mask)
+    check_camera(camera)
+    check_cost_setting(cost_fun)
+    every_point = getattr(cost_fun, "every_point", False)
+    if mask is not None and every_point:
+        raise ValueError("mask leaves points out, but every_point of cost_fun counts them")
+    x3d, x2d, w2d = _points(x3d, x2d, w2d, mask)
+    camera = replace(camera, gravity=None)  # the manifold has it, where it matters
+    leaves = {"x3d": x3d, "x2d": x2d, "w2d": w2d}
+    leaves |= per_object("camera", camera, x3d)
+    leaves |= per_object("manifold", manifold, x3d)
+    valid = _enough_points(w2d.detach(), manifold.dof) & sound_objects(leaves)
+    leaves = gate(leaves, valid)
+    x3d, x2d, w2d = (leaves.pop(name) for name in ("x3d", "x2d", "w2d"))
 
-    x3d, x2d, w2d = FiniteGate.apply(finite, x3d, x2d, w2d)
     kernel = cost_fun.kernel(x2d, w2d)
-    leaves = kernel.leaves()
-    gated = FiniteGate.apply(finite, *leaves.values())
-    kernel = kernel.with_leaves(dict(zip(leaves, gated, strict=True)))
+    of_kernel = per_object("kernel", kernel, x3d)
+    if of_kernel:
+        valid = valid & sound_objects(of_kernel)
+        leaves |= gate(of_kernel, valid)
     cost = ReprojectionCost.from_correspondences(x3d, x2d, w2d, camera, kernel, manifold)
-    usable_points = (w2d.detach() > 0).any(-1).sum(-1)
-    frame = ObjectFrame.centered(cost) if normalize else ObjectFrame(manifold)
-    return Problem(frame.cost(cost), frame, finite & (2 * usable_points >= manifold.dof))
+    cost = replace(cost.with_leaves(leaves), every_point=every_point)
+    frame = ObjectFrame(cost.manifold, cost.center() if normalize else None)
+    return Problem(frame.cost(cost), frame, valid)
 
 
-class FiniteGate(torch.autograd.Function):
-    """Keeps what is not finite from travelling, forwards and backwards, object by object."""
-
-    @staticmethod
-    def forward(ctx, finite, *tensors):
-        """Pass tensors (B, ...) on, with zeros for objects outside the mask (B,)."""
-        ctx.save_for_backward(finite)
-        return tuple(_keep(finite, tensor) for tensor in tensors)
-
-    @staticmethod
-    def backward(ctx, *grads):
-        """Pass gradients on, with zeros for objects that have one which is not finite."""
-        (finite,) = ctx.saved_tensors
-        finite = torch.stack([finite, *(finite_objects(g) for g in grads if g is not None)]).all(0)
-        return None, *(None if g is None else _keep(finite, g) for g in grads)
-
-
-def _keep(mask: Tensor, tensor: Tensor) -> Tensor:
-    """Objects of (B, ...) in the mask (B,), zeros for the others."""
-    return torch.where(mask.view(-1, *[1] * (tensor.dim() - 1)), tensor, 0.0)
-
-
-def finite_objects(tensor: Tensor) -> Tensor:
-    """Mask (B,) of the objects of (B, ...) whose numbers are all finite."""
-    finite = tensor.isfinite()
-    return finite.flatten(1).all(1) if finite.dim() > 1 else finite
-
-
-def _working_dtype(*tensors: Tensor) -> torch.dtype:
-    """Widest of the types; at least float32, which half precision is too coarse for."""
-    dtype = torch.float32
-    for tensor in tensors:
+def _points(x3d: Tensor, x2d: Tensor, w2d: Tensor, mask: Tensor | None) -> list[Tensor]:
+    """Correspondences in their widest type, at least float32; zeros outside the mask."""
+    dtype = torch.float32  # half precision is too coarse
+    for tensor in (x3d, x2d, w2d):
         dtype = torch.promote_types(dtype, tensor.dtype)
-    return dtype
+    points = [tensor.to(dtype) for tensor in (x3d, x2d, w2d)]
+    if mask is None:
+        return points
+    return [torch.where(mask.unsqueeze(-1), tensor, 0.0) for tensor in points]
 
 
-def _check(x3d: Tensor, x2d: Tensor, w2d: Tensor, camera: PerspectiveCamera) -> None:
-    if x3d.dim() != 3 or x3d.shape[-1] != 3:
-        raise ValueError(f"x3d must be (objects, points, 3), got {tuple(x3d.shape)}")
-    expected = (*x3d.shape[:2], 2)
-    for name, tensor in (("x2d", x2d), ("w2d", w2d)):
-        if tuple(tensor.shape) != expected:
-            raise ValueError(f"{name} must be {expected} to fit x3d, got {tuple(tensor.shape)}")
-    if camera.cam_mats is None:
-        raise ValueError("the camera has no intrinsics; call camera.bind(cam_mats, img_shape)")
-    if camera.cam_mats.dim() == 3 and len(camera.cam_mats) not in (1, len(x3d)):
-        raise ValueError(f"camera has {len(camera.cam_mats)} intrinsics for {len(x3d)} objects")
+def _enough_points(w2d: Tensor, dof: int) -> Tensor:
+    """Mask (B,) of objects with weights (B, n, 2) of sound sign and enough points with a weight."""
+    enough = 2 * (w2d > 0).any(-1).sum(-1) >= dof
+    return enough & (w2d >= 0).flatten(1).all(1)

@@ -11,11 +11,12 @@ Source: EPro-PnP (arXiv 2203.13254), section 3.2 and the appendix on adaptive sa
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor
 
+from epropnp import linear
 from epropnp.distributions import AngularCentralGaussian, MultivariateT, VonMisesUniformMix, whiten
 from epropnp.fitting import (
     FitRule,
@@ -112,6 +113,8 @@ class YawProposals:
         rule: guards of the fit; ``PublishedFit()`` for the published behaviour.
     """
 
+    dof: ClassVar[int] = 4
+
     rule: FitRule = field(default_factory=ScaledFit)
 
     def around(self, pose: Tensor, covariance: Tensor) -> YawPoseProposal:
@@ -156,6 +159,8 @@ class QuaternionProposals:
         num_fixed_point: steps of the maximum likelihood fit of the quaternion part.
     """
 
+    dof: ClassVar[int] = 6
+
     rule: FitRule = field(default_factory=ScaledFit)
     num_fixed_point: int = 3
 
@@ -173,7 +178,7 @@ class QuaternionProposals:
         weights = self.rule.weights(log_weights)
         loc, covariance = weighted_moments(poses[..., :3], weights)
         frame = quaternion_frame(most_likely(poses[..., 3:], weights))
-        local = (frame.mT @ poses[..., 3:].unsqueeze(-1)).squeeze(-1)
+        local = linear.apply(frame.mT, poses[..., 3:])
 
         def moment_under(factor: Tensor | None) -> Tensor:
             if factor is None:

@@ -8,7 +8,7 @@ the same cost with other tensors in their place. What is added to a record is a 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -19,7 +19,13 @@ class Record:
 
     The name of a tensor is that of its field; inside another record or a tuple it is the path to
     it, with dots: ``camera.cam_mats``, ``terms.1.weights``.
+
+    Attributes:
+        leaf_axes: axes of a leaf for a single object, by name, zero if it is not listed: an
+            intrinsic matrix has two. Leaves have one more, for the objects, or are shared by all.
     """
+
+    leaf_axes: ClassVar[dict[str, int]] = {}
 
     def leaves(self) -> dict[str, Tensor]:
         """Every floating-point tensor of the record, by name."""

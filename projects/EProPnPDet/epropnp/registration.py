@@ -19,11 +19,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from epropnp import linear
 from epropnp.cost import LeastSquaresCost, Linearization
+from epropnp.gate import FiniteGate, finite_objects
 from epropnp.kernels import Huber, Kernel
 from epropnp.levenberg_marquardt import Solution, levenberg_marquardt
 from epropnp.manifolds import PoseManifold, QuatPose
-from epropnp.problem import FiniteGate, finite_objects
+from epropnp.precision import full_precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +106,12 @@ class RegistrationCost(LeastSquaresCost):
 
     def _errors(self, pose: Tensor) -> tuple[Tensor, Tensor]:
         """Rotated points and weighted errors, both (..., B, 3, n)."""
-        rotated = self.manifold.rotation_matrix(pose) @ self.points_obj
+        rotated = linear.product(self.manifold.rotation_matrix(pose), self.points_obj)
         return rotated, (rotated + pose[..., :3, None] - self.points_cam) * self.weights
 
 
 @torch.no_grad()
+@full_precision
 def register(
     cost: RegistrationCost,
     num_starts: int = 8,
@@ -131,7 +134,7 @@ def register(
     shape = (num_starts, len(cost.points_obj))
     rotation = cost.manifold.random_rotation(shape, cost.points_obj, generator)
     start = torch.cat((center_cam.expand(*shape, 3), rotation), dim=-1)
-    turned = (cost.manifold.rotation_matrix(start) @ center_obj.unsqueeze(-1)).squeeze(-1)
+    turned = linear.apply(cost.manifold.rotation_matrix(start), center_obj)
     start = torch.cat((start[..., :3] - turned, rotation), dim=-1)
 
     found = levenberg_marquardt(cost, start, num_iter)

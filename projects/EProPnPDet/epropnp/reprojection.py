@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from epropnp import linear
 from epropnp.camera import PerspectiveCamera
 from epropnp.cost import LeastSquaresCost, Linearization
 from epropnp.kernels import Kernel
@@ -30,6 +31,7 @@ class ReprojectionCost(LeastSquaresCost):
         camera: bound camera.
         kernel: robust kernel of the squared weighted error of a point.
         manifold: space of the poses.
+        every_point: points without a weight count in `rough_translation` and `center` too.
     """
 
     points_obj: Tensor
@@ -38,6 +40,7 @@ class ReprojectionCost(LeastSquaresCost):
     camera: PerspectiveCamera
     kernel: Kernel
     manifold: PoseManifold
+    every_point: bool = False
 
     @classmethod
     def from_correspondences(
@@ -61,17 +64,17 @@ class ReprojectionCost(LeastSquaresCost):
     def value(self, pose: Tensor) -> Tensor:
         """See `PoseCost.value`."""
         projection = self.camera.projection
-        matrix = projection @ self.manifold.rotation_matrix(pose)
-        offset = (projection @ pose[..., :3, None]).squeeze(-1)
+        matrix = linear.product(projection, self.manifold.rotation_matrix(pose))
+        offset = linear.apply(projection, pose[..., :3])
         pixels = self.camera.dehomogenize(_affine(matrix, offset, self.points_obj))
         error = (pixels.uv - self.points_2d) * self.weights
         return self.kernel.value(_squared_norm(error)).sum(-1)
 
     def linearize(self, pose: Tensor) -> Linearization:
         """See `LeastSquaresCost.linearize`; residuals are all x, then all y."""
-        rotated = self.manifold.rotation_matrix(pose) @ self.points_obj
+        rotated = linear.product(self.manifold.rotation_matrix(pose), self.points_obj)
         points_cam = rotated + pose[..., :3, None]
-        pixels = self.camera.dehomogenize(self.camera.projection @ points_cam)
+        pixels = self.camera.dehomogenize(linear.product(self.camera.projection, points_cam))
         error = (pixels.uv - self.points_2d) * self.weights
         squared = _squared_norm(error)
 
@@ -108,9 +111,9 @@ class ReprojectionCost(LeastSquaresCost):
         Depth is object size over image size: the height for a yaw pose, whose vertical extent does
         not change with rotation, and the overall extent otherwise.
         """
-        rays = self.camera.rays(self.points_2d)
-        center = rays.sum(-1) / max(rays.shape[-1], 1)
-        extent_image, extent_obj = _deviation(rays), _deviation(self.points_obj)
+        rays, used = self.camera.rays(self.points_2d), self._used()
+        center, extent_image = _moments(rays, used)
+        _, extent_obj = _moments(self.points_obj, used)
         if self.manifold.dof == 4:
             depth = extent_obj[..., 1] / extent_image[..., 1].clamp(min=TINY)
         else:
@@ -119,24 +122,32 @@ class ReprojectionCost(LeastSquaresCost):
         return torch.cat((center, torch.ones_like(center[..., :1])), dim=-1) * depth.unsqueeze(-1)
 
     def center(self) -> Tensor:
-        """See `MovableCost.center`: the mean of the object points."""
-        points = self.points_obj.detach()
-        return points.sum(-1) / max(points.shape[-1], 1)
+        """See `MovableCost.center`: the mean of the object points that count."""
+        return _moments(self.points_obj.detach(), self._used())[0]
 
     def moved(self, origin: Tensor) -> "ReprojectionCost":
         """See `MovableCost.moved`."""
         return replace(self, points_obj=self.points_obj - origin.unsqueeze(-1))
+
+    def _used(self) -> Tensor:
+        """Mask (..., 1, n) of the points that count in statistics."""
+        used = (self.weights.detach() > 0).any(-2, keepdim=True)
+        return torch.ones_like(used) if self.every_point else used
 
     def unclipped(self) -> "ReprojectionCost":
         """The same cost, linearised as if no projection were clipped."""
         return replace(self, camera=replace(self.camera, clip_jacobian=False))
 
 
-def _deviation(points: Tensor) -> Tensor:
-    """Unbiased standard deviation (..., k) of points (..., k, n); zero for a single point."""
-    num = points.shape[-1]
-    centered = points - points.sum(-1, keepdim=True) / max(num, 1)
-    return (centered.square().sum(-1) / max(num - 1, 1)).sqrt()
+def _moments(points: Tensor, used: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and unbiased standard deviation (..., k) of the used (..., 1, n) of points (..., k, n).
+
+    The deviation of a single point is zero.
+    """
+    num = used.sum(-1, keepdim=True)
+    mean = torch.where(used, points, 0.0).sum(-1, keepdim=True) / num.clamp(min=1)
+    squared = torch.where(used, (points - mean).square(), 0.0).sum(-1)
+    return mean.squeeze(-1), (squared / (num.squeeze(-1) - 1).clamp(min=1)).sqrt()
 
 
 def _squared_norm(vectors: Tensor) -> Tensor:
@@ -153,10 +164,10 @@ def _affine(matrix: Tensor, offset: Tensor, points: Tensor) -> Tensor:
     ordered B, S, 3, n.
     """
     if matrix.dim() == points.dim():
-        return matrix @ points + offset.unsqueeze(-1)
+        return linear.product(matrix, points) + offset.unsqueeze(-1)
     samples = matrix.shape[: matrix.dim() - points.dim()]
     matrix, offset = matrix.flatten(0, len(samples) - 1), offset.flatten(0, len(samples) - 1)
     tall = matrix.movedim(0, -3).flatten(-3, -2)
-    stacked = (tall @ points).unflatten(-2, (len(matrix), 3))
+    stacked = linear.product(tall, points).unflatten(-2, (len(matrix), 3))
     mapped = stacked + offset.movedim(0, -2).unsqueeze(-1)
     return mapped.movedim(-3, 0).unflatten(0, samples)

@@ -10,13 +10,16 @@ from torch import Tensor, nn
 
 from epropnp.backends import Backend, StepRule, default_backend
 from epropnp.camera import PerspectiveCamera
+from epropnp.checks import check_camera
 from epropnp.cost import PoseCost
 from epropnp.frames import ObjectFrame
+from epropnp.gate import finite_objects
 from epropnp.gauss_newton import GaussNewton
 from epropnp.initializers import Start, Starts
 from epropnp.levenberg_marquardt import Solution, TrustRegion
 from epropnp.manifolds import PoseManifold, QuatPose, YawPose
-from epropnp.problem import CostSetting, Problem, build_problem, finite_objects
+from epropnp.precision import full_precision
+from epropnp.problem import CostSetting, Problem, build_problem
 
 
 class PnPSolution(NamedTuple):
@@ -26,8 +29,9 @@ class PnPSolution(NamedTuple):
         pose_opt: (B, P) mode of the pose density, without gradient.
         pose_cov: (B, D, D) covariance of a tangent step in the Laplace approximation, or None.
         cost: (B,) at `pose_opt`, without gradient.
-        pose_opt_plus: (B, P) `pose_opt` after one differentiable Gauss-Newton step, or None.
-        valid: (B,) the object had finite input and enough points, and its result is finite.
+        pose_opt_plus: (B, P) `pose_opt` after one differentiable Gauss-Newton step, or None; of an
+            object that is not valid see `silenced`.
+        valid: (B,) the object had sound input and enough points, and its result is finite.
     """
 
     pose_opt: Tensor
@@ -47,11 +51,26 @@ class PnPSolution(NamedTuple):
             plus = frame.leave(plus)
         return PnPSolution(pose, covariance, self.cost, plus, valid)
 
+    def silenced(self, valid: Tensor, pose_init: Tensor | None) -> "PnPSolution":
+        """The same for fewer valid objects (B,); of the others `pose_opt_plus` has no gradient.
+
+        There it is ``pose_init``, so that a distance to a true pose given as that is zero; or
+        `pose_opt` where that is not finite or nothing was given.
+        """
+        plus = self.pose_opt_plus
+        if plus is not None:
+            rest = self.pose_opt
+            if pose_init is not None:
+                given = finite_objects(pose_init).unsqueeze(-1)
+                rest = torch.where(given, pose_init.detach().to(rest), rest)
+            plus = torch.where(valid.unsqueeze(-1), plus, rest)
+        return self._replace(valid=valid, pose_opt_plus=plus)
+
 
 class SolveOptions(NamedTuple):
     """What a solve should do and return; see `LMSolver.forward`."""
 
-    force_init_solve: bool = False
+    force_init_solve: bool = True
     fast_mode: bool = False
     with_pose_cov: bool = False
     with_pose_opt_plus: bool = False
@@ -121,6 +140,7 @@ class LMSolver(nn.Module):
         self.published_fast_mode = published_fast_mode
         self.backend = backend or default_backend()
 
+    @full_precision
     def forward(  # noqa: PLR0913 - the signature users know
         self,
         x3d: Tensor,
@@ -129,7 +149,9 @@ class LMSolver(nn.Module):
         camera: PerspectiveCamera,
         cost_fun: CostSetting,
         pose_init: Tensor | None = None,
-        force_init_solve: bool = False,
+        *,
+        mask: Tensor | None = None,
+        force_init_solve: bool = True,
         fast_mode: bool = False,
         with_pose_cov: bool = False,
         with_pose_opt_plus: bool = False,
@@ -143,22 +165,25 @@ class LMSolver(nn.Module):
             w2d: (B, n, 2) weights, not negative, per pixel.
             camera: bound camera.
             cost_fun: choice of the robust kernel.
-            pose_init: (B, P) start.
-            force_init_solve: let a random-sample start compete with ``pose_init``.
+            pose_init: (B, P) start; quaternions get unit length.
+            mask: (B, n) points that count, all if None; of the others not even NaN matters.
+            force_init_solve: let the solver's own start compete with ``pose_init``, object by
+                object. False starts from ``pose_init`` alone.
             fast_mode: Gauss-Newton steps.
             with_pose_cov: also return the covariance.
             with_pose_opt_plus: also return the pose after one differentiable step.
             generator: source of random numbers; torch's default one if None.
 
         Raises:
+            TypeError: arguments of the wrong kind.
             ValueError: shapes that do not fit, or neither a start pose nor a start solver.
         """
-        with torch.autocast(x3d.device.type, enabled=False):
-            manifold = pose_manifold(self.dof, camera)
-            problem = build_problem(x3d, x2d, w2d, camera, cost_fun, manifold, self.normalize)
-            options = SolveOptions(force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus)
-            solution, _ = self.solve_problem(problem, pose_init, options, generator)
-            return solution.leave(problem.frame)
+        manifold = pose_manifold(self.dof, camera)
+        problem = build_problem(x3d, x2d, w2d, camera, cost_fun, manifold, self.normalize, mask)
+        options = SolveOptions(force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus)
+        solution, _ = self.solve_problem(problem, pose_init, options, generator)
+        solution = solution.leave(problem.frame)
+        return solution.silenced(solution.valid, pose_init)
 
     def solve_problem(
         self,
@@ -196,7 +221,7 @@ class LMSolver(nn.Module):
         self,
         cost: PoseCost,
         pose_init: Tensor | None = None,
-        force_init_solve: bool = False,
+        force_init_solve: bool = True,
         fast_mode: bool = False,
         generator: torch.Generator | None = None,
         backend: Backend | None = None,
@@ -227,7 +252,7 @@ class LMSolver(nn.Module):
         self,
         cost: PoseCost,
         pose_init: Tensor | None = None,
-        force_init_solve: bool = False,
+        force_init_solve: bool = True,
         fast_mode: bool = False,
         generator: torch.Generator | None = None,
     ) -> Solution:
@@ -256,8 +281,10 @@ def pose_manifold(dof: int, camera: PerspectiveCamera) -> PoseManifold:
     """Manifold with ``dof`` degrees of freedom for a camera, which may be tilted.
 
     Raises:
+        TypeError: that is not a camera.
         ValueError: ``dof`` is neither 4 nor 6.
     """
+    check_camera(camera)
     if dof == 4:
         return YawPose(camera.gravity)
     if dof == 6:

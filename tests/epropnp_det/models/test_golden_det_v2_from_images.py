@@ -75,7 +75,8 @@ def map_outputs(run: SimpleNamespace) -> dict[str, dict[str, torch.Tensor]]:
 def object_outputs(run: SimpleNamespace) -> dict[str, dict[str, torch.Tensor]]:
     """What is computed for each of the 512 objects."""
     points, objects = run.points, run.objects
-    delta = AdaptiveHuberPnPCost(0.5).kernel(objects.x2d, objects.w2d_scaled).delta
+    setting = AdaptiveHuberPnPCost(0.5, every_point=True)
+    delta = setting.kernel(objects.x2d, objects.w2d_scaled).delta
     return {
         "embedding": {"sel_emb": run.proposals.embeddings},
         "class probability": {"sel_cls_prob": run.proposals.cls_probs},

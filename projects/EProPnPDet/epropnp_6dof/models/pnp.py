@@ -59,7 +59,9 @@ class PnPSettings:
 
     def build_cost(self) -> epropnp.AdaptiveHuberPnPCost:
         """Reprojection cost."""
-        return epropnp.AdaptiveHuberPnPCost(relative_delta=self.relative_delta)
+        return epropnp.AdaptiveHuberPnPCost(
+            relative_delta=self.relative_delta, every_point=self.published
+        )
 
 
 def crop_camera(batch: CropBatch, grid_size: int | None) -> epropnp.PerspectiveCamera:

@@ -6,6 +6,8 @@ import torch
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from epropnp.fitting import normalized_weights
+
 from .correspondences import Correspondences, find_weighting, gather_correspondences
 from .pnp import PnPSettings, crop_camera
 from .rotations import matrix_to_quaternion
@@ -51,7 +53,7 @@ class EPnPRefineSolver(nn.Module):
         camera = crop_camera(batch, grid_size=None)
         arguments = (points.x3d, points.x2d, points.w2d, camera, self.cost_fun)
         options = dict(fast_mode=self.fast_mode, with_pose_cov=True)
-        solution = self.pnp(*arguments, pose_init=start, **options)
+        solution = self.pnp(*arguments, pose_init=start, force_init_solve=False, **options)
         poses, covariances, valid = solution.pose_opt, solution.pose_cov, solution.valid
         if not bool(found.all()):
             random = self.pnp(*arguments, **options)
@@ -82,7 +84,7 @@ class EPnPRefineSolver(nn.Module):
             pose_init=poses,
             force_init_solve=False,
         )
-        return result.pose_samples, result.pose_sample_logweights.softmax(dim=0)
+        return result.pose_samples, normalized_weights(result.pose_sample_logweights)
 
 
 @MODELS.register_module()

@@ -15,7 +15,9 @@ PNP = dict(
     mc_samples=64,
     num_iter=4,
     normalize=True,
-    solver=dict(type="LMSolver", dof=4, num_iter=10, init_solver=dict(type="RSLMSolver")),
+    solver=dict(
+        type="LMSolver", dof=4, num_iter=10, normalize=True, init_solver=dict(type="RSLMSolver")
+    ),
 )
 
 

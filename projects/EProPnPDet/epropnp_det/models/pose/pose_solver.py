@@ -6,6 +6,7 @@ themselves are registered by :mod:`epropnp_mm.layer`.
 
 import copy
 
+import torch
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
@@ -90,6 +91,7 @@ class PoseSolver(nn.Module):
             mc_scores = monte_carlo_scores(
                 samples.pose_samples, samples.pose_sample_logweights, solution.pose_opt
             )
+            mc_scores = torch.where(samples.valid, mc_scores, 0.0)
             scores = scores ** (1 - mc_scoring_ratio) * mc_scores**mc_scoring_ratio
         return PoseEstimates(
             poses=solution.pose_opt,
