@@ -31,6 +31,7 @@ from epropnp.initializers import RSLMSolver, Start, Starts
 from epropnp.kernels import AdaptiveHuberPnPCost, Huber, HuberPnPCost
 from epropnp.layer import EProPnP4DoF, EProPnP6DoF, MonteCarloResult
 from epropnp.levenberg_marquardt import Solution, TrustRegion, levenberg_marquardt
+from epropnp.linear_start import LinearStart
 from epropnp.losses import MonteCarloPoseLoss, monte_carlo_pose_loss
 from epropnp.manifolds import QuatPose, YawPose
 from epropnp.peaks import BestPeak, PeakRule, Peaks
@@ -76,6 +77,7 @@ __all__ = [
     "L2PnPCost",
     "LMSolver",
     "LeastSquaresCost",
+    "LinearStart",
     "Linearization",
     "MonteCarloPoseLoss",
     "MonteCarloResult",

@@ -1,0 +1,219 @@
+"""Start poses from a linear view of the problem: one pass over the points, and no luck.
+
+Multiplied by its depth, the reprojection error of a point is linear in the entries of [R | t]. The
+sum of its squares is then a quadratic form of these twelve numbers, whose matrix is all that is
+kept of the points: every further step costs the same for eight points and for eight thousand. The
+form is minimised over poses from rotations spread evenly, so that each of its minima is found.
+
+Letters: B objects, n points, K starts, D degrees of freedom, P pose parameters.
+Source: the direct linear transform, restricted to rotations as in Terzakis and Lourakis, "A
+consistently fast and globally optimal solution to the perspective-n-point problem" (ECCV 2020);
+there by eigenvectors of the form and sequential quadratic programming.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from epropnp import linear
+from epropnp.backends import Backend, EagerBackend, StepRule
+from epropnp.cost import NormalEquations, weighted_gradient
+from epropnp.frames import ObjectFrame
+from epropnp.initializers import Start, Starts
+from epropnp.levenberg_marquardt import TrustRegion, levenberg_marquardt
+from epropnp.manifolds import PoseManifold
+from epropnp.record import Record
+from epropnp.reprojection import ReprojectionCost
+
+HEADINGS = 8  # at most two minima lie on a circle
+APART = 0.1  # difference of rotation matrices (Frobenius) that makes two minima: about 4 degrees
+
+
+@dataclass(frozen=True, eq=False)
+class AlgebraicCost(Record):
+    """Half the quadratic form of [R | t], flattened by rows: a `PoseCost`.
+
+    Attributes:
+        form: (..., B, 12, 12) symmetric, positive semidefinite.
+        manifold: space of the poses.
+    """
+
+    form: Tensor
+    manifold: PoseManifold
+    num_residuals: int = 12
+
+    def value(self, pose: Tensor) -> Tensor:
+        """Cost (..., B) of poses (..., B, P)."""
+        entries = self._entries(pose)
+        return 0.5 * (entries * linear.apply(self.form, entries)).sum(-1)
+
+    def normal_equations(self, pose: Tensor) -> NormalEquations:
+        """See `PoseCost.normal_equations`."""
+        entries, by_step = self._entries(pose), self._jacobian(pose)
+        moment = linear.apply(self.form, entries)
+        curved = linear.product(by_step, self.form)  # (..., D, 12)
+        return NormalEquations(
+            0.5 * (entries * moment).sum(-1),
+            linear.apply(by_step, moment),
+            linear.contract(curved, by_step),
+        )
+
+    def weighted_gradient(self, poses, weights, names):
+        """See `PoseCost.weighted_gradient`."""
+        return weighted_gradient(self, poses, weights, names)
+
+    def place(self, rotation: Tensor) -> Tensor:
+        """Best translations (..., B, 3) for rotation matrices (..., B, 3, 3)."""
+        blocks = self.form.unflatten(-1, (3, 4)).unflatten(-3, (3, 4))  # (..., 3, 4, 3, 4)
+        of_translation = blocks[..., 3, :, 3]
+        coupling = blocks[..., 3, :, :3].flatten(-2)  # (..., 3, 9)
+        pull = linear.apply(coupling, rotation.flatten(-2))
+        return -linear.solve(_regular(of_translation), pull)
+
+    def _entries(self, pose: Tensor) -> Tensor:
+        rotation = self.manifold.rotation_matrix(pose)
+        return torch.cat((rotation, pose[..., :3, None]), dim=-1).flatten(-2)
+
+    def _jacobian(self, pose: Tensor) -> Tensor:
+        """Derivatives (..., B, D, 12) of the entries by a tangent step."""
+        rotation = self.manifold.rotation_matrix(pose)
+        identity = torch.eye(3, dtype=pose.dtype, device=pose.device)
+        rows = identity.unsqueeze(-1).expand(*rotation.shape[:-2], 3, 3, 3)
+        by_turn = self.manifold.turn_gradient(rotation, rows)  # (..., D - 3, 3, 3)
+        by_turn = torch.nn.functional.pad(by_turn, (0, 1))
+        by_shift = torch.nn.functional.pad(identity.unsqueeze(-1), (3, 0))  # (3, 3, 4)
+        by_shift = by_shift.expand(*rotation.shape[:-2], 3, 3, 4)
+        return torch.cat((by_shift, by_turn), dim=-3).flatten(-2)
+
+
+def algebraic_cost(cost: ReprojectionCost) -> AlgebraicCost:
+    """Quadratic form of the errors times depth, in units of the depth that size suggests.
+
+    Robust kernel and clipping are left out. Points without weight, and objects without any, are
+    no trouble: they add nothing.
+    """
+    rows = _rows(cost)  # (..., B, 2, 3, n)
+    ones = torch.ones_like(cost.points_obj[..., :1, :])
+    points = torch.cat((cost.points_obj, ones), dim=-2)  # (..., B, 4, n)
+    features = rows.unsqueeze(-2) * points[..., None, None, :, :]  # (..., B, 2, 3, 4, n)
+    features = features.flatten(-3, -2).transpose(-3, -2).flatten(-2)  # (..., B, 12, 2 n)
+    return AlgebraicCost(linear.contract(features, features), cost.manifold)
+
+
+def _rows(cost: ReprojectionCost) -> Tensor:
+    """Rows a (..., B, 2, 3, n) for which a . p_cam is the weighted error times depth.
+
+    Divided by a rough depth, so that the form is about twice the cost.
+    """
+    rays = cost.camera.rays(cost.points_2d)
+    planar = cost.camera.cam_mats[..., :2, :2]
+    radial = linear.product(planar, rays).unsqueeze(-2)  # (..., B, 2, 1, n)
+    planar = planar.unsqueeze(-1).expand(*radial.shape[:-2], 2, radial.shape[-1])
+    depth = cost.rough_translation()[..., 2].clamp(min=cost.camera.z_min)
+    scale = cost.weights / depth[..., None, None]
+    return torch.cat((planar, -radial), dim=-2) * scale.unsqueeze(-2)
+
+
+def _regular(matrix: Tensor) -> Tensor:
+    """Matrix (..., 3, 3) that can be inverted, if only by a few units of rounding."""
+    diagonal = matrix.diagonal(dim1=-2, dim2=-1)
+    eps = torch.finfo(matrix.dtype).eps
+    ridge = 8.0 * eps * diagonal.sum(-1, keepdim=True) + torch.finfo(matrix.dtype).tiny
+    return matrix + torch.diag_embed(ridge.expand_as(diagonal))
+
+
+def spread_rotations(manifold: PoseManifold, like: Tensor) -> Tensor:
+    """Rotation parameters (K, P - 3), spread evenly: headings, or the octahedral group."""
+    if manifold.dof == 4:
+        turn = torch.arange(HEADINGS, dtype=like.dtype, device=like.device) / HEADINGS
+        return (2.0 * math.pi * turn).unsqueeze(-1)
+    return _octahedral_group(like.dtype, like.device)
+
+
+@cache
+def _octahedral_group(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Quaternions (24, 4) of the rotations of a cube; none is further than 63 degrees from one."""
+    signs = (q for q in product((1, 0, -1), repeat=4) if sum(map(abs, q)) in (1, 2, 4))
+    halves = [q for q in signs if q > (0, 0, 0, 0)]  # one of q and -q
+    return torch.nn.functional.normalize(torch.tensor(halves, dtype=dtype, device=device), dim=-1)
+
+
+def algebraic_minima(cost: AlgebraicCost, num_minima: int = 2, num_iter: int = 5) -> Starts:
+    """Lowest minima in front of the camera, distinct in rotation.
+
+    Where there are fewer, the lowest is repeated.
+
+    Args:
+        cost: quadratic form of B objects, whose origin is among their points.
+        num_minima: how many of each.
+        num_iter: solver steps from each of `spread_rotations`.
+
+    Returns:
+        Poses (num_minima, B, P) and their algebraic costs.
+    """
+    manifold, batch = cost.manifold, cost.form.shape[0]
+    turn = spread_rotations(manifold, cost.form).unsqueeze(-2)
+    turn = turn.expand(-1, batch, -1)
+    unplaced = torch.cat((turn.new_zeros((*turn.shape[:-1], 3)), turn), dim=-1)
+    start = torch.cat((cost.place(manifold.rotation_matrix(unplaced)), turn), dim=-1)
+    found = levenberg_marquardt(cost, start, num_iter)
+
+    usable = found.value.isfinite() & (found.pose[..., 2] > 0)
+    left = torch.where(usable, found.value, torch.inf)
+    rotation, objects = (
+        manifold.rotation_matrix(found.pose),
+        torch.arange(batch, device=turn.device),
+    )
+    chosen: list[Tensor] = []
+    for _ in range(num_minima):
+        lowest = left.argmin(0)
+        if chosen:
+            lowest = torch.where(left.amin(0).isfinite(), lowest, chosen[0])
+        chosen.append(lowest)
+        apart = (rotation - rotation[lowest, objects]).flatten(-2).norm(dim=-1)
+        left = torch.where(apart < APART, torch.inf, left)
+    index = torch.stack(chosen)
+    return Starts(found.pose[index, objects], found.value[index, objects])
+
+
+@dataclass(frozen=True)
+class LinearStart:
+    """Minima of the algebraic cost, and what another start finds beside them.
+
+    The linear view knows neither the robust kernel nor clipping: where matches hold gross outliers
+    a few random subsets beside it find what it cannot,
+    ``LinearStart(beside=RSLMSolver(num_proposals=8))``.
+
+    Attributes:
+        num_minima: lowest minima of each object.
+        num_iter: solver steps on the quadratic form.
+        beside: another start, whose poses compete.
+    """
+
+    num_minima: int = 2
+    num_iter: int = 5
+    beside: Start | None = None
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        cost: ReprojectionCost,
+        generator: torch.Generator | None = None,
+        rule: StepRule | None = None,
+        backend: Backend | None = None,
+    ) -> Starts:
+        """See `Start`; nothing of it is random, and ``rule`` is for the start beside it alone."""
+        rule, backend = rule or TrustRegion(), backend or EagerBackend()
+        frame = ObjectFrame.centered(cost)
+        found = algebraic_minima(algebraic_cost(frame.cost(cost)), self.num_minima, self.num_iter)
+        poses = frame.leave(found.poses)
+        values = backend.values(cost, poses)
+        starts = Starts(poses, torch.where(values.isnan(), torch.inf, values))
+        if self.beside is None:
+            return starts
+        other = self.beside(cost, generator, rule, backend)
+        return Starts(*(torch.cat(both) for both in zip(starts, other, strict=True)))
