@@ -5,9 +5,10 @@ VENV ?= .venv
 RUN = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV)/bin/python
 WORKERS ?= 2
 PYTEST_ARGS ?=
+LMO_ARGS ?=
 export VENV
 
-.PHONY: help setup demo demo-6dof test test-processors lint format check-env
+.PHONY: help setup demo demo-6dof lmo test test-processors lint format check-env
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +21,9 @@ demo: setup  ## synthetic nuScenes -> training -> official score -> pictures (12
 
 demo-6dof: setup  ## synthetic BOP set -> 6DoF training -> scores -> pictures (9 minutes)
 	@$(VENV)/bin/python tools/demo_6dof.py
+
+lmo: setup  ## LM-O without any download page: prepare -> render -> train -> test on 200 real images (2 hours)
+	@$(VENV)/bin/python tools/lmo.py $(LMO_ARGS)
 
 test: setup  ## all tests and the linter; PYTEST_ARGS="-k name" selects
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS); code=$$?; \

@@ -156,6 +156,13 @@ def test_detections_replace_annotated_boxes(bop_root):
     assert len(build(bop_root, **options | dict(detections="coco.json"))) == 2
 
 
+def test_detections_of_other_images_are_refused(bop_root):
+    entry = dict(scene_id=2, image_id=99, category_id=1, bbox=[1, 2, 30, 40], score=1.0)
+    (bop_root / "others.json").write_text(json.dumps([entry]))
+    with pytest.raises(ValueError, match=r"others.json: none of its 1 images is in test"):
+        build(bop_root, split="test", train=False, detections="others.json")
+
+
 def test_unknown_split_and_box_are_named(bop_root):
     with pytest.raises(FileNotFoundError, match="train_pbr"):
         build(bop_root, split="train_pbr")

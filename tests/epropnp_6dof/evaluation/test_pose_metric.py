@@ -39,6 +39,8 @@ def test_true_poses_score_everything_and_are_written(bop_root, tmp_path):
     samples = predictions(bop_root)
     result = score(metric, samples)
     assert result["6dof/add_0.02d"] == result["6dof/5deg5cm"] == result["6dof/AR_MSSD"] == 100
+    assert result["6dof/AR_VSD"] == result["6dof/AR"] == 100
+    assert result["6dof/ar_vsd"] == result["6dof/ar_mspd"] == 100  # mean over objects
     assert result["6dof/count"] == len(samples)
     written = read_results(tmp_path / "results_bop.csv")
     assert len(written) == len(samples)
@@ -58,6 +60,9 @@ def test_three_centimetres_and_four_degrees_count_as_five_and_not_as_two(bop_roo
     assert result["6dof/5deg5cm"] == 100
     assert result["6dof/2deg2cm"] == 0
     assert result["6dof/add_0.1d"] == 0
+    assert 0 < result["6dof/AR_VSD"] < 60
+    mean = np.mean([result[f"6dof/AR_{name}"] for name in ("VSD", "MSSD", "MSPD")])
+    assert result["6dof/AR"] == pytest.approx(mean)
 
 
 def test_missing_and_invalid_poses_are_misses(bop_root):
@@ -88,4 +93,6 @@ def test_object_without_mesh_is_measured_by_its_box(bop_root):
     bare.mkdir()
     shutil.copy(bop_root / "models" / "models_info.json", bare)
     metric = BOPPoseMetric(str(bop_root), "test", models_dir="models_box")
-    assert score(metric, predictions(bop_root))["6dof/add_0.02d"] == 100
+    result = score(metric, predictions(bop_root))
+    assert result["6dof/add_0.02d"] == result["6dof/AR_MSSD_MSPD"] == 100
+    assert "6dof/AR" not in result  # no depth of a box

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from epropnp_data.geometry.rigid import RigidPose
@@ -38,13 +39,36 @@ class ObjectInstance:
 
 @dataclass(frozen=True)
 class SceneImage:
-    """One image; ``cam_mat`` (3, 3) as in the file; ``path`` is None if no image is on disk."""
+    """One image.
+
+    Attributes:
+        scene_id: scene.
+        im_id: image.
+        path: image file, None if it is not on disk.
+        cam_mat: (3, 3) as in the file.
+        instances: annotated objects.
+        depth_path: measured depth, None if there is none.
+        depth_scale: metres per unit of the depth file.
+    """
 
     scene_id: int
     im_id: int
     path: Path | None
     cam_mat: np.ndarray
     instances: tuple[ObjectInstance, ...]
+    depth_path: Path | None = None
+    depth_scale: float = MM
+
+    def read_depth(self) -> np.ndarray:
+        """(H, W) metres, 0 where unknown.
+
+        Raises:
+            ValueError: if the file is no depth image.
+        """
+        depth = cv2.imread(str(self.depth_path), cv2.IMREAD_UNCHANGED)
+        if depth is None or depth.ndim != 2:
+            raise ValueError(f"{self.depth_path}: not a readable depth image of one channel")
+        return depth * self.depth_scale
 
 
 def read_scene(scene_dir: Path, on_disk_only: bool = True) -> list[SceneImage]:
@@ -67,7 +91,18 @@ def read_scene(scene_dir: Path, on_disk_only: bool = True) -> list[SceneImage]:
         if path is not None or not on_disk_only:
             instances = _instances(scene_dir, int(key), truths.get(key, []), infos.get(key, []))
             cam_mat = np.reshape(cameras[key]["cam_K"], (3, 3)).astype(np.float64)
-            images.append(SceneImage(int(scene_dir.name), int(key), path, cam_mat, instances))
+            depth_path = scene_dir / "depth" / f"{int(key):06d}.png"
+            images.append(
+                SceneImage(
+                    int(scene_dir.name),
+                    int(key),
+                    path,
+                    cam_mat,
+                    instances,
+                    depth_path if depth_path.is_file() else None,
+                    cameras[key].get("depth_scale", 1.0) * MM,
+                )
+            )
     if not images:
         raise FileNotFoundError(f"{scene_dir}: no image named by scene_camera.json exists in rgb/")
     return images

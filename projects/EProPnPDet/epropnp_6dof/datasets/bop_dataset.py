@@ -104,6 +104,11 @@ class BOPDataset(BaseDataset):
                 f"{root / self.detections}: detections without scene_id, but the split has scenes "
                 f"{sorted(scenes)}"
             )
+        if not found.keys() & {(None if unnamed else i.scene_id, i.im_id) for i in images}:
+            raise ValueError(
+                f"{root / self.detections}: none of its {len(found)} images is in "
+                f"{self.split}; give the detections of this split"
+            )
         entries = []
         for image in images:
             candidates = found.get((None if unnamed else image.scene_id, image.im_id), [])

@@ -22,12 +22,13 @@ from ..metrics.bop_score import (
     bop_average_recall,
 )
 from ..metrics.pose_error import mspd_error, mssd_error
+from .vsd_recall import vsd_recall
 
 Key = tuple[int, int, int]  # scene, image, object
 
 
 class Truth(NamedTuple):
-    """True pose of one instance and the camera that saw it."""
+    """True pose of one instance and the image that shows it."""
 
     scene_id: int
     im_id: int
@@ -36,6 +37,7 @@ class Truth(NamedTuple):
     visib_fract: float
     cam_mat: np.ndarray
     image_width: int
+    image: SceneImage | None = None
 
     @property
     def key(self) -> Key:
@@ -44,19 +46,20 @@ class Truth(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """Errors of every target and the BOP scores."""
+    """Errors of every target and the BOP scores; no VSD without depth images and meshes."""
 
     errors: list[PoseErrors]
     recall_mssd: BOPScore
     recall_mspd: BOPScore
     precision_mssd: BOPScore
     precision_mspd: BOPScore
+    recall_vsd: BOPScore | None = None
 
 
 def truths_of_images(images: list[SceneImage], image_width: int) -> list[Truth]:
     """Flatten annotated images of one width (pixels) to true poses."""
     return [
-        Truth(i.scene_id, i.im_id, o.obj_id, o.pose, o.visib_fract, i.cam_mat, image_width)
+        Truth(i.scene_id, i.im_id, o.obj_id, o.pose, o.visib_fract, i.cam_mat, image_width, i)
         for i in images
         for o in i.instances
     ]
@@ -112,6 +115,7 @@ def evaluate_estimates(
         bop_average_recall([pair[1] for pair in localise], MSPD_THRESHOLDS),
         bop_average_precision([pair[0] for pair in detect.values()], MSSD_THRESHOLDS),
         bop_average_precision([pair[1] for pair in detect.values()], MSPD_THRESHOLDS),
+        vsd_recall(given, wanted, models),
     )
 
 

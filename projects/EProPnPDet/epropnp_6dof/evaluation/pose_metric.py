@@ -27,10 +27,11 @@ SCORES_NAME = "scores_6dof.json"
 
 @METRICS.register_module()
 class BOPPoseMetric(BaseMetric):
-    """ADD(-S), projection and n-degree n-cm accuracies per object, MSSD and MSPD recall.
+    """ADD(-S), projection and n-degree n-cm accuracies, MSSD, MSPD and VSD recall, per object.
 
-    ADD: Hinterstoisser et al., ACCV 2012; projection: Brachmann et al., CVPR 2016; MSSD, MSPD: BOP
-    Challenge 2020. An object that no crop answers counts as a miss.
+    ADD: Hinterstoisser et al., ACCV 2012; projection: Brachmann et al., CVPR 2016; MSSD, MSPD, VSD:
+    BOP Challenge 2020. VSD is there when every image has a depth image and every object a mesh. An
+    object that no crop answers counts as a miss.
 
     Args:
         data_root: ``<root>/<dataset>`` of the evaluated split.
@@ -97,6 +98,7 @@ class BOPPoseMetric(BaseMetric):
             targets = {key: count for key, count in targets.items() if key in evaluated}
         evaluation = evaluate_estimates(estimates, truths, models, targets)
         table = accuracy_table(evaluation.errors)
+        add_recalls(table, evaluation)
         MMLogger.get_current_instance().info(
             "Accuracy in percent per object\n" + format_table(table)
         )
@@ -123,6 +125,7 @@ class BOPPoseMetric(BaseMetric):
                     instance.visib_fract,
                     image.cam_mat,
                     widths[folder],
+                    image,
                 )
                 for instance in image.instances
                 if self.selection.accepts(instance)
@@ -143,14 +146,32 @@ class BOPPoseMetric(BaseMetric):
 
 
 def bop_scores(evaluation: Evaluation) -> dict[str, float]:
-    """BOP scores in percent; VSD, which needs depth images, is not part of them."""
+    """BOP scores in percent, over all targets as BOP counts them.
+
+    ``AR`` is BOP's mean of VSD, MSSD and MSPD recall, there with depth images only;
+    ``AR_MSSD_MSPD`` the mean of the two that need none.
+    """
+    mssd, mspd, vsd = evaluation.recall_mssd, evaluation.recall_mspd, evaluation.recall_vsd
     scores = {
-        "AR_MSSD": evaluation.recall_mssd.mean,
-        "AR_MSPD": evaluation.recall_mspd.mean,
+        "AR_MSSD": mssd.mean,
+        "AR_MSPD": mspd.mean,
+        "AR_MSSD_MSPD": (mssd.mean + mspd.mean) / 2,
         "AP_MSSD": evaluation.precision_mssd.mean,
         "AP_MSPD": evaluation.precision_mspd.mean,
     }
+    if vsd is not None:
+        scores |= {"AR_VSD": vsd.mean, "AR": (vsd.mean + mssd.mean + mspd.mean) / 3}
     return {name: 100 * float(np.float64(value)) for name, value in scores.items()}
+
+
+def add_recalls(table: dict[int, dict[str, float]], evaluation: Evaluation) -> None:
+    """Add each object's recalls in percent to its line of the accuracy table."""
+    columns = {"ar_mssd": evaluation.recall_mssd, "ar_mspd": evaluation.recall_mspd}
+    if evaluation.recall_vsd is not None:
+        columns["ar_vsd"] = evaluation.recall_vsd
+    for obj_id, line in table.items():
+        recalls = {name: 100 * score.per_object[obj_id] for name, score in columns.items()}
+        table[obj_id] = recalls | line
 
 
 def _rigid_pose(pose: list[float]) -> RigidPose:

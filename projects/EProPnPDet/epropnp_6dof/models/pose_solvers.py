@@ -7,6 +7,7 @@ from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
 from epropnp.fitting import normalized_weights
+from epropnp.posterior import PoseDistribution, pose_distribution
 
 from .correspondences import Correspondences, find_weighting, gather_correspondences
 from .pnp import PnPSettings, crop_camera
@@ -85,6 +86,28 @@ class EPnPRefineSolver(nn.Module):
             force_init_solve=False,
         )
         return result.pose_samples, normalized_weights(result.pose_sample_logweights)
+
+    @torch.no_grad()
+    def distribution(
+        self, maps: DenseMaps, batch: CropBatch, poses: Tensor, temperature: float = 1.0
+    ) -> PoseDistribution:
+        """Pose distribution of B crops, its cost divided by a temperature.
+
+        The robust kernel scales with the weights, so weights divided by the root of the temperature
+        divide the cost by it.
+
+        Args:
+            maps: dense maps.
+            batch: geometry.
+            poses: (B, 7) solutions, which compete with the layer's own start.
+            temperature: above 1 the distribution is wider than the network says.
+        """
+        points = gather_correspondences(maps, batch, self.weighting)
+        camera = crop_camera(batch, grid_size=None)
+        weights = points.w2d / temperature**0.5
+        return pose_distribution(
+            self.pnp, points.x3d, points.x2d, weights, camera, self.cost_fun, pose_init=poses
+        )
 
 
 @MODELS.register_module()

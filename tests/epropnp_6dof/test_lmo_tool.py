@@ -1,0 +1,49 @@
+"""``make lmo`` from end to end on a tiny set, and its second run."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from epropnp_6dof.bop import read_results
+from synthetic_bop import make_bop
+
+
+def run(repo_dir, folder, source):
+    command = [sys.executable, "tools/lmo.py", "--quick", "--processes", "1", "--from", source]
+    command += ["--work-dir", folder / "work", "--data-root", folder / "lmo"]
+    command += ["--rendered", folder / "rendered"]
+    result = subprocess.run(
+        list(map(str, command)),
+        cwd=repo_dir,
+        env=dict(os.environ, OMP_NUM_THREADS="1"),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert result.returncode == 0, result.stdout[-4000:]
+    return result.stdout
+
+
+@pytest.mark.slow
+def test_quick_run_writes_tables_pictures_and_calibration_and_is_reused(repo_dir, tmp_path):
+    source = make_bop(tmp_path / "source", num_train=0, num_test=2)
+    output = run(repo_dir, tmp_path, source)
+    assert output.index("about 1 min") < output.index("took")
+    table = (tmp_path / "work" / "table.md").read_text()
+    assert table.strip() in output
+    for word in ("ground truth", "RANSAC PnP", "| EPro-PnP |", "AR_MSPD", "house"):
+        assert word in table
+    assert len(read_results(tmp_path / "work" / "epropnp" / "test" / "results_bop.csv")) <= 6
+    folder = tmp_path / "work" / "report"
+    report = json.loads((folder / "report.json").read_text())
+    assert sum(row["count"] for row in report["recall_by_visibility"]) == 6
+    assert report["uncertainty"]["test"]["count"] <= 6
+    assert set(report["uncertainty"]["test"]["before"]["coverage"]) == {"0.5", "0.9"}
+    for item in report["pictures"]:
+        assert (folder / item["file"]).is_file()
+    again = run(repo_dir, tmp_path, source)
+    assert again.count("reusing") == 8
+    assert (tmp_path / "work" / "table.md").read_text() == table

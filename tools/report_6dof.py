@@ -1,0 +1,208 @@
+#!/usr/bin/env python
+r"""Look behind the scores of a 6DoF network: visibility, examples, uncertainty.
+
+    python tools/report_6dof.py CONFIG CHECKPOINT --results "EPro-PnP=work_dirs/x/test" \
+        --data-root data/lmo --fit-root data/lmo_rendered --out-dir work_dirs/report
+
+Writes recall against visibility for each result file, pictures of good, typical and worst poses,
+and how far the pose distribution is to be trusted: coverage of credible regions and log density of
+the true pose before and after one temperature, which is fitted on the validation split of
+``--fit-root`` alone, and whether the predicted spread tells the error. ``report.json`` holds the
+numbers.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from epropnp_6dof.bop import read_results, read_targets
+from epropnp_6dof.evaluation.beliefs import Beliefs, collect_beliefs
+from epropnp_6dof.evaluation.bop_evaluation import Truth, evaluate_estimates, select_targets
+from epropnp_6dof.evaluation.pose_metric import RESULT_NAME, BOPPoseMetric
+from epropnp_6dof.inference import ImageObject, PoseInferencer, load_inferencer
+from epropnp_6dof.metrics.calibration import (
+    best_temperature,
+    coverage,
+    rank_correlation,
+    risk_coverage,
+)
+from epropnp_6dof.visualization.curves import (
+    plot_calibration,
+    plot_recall_by_visibility,
+    plot_risk,
+)
+from epropnp_6dof.visualization.report import draw_report
+
+TEMPERATURES = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]
+AS_PREDICTED = TEMPERATURES.index(1.0)
+CORRECT = 0.1  # ADD(-S) in diameters
+PICTURES = {"good": 0.02, "typical": 0.5, "worst": 0.98}  # quantile of the error
+NUM_PICTURES = 2  # of each kind
+PICTURE_VISIBILITY = 0.4
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config")
+    parser.add_argument("checkpoint")
+    parser.add_argument("--results", action="append", required=True, metavar="TITLE=FOLDER")
+    parser.add_argument("--data-root", help="of the test split, instead of the config's")
+    parser.add_argument("--fit-root", help="of the validation split, instead of the config's")
+    parser.add_argument("--out-dir", type=Path, required=True)
+    return parser.parse_args()
+
+
+def read_config(args: argparse.Namespace) -> Config:
+    """Config with the data roots of the arguments."""
+    cfg = Config.fromfile(args.config)
+    for root, part in ((args.data_root, "test"), (args.fit_root, "val")):
+        if root is not None:
+            cfg[f"{part}_dataloader"].dataset.data_root = root
+            cfg[f"{part}_evaluator"].data_root = root
+    return cfg
+
+
+def read_truths(metric: BOPPoseMetric) -> list[Truth]:
+    """Targets of the test, in the order of the evaluation."""
+    truths = metric.load_truths()
+    if metric.targets is None:
+        return select_targets(truths, None)
+    return select_targets(truths, read_targets(metric.data_root / metric.targets))
+
+
+def target_errors(folder: Path, truths: list[Truth], models: dict) -> np.ndarray:
+    """ADD(-S) of each target in diameters, infinite where it was missed."""
+    path = folder / RESULT_NAME
+    counts: dict = {}
+    for truth in truths:
+        counts[truth.key] = counts.get(truth.key, 0) + 1
+    errors = evaluate_estimates(read_results(path), truths, models, counts).errors
+    return np.array([error.add_s / error.diameter for error in errors])
+
+
+def draw_examples(
+    inferencer: PoseInferencer,
+    truths: list[Truth],
+    errors: np.ndarray,
+    metric: BOPPoseMetric,
+    out_dir: Path,
+) -> list[dict]:
+    """Draw good, typical and worst poses of well visible objects."""
+    visible = [i for i, t in enumerate(truths) if t.visib_fract >= PICTURE_VISIBILITY]
+    order = sorted(visible, key=lambda i: errors[i])
+    folder = metric.data_root / metric.models_dir
+    models = metric.load_models({truth.obj_id for truth in truths})
+    drawn = []
+    for kind, quantile in PICTURES.items():
+        middle = round(quantile * (len(order) - 1))
+        first = int(np.clip(middle - NUM_PICTURES // 2, 0, max(len(order) - NUM_PICTURES, 0)))
+        for number, index in enumerate(order[first : first + NUM_PICTURES]):
+            truth = truths[index]
+            found = inferencer([_image_object(truth, models[truth.obj_id])])[0]
+            picture = draw_report(found, inferencer.model.solver, models[truth.obj_id], folder)
+            name = f"{kind}_{number}.png"
+            cv2.imwrite(str(out_dir / name), picture)
+            drawn.append(
+                dict(file=name, im_id=truth.im_id, obj_id=truth.obj_id, error=float(errors[index]))
+            )
+    return drawn
+
+
+def _image_object(truth: Truth, model) -> ImageObject:
+    instance = next(
+        i for i in truth.image.instances if i.obj_id == truth.obj_id and i.pose is truth.pose
+    )
+    return ImageObject(
+        truth.image.path, truth.obj_id, instance.bbox_obj, 1.0, truth.cam_mat, model.coord_scale
+    )
+
+
+def beliefs_of(cfg: Config, part: str, inferencer: PoseInferencer) -> Beliefs:
+    """Beliefs about the annotated objects of a split."""
+    loader = Runner.build_dataloader(cfg[f"{part}_dataloader"])
+    evaluator = dict(cfg[f"{part}_evaluator"])
+    evaluator.pop("type")
+    metric = BOPPoseMetric(**evaluator)
+    models = metric.load_models({truth.obj_id for truth in metric.load_truths()})
+    return collect_beliefs(inferencer.model, loader, models, TEMPERATURES)
+
+
+def describe(beliefs: Beliefs, fitted: int) -> dict:
+    """Numbers of one split: before and after the temperature."""
+    valid = beliefs.valid
+    described = {"count": int(valid.sum())}
+    for name, index in (("before", AS_PREDICTED), ("after", fitted)):
+        described[name] = {
+            "temperature": TEMPERATURES[index],
+            "coverage": coverage(beliefs.level[valid, index]),
+            "log_density": float(beliefs.log_density[valid, index].mean()),
+            "median_log_density": float(np.median(beliefs.log_density[valid, index])),
+        }
+    curve = risk_coverage(beliefs.spread[valid], beliefs.error[valid] >= CORRECT)
+    return described | {
+        "spearman": rank_correlation(beliefs.spread[valid], beliefs.error[valid]),
+        "risk": float(curve.risk[-1]),
+        "area_under_risk": curve.area,
+        "best_area": curve.best_area,
+    }
+
+
+def report_uncertainty(cfg: Config, inferencer: PoseInferencer, out_dir: Path) -> dict:
+    """Fit the temperature on the validation split, describe both splits, draw."""
+    fit, test = (beliefs_of(cfg, part, inferencer) for part in ("val", "test"))
+    fitted = best_temperature(fit.log_density[fit.valid], TEMPERATURES)
+    levels = {
+        "as predicted": test.level[test.valid, AS_PREDICTED],
+        f"temperature {TEMPERATURES[fitted]:g}": test.level[test.valid, fitted],
+    }
+    plot_calibration(out_dir / "calibration.png", levels)
+    curve = risk_coverage(test.spread[test.valid], test.error[test.valid] >= CORRECT)
+    plot_risk(out_dir / "risk_coverage.png", curve, "wrong (ADD(-S) 0.1 d)")
+    return {"validation": describe(fit, fitted), "test": describe(test, fitted)}
+
+
+def main() -> None:
+    """Write the report."""
+    args = parse_args()
+    runs = dict(item.split("=", 1) for item in args.results)
+    init_default_scope("mmdet3d")
+    cfg = read_config(args)
+    try:
+        inferencer = load_inferencer(args.config, args.checkpoint)
+        evaluator = dict(cfg.test_evaluator)
+        evaluator.pop("type")
+        metric = BOPPoseMetric(**evaluator)
+        truths = read_truths(metric)
+        models = metric.load_models({truth.obj_id for truth in truths})
+        errors = {t: target_errors(Path(folder), truths, models) for t, folder in runs.items()}
+    except (OSError, ValueError) as error:
+        sys.exit(f"report_6dof: {error}")
+    args.out_dir.mkdir(parents=True, exist_ok=True)
+    visibility = np.array([truth.visib_fract for truth in truths])
+    correct = {title: found < CORRECT for title, found in errors.items()}
+    rows = plot_recall_by_visibility(
+        args.out_dir / "recall_by_visibility.png", visibility, correct, "ADD(-S) 0.1 d"
+    )
+    last = list(errors.values())[-1]
+    report = {
+        "recall_by_visibility": rows,
+        "pictures": draw_examples(inferencer, truths, last, metric, args.out_dir),
+        "uncertainty": report_uncertainty(cfg, inferencer, args.out_dir),
+    }
+    text = json.dumps(report, indent=1)
+    (args.out_dir / "report.json").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
