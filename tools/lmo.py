@@ -15,11 +15,10 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from mmengine.config import Config
-
 from misc.commands import distributed_training, tool
 from misc.console import say
 from misc.steps import Step, run_program
+from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = Path("configs/epropnp_6dof")
