@@ -15,14 +15,15 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from misc.commands import distributed_training, tool
-from misc.console import say
-from misc.steps import Step, run_program
 from mmengine.config import Config
+
+from epropnp_tools.commands import distributed_training, tool
+from epropnp_tools.console import say
+from epropnp_tools.steps import Step, run_program
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = Path("configs/epropnp_6dof")
-START = "coord-ransac_r18_lmo-rendered_start"
+START = "coord-ransac_lite0_lmo-rendered_start"
 TRAINING_LINES = r"Iter\(train\)|Step skipped|Error"
 TEST_LINES = r"^object|^[0-9a-z]+ +\d+\.\d\d |Error"
 QUICK_IMAGES, QUICK_ITERATIONS = 4, 4
@@ -40,8 +41,8 @@ class Network(NamedTuple):
 
 
 NETWORKS = (
-    Network("ransac", "coordinates, RANSAC PnP", "coord-ransac_r18_lmo-rendered"),
-    Network("epropnp", "EPro-PnP", "epropnp-6dof-v2_r18_lmo-rendered"),
+    Network("ransac", "coordinates, RANSAC PnP", "coord-ransac_lite0_lmo-rendered"),
+    Network("epropnp", "EPro-PnP", "epropnp-6dof-v2_lite0_lmo-rendered"),
 )
 
 

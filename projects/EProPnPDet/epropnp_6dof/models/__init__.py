@@ -1,6 +1,7 @@
 """Network, criteria and solvers; importing registers them."""
 
 from .dense_head import DenseCorrespondenceHead
+from .efficientnet_lite import EfficientNetLite0
 from .monte_carlo_criterion import MonteCarloCriterion
 from .pose_estimator import DensePoseEstimator
 from .pose_solvers import EPnPRefineSolver, RansacPnPSolver
@@ -12,6 +13,7 @@ __all__ = [
     "DenseCorrespondenceHead",
     "DensePoseEstimator",
     "EPnPRefineSolver",
+    "EfficientNetLite0",
     "MonteCarloCriterion",
     "PoseDataSample",
     "RansacPnPSolver",

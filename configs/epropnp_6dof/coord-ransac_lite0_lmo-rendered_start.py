@@ -1,9 +1,9 @@
 # python tools/prepare_lmo.py
 # python tools/create_rendered_bop.py data/lmo/models data/lmo_rendered
-# python tools/train.py configs/epropnp_6dof/coord-ransac_r18_lmo-rendered_start.py
+# python tools/train.py configs/epropnp_6dof/coord-ransac_lite0_lmo-rendered_start.py
 # First half of make lmo: coordinates of LM-O's eight objects from rendered scenes, from scratch.
 _base_ = [
-    "../_base_/models/epropnp_6dof_v2_small.py",
+    "../_base_/models/epropnp_6dof_v2_lite0.py",
     "../_base_/datasets/lmo_rendered.py",
     "../_base_/schedules/small_6dof_start.py",
     "../_base_/runtime_6dof_small.py",

@@ -1,11 +1,11 @@
-# python tools/train.py configs/epropnp_6dof/epropnp-6dof-v2_r18_lmo-rendered.py
+# python tools/train.py configs/epropnp_6dof/epropnp-6dof-v2_lite0_lmo-rendered.py
 # LM-O's eight objects from rendered scenes alone, small network: EPro-PnP on top of the coordinates
-# of coord-ransac_r18_lmo-rendered_start.py. Measured: docs/results.md.
+# of coord-ransac_lite0_lmo-rendered_start.py. Measured: docs/results.md.
 _base_ = [
-    "../_base_/models/epropnp_6dof_v2_small.py",
+    "../_base_/models/epropnp_6dof_v2_lite0.py",
     "../_base_/datasets/lmo_rendered.py",
     "../_base_/schedules/small_6dof_second.py",
     "../_base_/runtime_6dof_small.py",
 ]
-start = "work_dirs/coord-ransac_r18_lmo-rendered_start/iter_8000.pth"
+start = "work_dirs/coord-ransac_lite0_lmo-rendered_start/iter_8000.pth"
 model = dict(symmetric_targets=True, init_cfg=dict(type="Pretrained", checkpoint=start))

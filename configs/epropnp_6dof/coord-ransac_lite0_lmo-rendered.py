@@ -1,13 +1,13 @@
-# python tools/train.py configs/epropnp_6dof/coord-ransac_r18_lmo-rendered.py
-# Twin of epropnp-6dof-v2_r18_lmo-rendered.py without the layer: the same start, the same number of
-# steps, coordinates and mask alone, solved by RANSAC PnP. Measured: docs/results.md.
+# python tools/train.py configs/epropnp_6dof/coord-ransac_lite0_lmo-rendered.py
+# Twin of epropnp-6dof-v2_lite0_lmo-rendered.py without the layer: the same start, the same number
+# of steps, coordinates and mask alone, solved by RANSAC PnP. Measured: docs/results.md.
 _base_ = [
-    "../_base_/models/epropnp_6dof_v2_small.py",
+    "../_base_/models/epropnp_6dof_v2_lite0.py",
     "../_base_/datasets/lmo_rendered.py",
     "../_base_/schedules/small_6dof_second.py",
     "../_base_/runtime_6dof_small.py",
 ]
-start = "work_dirs/coord-ransac_r18_lmo-rendered_start/iter_8000.pth"
+start = "work_dirs/coord-ransac_lite0_lmo-rendered_start/iter_8000.pth"
 model = dict(
     symmetric_targets=True,
     criterion=dict(_delete_=True, type="CoordRegressionCriterion", coord_weight=10.0),
