@@ -286,3 +286,13 @@ def test_training_step(dof, layer_type):
         (loss + result.pose_opt_plus.sum()).backward()
         results.append((loss.detach(), *(tensor.grad for tensor in inputs)))
     torch.testing.assert_close(results[1], results[0], rtol=1e-5, atol=1e-5)
+
+
+def test_an_error_in_a_thread_reaches_the_caller():
+    from epropnp.backends.numba_cpu.threads import side_by_side
+
+    def work():
+        raise RuntimeError("from inside")
+
+    with pytest.raises(RuntimeError, match="from inside"):
+        side_by_side(work, 2)

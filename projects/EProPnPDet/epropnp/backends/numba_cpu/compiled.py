@@ -2,20 +2,18 @@
 
 Kernels work on plain contiguous arrays, on a range of objects ``[first, last)``, and on scratch
 memory of their own. They allocate nothing and count no references (numba's memory runtime is off:
-counting is atomic and cost more than the arithmetic of a small problem). They release
-the interpreter lock, so ordinary threads run them side by side, as many as torch may use. Numba's
-own parallel runtime is not used: it ends a process that forks after its first use, as data loaders
-do. Array lengths are run-time values: another number of objects, points or samples never compiles
-anything again, only another dtype does.
+counting is atomic and cost more than the arithmetic of a small problem). They release the
+interpreter lock, so threads run them side by side, as many as torch may use. Numba's own parallel
+runtime is not used: it ends a process that forks after its first use, as data loaders do. Array
+lengths are run-time values: another number of objects, points or samples never compiles anything
+again, only another dtype does.
 
 Compiled code is kept on disk by numba: beside the package, or in the user's cache directory where
 that is not writable (`NUMBA_CACHE_DIR` sets another one).
 """
 
 import hashlib
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +22,8 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 import torch
+
+from epropnp.backends.numba_cpu.threads import side_by_side
 
 # Sums may be regrouped, so that they run in vector registers, and a quotient may become a product
 # by the reciprocal. Not-a-number and infinity keep their meaning: a bad pose must stay visible.
@@ -116,13 +116,4 @@ def run(function: Callable, job: Job, *arguments: Any) -> None:
                 return
             function(first, last, scratch, *arguments)
 
-    helpers = [_pool(os.getpid()).submit(consume) for _ in range(threads - 1)]
-    consume()
-    for helper in helpers:
-        helper.result()
-
-
-@cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """Threads of this process; a forked one, which inherits none, makes its own."""
-    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="epropnp")
+    side_by_side(consume, threads)
