@@ -1,6 +1,7 @@
 """Fixtures every test may use."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,19 @@ def reference_dir() -> Path:
     if not (REFERENCE / "golden").is_dir():
         pytest.skip(f"no reference data at {REFERENCE} (set EPROPNP_REFERENCE_DATA)")
     return REFERENCE
+
+
+@pytest.fixture(scope="session")
+def golden_file() -> Callable[[str], Path]:
+    """Finds recorded numbers of the published system by file name: here first, then outside."""
+
+    def find(name: str) -> Path:
+        for folder in (REPO / "tests/golden", REFERENCE / "golden"):
+            if (folder / name).is_file():
+                return folder / name
+        pytest.skip(f"no recorded {name} in tests/golden nor in {REFERENCE}/golden")
+
+    return find
 
 
 @pytest.fixture(scope="session")

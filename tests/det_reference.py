@@ -1,6 +1,5 @@
 """The reference detector: weights by parameter name, reference inputs and geometry."""
 
-import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from mmdet3d.registry import MODELS
 from mmengine import Config
 from torch import Tensor, nn
 
-from epropnp_det.checkpoint import to_ours
+from epropnp_det.checkpoint import to_ours, to_published
 from epropnp_det.models.proposals.selection import gather_proposals
 from epropnp_det.models.structures import BatchGeometry, FeatureMaps, Proposals
 
@@ -72,9 +71,10 @@ def build_detector(repo_dir: Path) -> nn.Module:
     return MODELS.build(model)
 
 
-def load_named_weights(model: nn.Module, reference_dir: Path) -> None:
+def load_named_weights(model: nn.Module) -> None:
     """Give the detector the reference weights, converted from their published names."""
-    shapes = json.loads((reference_dir / "spec/det_v2_state_dict.json").read_text())
+    published = to_published(model.state_dict(), "det-v2")
+    shapes = {key: tuple(value.shape) for key, value in published.items()}
     model.load_state_dict(to_ours(named_state_dict(shapes), "det-v2"))
 
 

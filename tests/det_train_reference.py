@@ -1,6 +1,7 @@
 """Inputs of the recorded training step, as the detector's own structures."""
 
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,10 @@ PUBLISHED_NAMES = {
 class TrainReference:
     """Arrays of ``det_v2_train_small.npz``; what was recorded in float32 is given as asked for."""
 
-    def __init__(self, reference_dir: Path, dtype: torch.dtype = torch.float32) -> None:
-        self.arrays = np.load(reference_dir / "golden" / "det_v2_train_small.npz")
+    def __init__(
+        self, golden_file: Callable[[str], Path], dtype: torch.dtype = torch.float32
+    ) -> None:
+        self.arrays = np.load(golden_file("det_v2_train_small.npz"))
         self.dtype = dtype
 
     def __getitem__(self, key: str) -> Tensor:

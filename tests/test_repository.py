@@ -13,6 +13,8 @@ REPO = Path(__file__).resolve().parents[1]
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 80
 MAX_FILE_BYTES = 500_000
+RECORDS = REPO / "tests/golden"  # recorded numbers of the published system
+MAX_RECORDS_BYTES = 10_000_000  # all together
 MACHINE_PATH = re.compile(
     r"""(?<![\w.:/])/(?:work|tmp|home|root|mnt|Users|private|scratch)/[\w.-]"""
 )
@@ -71,10 +73,15 @@ def test_files_are_small():
     large = {
         str(path.relative_to(REPO)): size
         for path in tracked_files()
-        if (size := path.stat().st_size) > MAX_FILE_BYTES
+        if (size := path.stat().st_size) > MAX_FILE_BYTES and path.parent != RECORDS
     }
     assert not long
     assert not large
+
+
+def test_recorded_numbers_are_compact():
+    sizes = [path.stat().st_size for path in tracked_files() if path.parent == RECORDS]
+    assert 0 < sum(sizes) <= MAX_RECORDS_BYTES
 
 
 def test_functions_are_short():

@@ -17,7 +17,7 @@ from mmengine.config import Config
 from epropnp_det.evaluation.official import ERROR_NAMES
 from epropnp_tools.commands import CPU_PROCESSES, distributed_training, tool
 from epropnp_tools.console import say
-from epropnp_tools.restart import forget
+from epropnp_tools.restart import RECORDS, forget
 from epropnp_tools.steps import Step, run_program
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,7 +122,7 @@ def main() -> int:
     os.chdir(ROOT)
     if args.restart:
         forget(args)
-    code = run_program(make_steps(args), args.work_dir / "steps")
+    code = run_program(make_steps(args), args.work_dir / RECORDS)
     if code == 0:
         report(args)
     return code

@@ -19,8 +19,8 @@ P_VALUE = 1e-4  # a correct sampler fails one seeded test in ten thousand
 CONCENTRATIONS = (0.0, 1e-3, 0.3, 2.5, 40.0, 1500.0, 33000.0, 1e7)
 
 
-def load(reference_dir, prefix):
-    with np.load(reference_dir / "golden" / "distributions.npz") as data:
+def load(golden_file, prefix):
+    with np.load(golden_file("distributions.npz")) as data:
         return {k: torch.from_numpy(data[k]) for k in data.files if k.startswith(prefix)}
 
 
@@ -34,14 +34,14 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def test_t_matches_reference(reference_dir):
-    ref = load(reference_dir, "t_")
+def test_t_matches_reference(golden_file):
+    ref = load(golden_file, "t_")
     ours = MultivariateT(ref["t_loc"], ref["t_tril"], dof=int(ref["t_df"])).log_prob(ref["t_x"])
     torch.testing.assert_close(ours, ref["t_logprob"], rtol=1e-12, atol=1e-12)
 
 
-def test_von_mises_mixture_matches_exact_reference(reference_dir):
-    ref = load(reference_dir, "vm_")
+def test_von_mises_mixture_matches_exact_reference(golden_file):
+    ref = load(golden_file, "vm_")
     mixture = VonMisesUniformMix(
         ref["vm_loc"][:, 0], ref["vm_kappa"][:, 0], float(ref["vm_uniform_mix"])
     )
@@ -49,8 +49,8 @@ def test_von_mises_mixture_matches_exact_reference(reference_dir):
     torch.testing.assert_close(ours, ref["vm_logprob_exact"][..., 0], rtol=1e-11, atol=1e-11)
 
 
-def test_angular_gaussian_matches_reference(reference_dir):
-    ref = load(reference_dir, "acg_")
+def test_angular_gaussian_matches_reference(golden_file):
+    ref = load(golden_file, "acg_")
     ours = AngularCentralGaussian(ref["acg_tril"]).log_prob(ref["acg_x"])
     torch.testing.assert_close(ours, ref["acg_logprob"], rtol=1e-12, atol=1e-12)
 

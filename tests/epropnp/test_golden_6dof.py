@@ -10,8 +10,8 @@ from pnp_golden import CASES, excess, fast_mode_costs, measure, table
 
 
 @pytest.fixture(scope="module")
-def reports(reference_dir):
-    measured = {n: measure(reference_dir / "golden" / "pnp_6dof.npz", n) for n in CASES}
+def reports(golden_file):
+    measured = {n: measure(golden_file("pnp_6dof.npz"), n) for n in CASES}
     print("\n" + table("largest relative difference, 6DoF", measured))
     return measured
 
@@ -22,8 +22,8 @@ def test_all_quantities_match(reports, number):
     assert excess(reports[number]) == {}
 
 
-def test_fast_mode_is_as_good_as_the_full_solver_where_the_published_one_is_not(reference_dir):
-    path = reference_dir / "golden" / "pnp_6dof.npz"
+def test_fast_mode_is_as_good_as_the_full_solver_where_the_published_one_is_not(golden_file):
+    path = golden_file("pnp_6dof.npz")
     failed = 0
     for number in CASES:
         costs = fast_mode_costs(path, number)
@@ -34,5 +34,5 @@ def test_fast_mode_is_as_good_as_the_full_solver_where_the_published_one_is_not(
 
 
 @pytest.mark.parametrize("number", CASES)
-def test_float32_poses_are_close_to_the_recorded_float64_ones(reference_dir, number):
-    assert float32_error(reference_dir / "golden" / "pnp_6dof.npz", number) < 1
+def test_float32_poses_are_close_to_the_recorded_float64_ones(golden_file, number):
+    assert float32_error(golden_file("pnp_6dof.npz"), number) < 1

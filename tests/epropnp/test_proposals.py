@@ -31,8 +31,8 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def recorded_run(reference_dir, dof, case):
-    with np.load(reference_dir / "golden" / f"pnp_{dof}dof.npz") as data:
+def recorded_run(golden_file, dof, case):
+    with np.load(golden_file(f"pnp_{dof}dof.npz")) as data:
         prefix = f"case{case}_out_amis_"
         return {
             k.removeprefix(prefix): torch.from_numpy(data[k])
@@ -84,21 +84,21 @@ def published_family(dof):
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dof", [4, 6])
-def test_first_proposal_matches_reference(reference_dir, dof, case):
-    run = recorded_run(reference_dir, dof, case)
+def test_first_proposal_matches_reference(golden_file, dof, case):
+    run = recorded_run(golden_file, dof, case)
     ours = published_family(dof).around(run["pose_opt"], run["init_cov"])
     assert_same_proposal(ours, recorded_proposals(run, dof)[0], rtol=1e-9)
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dof", [4, 6])
-def test_published_fits_match_reference(reference_dir, dof, case):
+def test_published_fits_match_reference(golden_file, dof, case):
     """Each refit of a recorded run, from the log weights recovered for that stage.
 
     The reference's von Mises normaliser, a float polynomial, is 1e-7 off the exact one, which
     the fits of a 4DoF run inherit.
     """
-    run = recorded_run(reference_dir, dof, case)
+    run = recorded_run(golden_file, dof, case)
     proposals, poses = recorded_proposals(run, dof), run["pose_samples"]
     log_prob = torch.stack([p.log_prob(poses) for p in proposals])
     cost = -(run["logweights"] + log_prob.logsumexp(0) - math.log(4))

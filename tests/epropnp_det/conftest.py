@@ -14,16 +14,16 @@ def _mmdet3d_scope():
 
 
 @pytest.fixture(scope="session")
-def golden(reference_dir):
+def golden(golden_file):
     """Arrays of the recorded inference run of the published v2 detector."""
-    with np.load(reference_dir / "golden/det_v2_small.npz") as arrays:
+    with np.load(golden_file("det_v2_small.npz")) as arrays:
         return dict(arrays)
 
 
 @pytest.fixture(scope="session")
-def reference_detector(repo_dir, reference_dir):
+def reference_detector(repo_dir):
     """The full v2 detector with the weights of the recorded run, for inference."""
     init_default_scope("mmdet3d")
     model = build_detector(repo_dir).eval()
-    load_named_weights(model, reference_dir)
+    load_named_weights(model)
     return model.requires_grad_(False)

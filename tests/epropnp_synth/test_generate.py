@@ -71,6 +71,20 @@ def test_interrupted_run_leaves_no_result_and_the_next_one_starts_anew(tmp_path)
     assert is_finished(out, {"seed": 1})
 
 
+def test_a_second_start_does_not_touch_the_files_of_the_first(tmp_path):
+    out = tmp_path / "set"
+    with staged(out, {"seed": 1}) as folder:
+        (folder / "made.jpg").write_text("made")
+        with (
+            pytest.raises(FileExistsError, match="another process is working"),
+            staged(out, {"seed": 1}),
+        ):
+            pass
+        assert (folder / "made.jpg").is_file()
+    assert {path.name for path in out.iterdir()} == {"made.jpg", "made_with.json"}
+    assert not out.with_name("set.partial").exists()
+
+
 def test_test_version_has_no_annotations(tmp_path):
     generate(tmp_path / "set", replace(TINY, version="v1.0-test"), 1)
     nusc = NuScenes("v1.0-test", str(tmp_path / "set"), verbose=False)

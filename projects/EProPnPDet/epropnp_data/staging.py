@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,17 +45,69 @@ def is_finished(out: Path, settings: Mapping[str, object]) -> bool:
 
 
 @contextmanager
-def staged(out: Path, settings: Mapping[str, object]) -> Iterator[Path]:
-    """Folder to fill; it becomes ``out`` when the block ends without an error."""
+def unfinished(out: Path) -> Iterator[Path]:
+    """Folder beside ``out`` for unfinished work, which this process alone may touch.
+
+    What an interrupted run left in it is still there.
+
+    Raises:
+        FileExistsError: another process is making ``out``.
+    """
     out = out.resolve()
     partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    yield partial
-    (partial / MARKER).write_text(_text(settings))
+    handle = _lock(partial)
+    try:
+        yield partial
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def staged(out: Path, settings: Mapping[str, object]) -> Iterator[Path]:
+    """Empty folder to fill; it becomes ``out`` when the block ends without an error.
+
+    Raises:
+        FileExistsError: another process is making ``out``.
+    """
+    with unfinished(out) as partial:
+        clear(partial)
+        yield partial
+        (partial / MARKER).write_text(_text(settings))
+        publish(partial, out)
+
+
+def publish(partial: Path, out: Path) -> None:
+    """Let complete work appear as ``out``, which is absent or empty."""
+    out = out.resolve()
     if out.exists():
         out.rmdir()
     partial.rename(out)
+
+
+def _lock(folder: Path) -> int:
+    """Descriptor of a locked folder, made if need be; the lock ends with it."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise FileExistsError(
+                f"another process is working in {folder}; wait until it ends, then run this again"
+            ) from None
+        if folder.exists() and os.path.samestat(os.fstat(handle), folder.stat()):
+            return handle
+        os.close(handle)  # it was published between opening and locking
+
+
+def clear(folder: Path) -> None:
+    """Remove all that is in a folder."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _text(settings: Mapping[str, object]) -> str:

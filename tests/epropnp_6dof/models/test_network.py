@@ -60,15 +60,16 @@ def test_initialisation_statistics_are_the_published_ones(network, reference_dir
         assert abs(float(value.std(correction=0)) - std) < 1.5 * error, key
 
 
-def test_forward_equals_the_record(network, published_shapes, reference_dir):
-    state = {key: reference_value(key, shape) for key, shape in published_shapes.items()}
+def test_forward_equals_the_record(network, golden_file):
+    named = to_published(network.state_dict())
+    state = {key: reference_value(key, tuple(value.shape)) for key, value in named.items()}
     network.load_state_dict(from_published(state), strict=True)
     network.eval()
     image = np.random.default_rng(0).random((2, 3, 256, 256)).astype(np.float32)
     with torch.no_grad():
         (feature,) = network.backbone(torch.from_numpy(image))
         maps = network(torch.from_numpy(image), mode="tensor")
-    record = np.load(reference_dir / "golden" / "sixdof_v2.npz")
+    record = np.load(golden_file("sixdof_v2.npz"))
     for ours, key in [
         (feature, "feat"),
         (maps.noc, "x3d"),

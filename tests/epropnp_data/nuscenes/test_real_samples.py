@@ -1,7 +1,10 @@
 """Tables of the real samples agree with the ground truth they were made from."""
 
 import json
+import shutil
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from nuscenes.eval.common.loaders import load_gt
@@ -86,3 +89,46 @@ def test_missing_sweep_becomes_an_empty_cloud(nusc, truth):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere.json"):
         write_real_samples(tmp_path / "nowhere.json", tmp_path / "out")
+
+
+@pytest.fixture
+def copied(source, tmp_path):
+    """A copy of the source to change: (JSON file, its content)."""
+    folder = tmp_path / "source"
+    shutil.copytree(source.parent, folder)
+    path = folder / source.name
+    path.chmod(0o644)
+    return path, json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("field", ["file", "path"])
+def test_files_elsewhere_are_refused(copied, tmp_path, field):
+    path, content = copied
+    camera = next(iter(content["samples"].values()))["cams"]["CAM_FRONT"]
+    camera[field] = "../../" + camera[field]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="leads out of"):
+        write_real_samples(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_image_sizes_are_those_of_the_files(copied, tmp_path):
+    path, content = copied
+    camera = next(iter(content["samples"].values()))["cams"]["CAM_BACK"]
+    image = path.parent / camera["path"]
+    image.unlink()
+    cv2.imwrite(str(image), np.zeros((300, 400, 3), np.uint8))
+    write_real_samples(path, tmp_path / "out")
+    records = json.loads((tmp_path / "out/v1.0-mini/sample_data.json").read_text())
+    sizes = {Path(r["filename"]).name: (r["width"], r["height"]) for r in records if r["width"]}
+    assert sizes.pop(camera["file"]) == (400, 300)
+    assert set(sizes.values()) == {(1600, 900)}
+
+
+def test_changed_ground_truth_is_no_reason_to_reuse(copied, tmp_path):
+    path, content = copied
+    write_real_samples(path, tmp_path / "out")
+    next(iter(content["samples"].values()))["boxes"].pop()
+    path.write_text(json.dumps(content))
+    with pytest.raises(FileExistsError, match="made with other settings"):
+        write_real_samples(path, tmp_path / "out")

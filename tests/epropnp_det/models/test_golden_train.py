@@ -14,8 +14,8 @@ LOSS_TOLERANCE = {"loss_reg_pos": 5e-5, "loss_reg_orient": 5e-5}
 
 
 @pytest.fixture(scope="module")
-def reference(reference_dir):
-    return TrainReference(reference_dir)
+def reference(golden_file):
+    return TrainReference(golden_file)
 
 
 @pytest.fixture
@@ -74,10 +74,10 @@ class TestObjectLosses:
                 compared += 1
         assert compared == 19
 
-    def test_derivatives_in_float64(self, reference, reference_dir, criterion):
+    def test_derivatives_in_float64(self, reference, golden_file, criterion):
         """The step after the recorded optimum, without the rounding of the recorded float32."""
         steps = []
-        for arrays in (reference, TrainReference(reference_dir, torch.float64)):
+        for arrays in (reference, TrainReference(golden_file, torch.float64)):
             solver, objects = ReplayedPoseSolver(arrays), arrays.objects()
             camera = solver.bind_camera(arrays.geometry(), arrays.samples().img_inds)
             correspondences = (objects.x3d, objects.x2d, objects.w2d_scaled)

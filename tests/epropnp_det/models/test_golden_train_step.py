@@ -34,15 +34,15 @@ DERIVATIVES = {torch.float64: 5e-5, torch.float32: 5e-4}
 
 
 @pytest.fixture(scope="module")
-def reference(reference_dir):
-    return TrainReference(reference_dir)
+def reference(golden_file):
+    return TrainReference(golden_file)
 
 
-def build_training_detector(repo_dir, reference_dir, dtype):
+def build_training_detector(repo_dir, dtype):
     """The full detector with the recorded weights, without dropout."""
     init_default_scope("mmdet3d")
     model = build_detector(repo_dir).train()
-    load_named_weights(model, reference_dir)
+    load_named_weights(model)
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -50,11 +50,11 @@ def build_training_detector(repo_dir, reference_dir, dtype):
 
 
 @pytest.fixture(scope="module", params=[torch.float64, torch.float32], ids=str)
-def step(request, reference, reference_dir, repo_dir):
+def step(request, reference, golden_file, repo_dir):
     """Losses of the recorded images, with the recorded samples, poses and random draws."""
     dtype = request.param
-    model = build_training_detector(repo_dir, reference_dir, dtype)
-    arrays = TrainReference(reference_dir, dtype)
+    model = build_training_detector(repo_dir, dtype)
+    arrays = TrainReference(golden_file, dtype)
     head, geometry = model.bbox_head, arrays.geometry()
     with recorded_threads():
         dense = head.forward_dense(
@@ -127,7 +127,7 @@ def check_gradient(reference, key, gradient):
     return False
 
 
-def test_gradient_norm_of_every_parameter(reference_dir, step):
+def test_gradient_norm_of_every_parameter(golden_file, step):
     total = sum(loss for name, loss in step.losses.items() if "loss" in name)
     total.backward(retain_graph=True)
     norms = {
@@ -135,7 +135,7 @@ def test_gradient_norm_of_every_parameter(reference_dir, step):
         for name, parameter in step.model.named_parameters()
         if parameter.requires_grad
     }
-    path = reference_dir / "golden" / "det_v2_train_small_gradnorms.json"
+    path = golden_file("det_v2_train_small_gradnorms.json")
     recorded = json.loads(path.read_text())
     assert norms.keys() == recorded.keys()
     errors = {name: abs(norms[name] / norm - 1) for name, norm in recorded.items()}

@@ -12,10 +12,12 @@ Two properties of the tables shape what is written:
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -42,15 +44,18 @@ def write_real_samples(ground_truth: Path, out: Path) -> bool:
 
     Raises:
         FileNotFoundError: the JSON file or a file it names is missing.
-        ValueError: it holds more keyframes than mini_val has scenes, or lacks a camera.
+        ValueError: it holds more keyframes than mini_val has scenes, lacks a camera, or names a
+            file outside its own folder.
         FileExistsError: ``out`` holds something else.
     """
     if not ground_truth.is_file():
         raise FileNotFoundError(f"no ground truth file {ground_truth}")
-    samples = json.loads(ground_truth.read_text())["samples"]
+    text = ground_truth.read_text()
+    samples = json.loads(text)["samples"]
     if len(samples) > len(MINI_VAL):
         raise ValueError(f"{ground_truth}: {len(samples)} samples, {VERSION} takes {len(MINI_VAL)}")
-    settings = {"version": VERSION, "samples": sorted(samples)}
+    content = hashlib.sha256(text.encode()).hexdigest()
+    settings = {"version": VERSION, "samples": sorted(samples), "ground_truth": content}
     if is_finished(out, settings):
         return False
     with staged(out, settings) as root:
@@ -58,17 +63,48 @@ def write_real_samples(ground_truth: Path, out: Path) -> bool:
         for i, (token, sample) in enumerate(sorted(samples.items())):
             _check_cameras(ground_truth, token, sample)
             files = _copy_files(ground_truth.parent, root, token, sample)
-            scenes.append(_scene(MINI_TRAIN[i], sample, files, token))
-            scenes.append(_scene(MINI_VAL[i], sample, files, ""))
+            sizes = {channel: _image_size(root / files[channel]) for channel in CAMERAS}
+            recorded = _Recording(sample, files, sizes)
+            scenes.append(_scene(MINI_TRAIN[i], recorded, token))
+            scenes.append(_scene(MINI_VAL[i], recorded, ""))
         (root / MAP_FILE).parent.mkdir()
         cv2.imwrite(str(root / MAP_FILE), np.zeros((100, 100), np.uint8))
         write_tables(root, VERSION, scenes)
     return True
 
 
+class _Recording(NamedTuple):
+    """One keyframe: its ground truth, its files and (width, height) of its images by channel."""
+
+    sample: Mapping
+    files: Mapping[str, str]
+    sizes: Mapping[str, tuple[int, int]]
+
+
+def _image_size(path: Path) -> tuple[int, int]:
+    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise ValueError(f"{path.name} is no image that can be read")
+    return image.shape[1], image.shape[0]
+
+
 def _check_cameras(ground_truth: Path, token: str, sample: Mapping) -> None:
     if missing := set(CAMERAS) - set(sample["cams"]):
         raise ValueError(f"{ground_truth}: sample {token} has no {sorted(missing)}")
+    if unknown := set(sample["cams"]) - set(CAMERAS):
+        raise ValueError(f"{ground_truth}: sample {token} has unknown cameras {sorted(unknown)}")
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A file or folder that the ground truth names.
+
+    Raises:
+        ValueError: it lies elsewhere.
+    """
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ValueError(f"{name!r} leads out of {folder}; files have to lie in that folder")
+    return path
 
 
 def _copy_files(source: Path, root: Path, token: str, sample: Mapping) -> dict[str, str]:
@@ -79,11 +115,13 @@ def _copy_files(source: Path, root: Path, token: str, sample: Mapping) -> dict[s
     files = {}
     for channel, camera in sample["cams"].items():
         files[channel] = f"samples/{channel}/{camera['file']}"
-        (root / files[channel]).parent.mkdir(parents=True, exist_ok=True)
-        if not (source / camera["path"]).is_file():
-            raise FileNotFoundError(f"image {source / camera['path']} of sample {token} is missing")
-        shutil.copyfile(source / camera["path"], root / files[channel])
-    sweep = next(iter(sorted((source / sample["dir"]).glob("*.pcd.bin"))), None)
+        image, target = _inside(source, camera["path"]), root / files[channel]
+        _inside(root / "samples" / channel, camera["file"])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not image.is_file():
+            raise FileNotFoundError(f"image {image} of sample {token} is missing")
+        shutil.copyfile(image, target)
+    sweep = next(iter(sorted(_inside(source, sample["dir"]).glob("*.pcd.bin"))), None)
     name = sweep.name if sweep else f"{token}__{LIDAR}__empty.pcd.bin"
     files[LIDAR] = f"samples/{LIDAR}/{name}"
     target = root / files[LIDAR]
@@ -92,8 +130,9 @@ def _copy_files(source: Path, root: Path, token: str, sample: Mapping) -> dict[s
     return files
 
 
-def _scene(name: str, sample: Mapping, files: Mapping[str, str], token: str) -> Scene:
+def _scene(name: str, recording: _Recording, token: str) -> Scene:
     """Scene of one keyframe and its twin; ``token`` is empty to derive new tokens."""
+    sample = recording.sample
     calibrations = [
         SensorCalibration(
             channel,
@@ -105,24 +144,23 @@ def _scene(name: str, sample: Mapping, files: Mapping[str, str], token: str) -> 
     lidar = _pose(sample["lidar2ego_rotation"], sample["lidar2ego_translation"])
     calibrations.append(SensorCalibration(LIDAR, lidar))
     frames = (
-        Keyframe(_stamp(sample), _readings(sample, files, 0, token), _boxes(sample, 0), token),
-        Keyframe(_stamp(sample) + TWIN_DELAY, _readings(sample, files, TWIN_DELAY, ""),
+        Keyframe(_stamp(sample), _readings(recording, 0, token), _boxes(sample, 0), token),
+        Keyframe(_stamp(sample) + TWIN_DELAY, _readings(recording, TWIN_DELAY, ""),
                  _boxes(sample, TWIN_DELAY)),
     )  # fmt: skip
     log = Log(f"real-{name}", "nuScenes", "2018-07-24", "unknown", MAP_FILE)
     return Scene(name, "One real keyframe, written twice", log, tuple(calibrations), frames)
 
 
-def _readings(
-    sample: Mapping, files: Mapping[str, str], delay: int, token: str
-) -> tuple[Reading, ...]:
+def _readings(recording: _Recording, delay: int, token: str) -> tuple[Reading, ...]:
+    sample, files, sizes = recording
     readings = [
         Reading(
             channel,
             files[channel],
             _stamp(camera) + delay,
             _pose(camera["ego2global_rotation"], camera["ego2global_translation"]),
-            (1600, 900),
+            sizes[channel],
             camera["sample_data_token"] if token else "",
         )
         for channel, camera in sample["cams"].items()

@@ -14,7 +14,14 @@ import numpy as np
 from tqdm import tqdm
 
 from epropnp_data.bop.json_file import write_json
-from epropnp_data.staging import MARKER, is_finished
+from epropnp_data.staging import (
+    MARKER,
+    clear,
+    is_finished,
+    publish,
+    settings_of,
+    unfinished,
+)
 
 from ..bop.writer import DEPTH_SCALE, SceneWriter
 from .backgrounds import Backgrounds
@@ -83,7 +90,14 @@ def generate_scenes(out: Path, inputs: Inputs, workers: int = 1, progress: bool 
     record = json.loads(json.dumps(inputs.record()))
     if is_finished(out, record):
         return False
-    partial = _open_partial(out.resolve(), record)
+    with unfinished(out) as partial:
+        _render(partial, record, inputs, workers, progress)
+        publish(partial, out)
+    return True
+
+
+def _render(partial: Path, record: dict, inputs: Inputs, workers: int, progress: bool) -> None:
+    _keep_if_made_with(partial, record)
     inputs.models.write(partial / "models")
     inputs.models.write(partial / "models_eval")
     camera = asdict(inputs.settings.camera) | {"depth_scale": DEPTH_SCALE}
@@ -94,21 +108,13 @@ def generate_scenes(out: Path, inputs: Inputs, workers: int = 1, progress: bool 
         bar.update(sum(len(unit.im_ids) for unit in units if unit not in todo))
         for done in _run(todo, inputs, partial, workers):
             bar.update(done)
-    if out.exists():
-        out.rmdir()
-    partial.rename(out)
-    return True
 
 
-def _open_partial(out: Path, record: dict) -> Path:
-    """Folder of unfinished work; that of other inputs is removed."""
-    partial = out.with_name(out.name + ".partial")
-    marker = partial / MARKER
-    if partial.exists() and not (marker.is_file() and json.loads(marker.read_text()) == record):
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True, exist_ok=True)
-    write_json(marker, record)
-    return partial
+def _keep_if_made_with(partial: Path, record: dict) -> None:
+    """Remove unfinished work of other inputs."""
+    if settings_of(partial) != record:
+        clear(partial)
+    write_json(partial / MARKER, record)
 
 
 def _units(settings: RenderSettings) -> Iterator[_Unit]:

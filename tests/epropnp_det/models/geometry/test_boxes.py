@@ -8,8 +8,8 @@ PUBLISHED_ORDER = [7, 6, 2, 3, 5, 4, 0, 1]  # of corners
 
 
 @pytest.fixture(scope="module")
-def golden(reference_dir):
-    with np.load(reference_dir / "golden/geometry.npz") as arrays:
+def golden(golden_file):
+    with np.load(golden_file("geometry.npz")) as arrays:
         return dict(arrays)
 
 

@@ -12,8 +12,8 @@ from epropnp_det.models.inference.nms import (
 
 
 @pytest.fixture(scope="module")
-def golden(reference_dir):
-    with np.load(reference_dir / "golden/geometry.npz") as arrays:
+def golden(golden_file):
+    with np.load(golden_file("geometry.npz")) as arrays:
         return dict(arrays)
 
 

@@ -13,9 +13,9 @@ def coder(repo_dir):
     return MultiClassLogDimCoder(**settings)
 
 
-def test_matches_reference(coder, reference_dir):
+def test_matches_reference(coder, golden_file):
     labels = torch.arange(10)
-    with np.load(reference_dir / "golden/geometry.npz") as golden:
+    with np.load(golden_file("geometry.npz")) as golden:
         dims = torch.from_numpy(golden["dim_in"])
         np.testing.assert_allclose(coder.encode(dims, labels), golden["dim_enc"], atol=2e-5)
         # the decoder was recorded on half the code

@@ -36,8 +36,8 @@ def head():
     return head.double().eval()
 
 
-def test_sphere_points_match_reference(reference_dir):
-    with np.load(reference_dir / "golden/geometry.npz") as golden:
+def test_sphere_points_match_reference(golden_file):
+    with np.load(golden_file("geometry.npz")) as golden:
         np.testing.assert_allclose(unit_noc(8).numpy(), golden["unit_noc_8"], atol=5e-6)
 
 

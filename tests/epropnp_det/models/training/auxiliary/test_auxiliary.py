@@ -23,8 +23,8 @@ from epropnp_det.models.training.targets import LidarPoints
 
 
 @pytest.fixture(scope="module")
-def reference(reference_dir):
-    return TrainReference(reference_dir)
+def reference(golden_file):
+    return TrainReference(golden_file)
 
 
 def random_rois(num: int, num_imgs: int, size: float, seed: int = 0) -> torch.Tensor:
@@ -60,8 +60,8 @@ def pairwise_logsumexp(values: torch.Tensor, rois: torch.Tensor) -> torch.Tensor
 
 
 class TestCrossRoI:
-    def test_equals_recorded_values(self, reference_dir):
-        arrays = np.load(reference_dir / "golden" / "geometry.npz")
+    def test_equals_recorded_values(self, golden_file):
+        arrays = np.load(golden_file("geometry.npz"))
         rois, values, expected = (
             torch.from_numpy(arrays[name]) for name in ("rois", "roi_in", "roi_lse")
         )

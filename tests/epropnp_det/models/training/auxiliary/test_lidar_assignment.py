@@ -78,8 +78,8 @@ def test_a_region_of_one_pixel_has_one_cell():
 
 
 @pytest.fixture(scope="module")
-def reference(reference_dir):
-    return TrainReference(reference_dir)
+def reference(golden_file):
+    return TrainReference(golden_file)
 
 
 def test_means_of_the_cells_equal_plain_loops(reference):

@@ -75,8 +75,8 @@ class TestMixtureNLL:
         assert loss(*arrays).item() == pytest.approx(expected, rel=1e-9)
 
     @pytest.mark.parametrize("delta", [-1, 2.0])
-    def test_equals_recorded_values(self, reference_dir, delta):
-        arrays = np.load(reference_dir / "golden" / "geometry.npz")
+    def test_equals_recorded_values(self, golden_file, delta):
+        arrays = np.load(golden_file("geometry.npz"))
         pred, log_std, log_mixture = (
             torch.from_numpy(arrays[f"mix_{name}"]) for name in ("pred", "logstd", "logw")
         )

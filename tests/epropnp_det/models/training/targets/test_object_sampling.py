@@ -13,8 +13,8 @@ from epropnp_det.models.training.targets.object_sampling import (
 
 
 @pytest.fixture(scope="module")
-def reference(reference_dir):
-    return TrainReference(reference_dir)
+def reference(golden_file):
+    return TrainReference(golden_file)
 
 
 def point_targets(gt_inds: list[list[int]], centerness: list[list[float]]) -> PointTargets:

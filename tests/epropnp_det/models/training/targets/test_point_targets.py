@@ -8,8 +8,8 @@ from epropnp_det.models.training.targets import GroundTruth, assign_points, make
 
 
 @pytest.fixture(scope="module")
-def reference(reference_dir):
-    return TrainReference(reference_dir)
+def reference(golden_file):
+    return TrainReference(golden_file)
 
 
 def ground_truth(bboxes, centers, img_inds=None) -> GroundTruth:

@@ -12,8 +12,8 @@ from epropnp_det.models.training.targets.volume_center import box_thickness
 
 
 @pytest.fixture(scope="module")
-def reference(reference_dir):
-    return TrainReference(reference_dir)
+def reference(golden_file):
+    return TrainReference(golden_file)
 
 
 def geometry(transform=None, img_shape=(128, 256), ori_shape=(128, 256), pad_shape=(128, 256)):
