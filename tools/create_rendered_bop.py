@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from epropnp_6dof.datasets.coordinate_cache import fill_coordinates
-from epropnp_data.bop.mesh_file import UNITS, MeshError
+from epropnp_data.bop.mesh_file import UNITS, MeshError, MeshOptions
 from epropnp_synth.rendered import (
     BackgroundError,
     CameraSettings,
@@ -53,6 +53,8 @@ def parse_args() -> argparse.Namespace:
     camera.add_argument("--image-size", type=int, nargs=2, metavar=("W", "H"))
     mesh = parser.add_argument_group("meshes")
     mesh.add_argument("--unit", choices=sorted(UNITS), default="mm", help="of one's own meshes")
+    mesh.add_argument("--size", type=float, metavar="MM", help="largest side they are scaled to")
+    mesh.add_argument("--up", choices="xyz", default="z", help="their axis that points up")
     mesh.add_argument("--plain-colors", action="store_true", help="accept meshes without colours")
     mesh.add_argument("--allow-holes", action="store_true", help="accept surfaces with holes")
     scene = parser.add_argument_group("scenes")
@@ -89,13 +91,12 @@ def read_camera(args: argparse.Namespace) -> CameraSettings:
 def read_inputs(args: argparse.Namespace) -> Inputs:
     """Everything that is read before the first image."""
     camera = read_camera(args)
-    meshes = dict(plain_colors=args.plain_colors, allow_holes=args.allow_holes)
-    models = read_model_set(args.models, args.unit, **meshes)
+    options = MeshOptions(args.unit, args.size, args.up, args.plain_colors, args.allow_holes)
+    models = read_model_set(args.models, options)
     clutter = None
     if args.clutter_models is not None:
-        clutter = read_model_set(
-            args.clutter_models, args.unit, plain_colors=True, allow_holes=True
-        )
+        accepting = MeshOptions(args.unit, plain_colors=True, allow_holes=True)
+        clutter = read_model_set(args.clutter_models, accepting)
     given = args.backgrounds is not None
     photographs = photographs_in(args.backgrounds) if given else packaged_photographs()
     if not photographs:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from epropnp_data.bop.mesh_file import MeshError, read_colored_mesh
+from epropnp_data.bop.mesh_file import MeshError, MeshOptions, read_colored_mesh
 from epropnp_data.bop.model_info import find_symmetries, model_info
 from epropnp_synth.bop import build_object
 
@@ -53,8 +53,18 @@ def test_colours_and_unit_are_read(tmp_path):
     assert np.ptp(mesh.vertices, axis=0).tolist() == pytest.approx([0.03, 0.04, 0.05])
     np.testing.assert_allclose(mesh.colors, np.tile([10, 200, 30], (8, 1)) / 255)
     metres = export(colored_box((0.03, 0.04, 0.05)), tmp_path / "m.ply")
-    again = read_colored_mesh(metres, unit="m")
+    again = read_colored_mesh(metres, MeshOptions(unit="m"))
     np.testing.assert_allclose(again.vertices, mesh.vertices, atol=1e-6)
+
+
+def test_size_and_axis_can_be_said(tmp_path):
+    path = export(colored_box((3, 4, 5)), tmp_path / "a.ply")
+    upright = read_colored_mesh(path, MeshOptions(size_mm=100, up="y"))
+    assert np.ptp(upright.vertices, axis=0).tolist() == pytest.approx([0.1, 0.06, 0.08])
+    triangles = upright.triangles
+    normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    outward = (normals * (triangles.mean(axis=1) - upright.center)).sum(axis=1)
+    assert (outward > 0).all()  # a rotation, not a mirror image
 
 
 def holes():

@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from epropnp_data.bop.mesh_file import read_colored_mesh
+from epropnp_data.bop.mesh_file import MeshOptions, read_colored_mesh
 from epropnp_data.bop.model_info import model_info
 from epropnp_data.bop.object_view import ObjectCaster
 from epropnp_data.lmo.known import LMO_OBJECTS, checked_infos
 from epropnp_data.lmo.prepare import _image_infos
 
+LENIENT = MeshOptions(plain_colors=True, allow_holes=True)
 FRAMES = slice(None, None, 50)
 
 
@@ -22,10 +23,7 @@ def official(reference_dir):
 @pytest.fixture(scope="module")
 def meshes(official):
     folder = official / "models_eval"
-    return {
-        i: read_colored_mesh(folder / f"obj_{i:06d}.ply", need_colors=False, allow_holes=True)
-        for i in LMO_OBJECTS
-    }
+    return {i: read_colored_mesh(folder / f"obj_{i:06d}.ply", LENIENT) for i in LMO_OBJECTS}
 
 
 def test_sizes_and_symmetries_agree_with_the_published_ones(meshes):

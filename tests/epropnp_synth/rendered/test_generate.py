@@ -10,6 +10,7 @@ import pytest
 import trimesh
 
 from epropnp_6dof.datasets.raycast import MeshRaycaster
+from epropnp_data.bop.mesh_file import MeshOptions
 from epropnp_data.geometry.rigid import RigidPose
 from epropnp_synth.rendered import (
     CameraSettings,
@@ -191,7 +192,7 @@ def test_own_mesh_is_centred_measured_and_symmetries_found(tmp_path):
     mesh.apply_translation((1, 2, 3))
     mesh.visual.vertex_colors = np.array([*product((0, 255), repeat=3)], np.uint8)
     mesh.export(tmp_path / "brick.ply")
-    models = read_model_set(tmp_path / "brick.ply", unit="m")
+    models = read_model_set(tmp_path / "brick.ply", MeshOptions(unit="m"))
     info = models.infos[1]
     assert info["name"] == "brick"
     assert info["diameter"] == pytest.approx(np.linalg.norm([100, 60, 30]), abs=1e-3)

@@ -15,6 +15,25 @@ SMALLEST_MM = 2.0  # an object below this size (largest side) is taken for one i
 LARGEST_MM = 20_000.0
 
 
+@dataclass(frozen=True)
+class MeshOptions:
+    """How a mesh file is read.
+
+    Attributes:
+        unit: length unit of the file, ``mm`` in BOP.
+        size_mm: wanted length of the largest side; None takes the file's own.
+        up: axis of the file that points up; it becomes z.
+        plain_colors: accept a mesh without colours.
+        allow_holes: accept a surface that is not closed.
+    """
+
+    unit: str = "mm"
+    size_mm: float | None = None
+    up: str = "z"
+    plain_colors: bool = False
+    allow_holes: bool = False
+
+
 class MeshError(ValueError):
     """A mesh that cannot be used; the message names the file and what to do."""
 
@@ -51,34 +70,35 @@ class ColoredMesh:
         return float(np.linalg.norm(self.vertices - self.center, axis=1).max())
 
 
-def read_colored_mesh(
-    path: Path, unit: str = "mm", need_colors: bool = True, allow_holes: bool = False
-) -> ColoredMesh:
+def read_colored_mesh(path: Path, options: MeshOptions = MeshOptions()) -> ColoredMesh:
     """Read any mesh file that trimesh knows; a texture becomes vertex colours.
 
     Args:
         path: PLY, OBJ, GLB, STL ...
-        unit: length unit of the file, ``mm`` in BOP.
-        need_colors: refuse a mesh without colours.
-        allow_holes: accept a surface that is not closed.
+        options: unit, size, axis and what is accepted.
 
     Raises:
         MeshError: no readable mesh, no colours, holes, or a size that belongs to another unit.
     """
     mesh = _load(path)
     colors = _colors(mesh)
-    if colors is None and need_colors:
+    if colors is None and not options.plain_colors:
         raise MeshError(
             f"{path}: no colours; export the mesh with vertex colours or a texture, or render it "
             "in random plain colours (--plain-colors)"
         )
-    _check_size(path, np.ptp(mesh.vertices, axis=0).max() * UNITS[unit] * 1e3, unit)
-    if not allow_holes:
+    scale = UNITS[options.unit]
+    largest = float(np.ptp(mesh.vertices, axis=0).max())
+    if options.size_mm is not None:
+        scale = options.size_mm / 1e3 / largest
+    _check_size(path, largest * scale * 1e3, options.unit)
+    if not options.allow_holes:
         _check_closed(path, mesh)
+    turned = np.roll(np.arange(3), 2 - "xyz".index(options.up))  # a cyclic change of axes
     return ColoredMesh(
-        np.asarray(mesh.vertices, np.float64) * UNITS[unit],
+        np.asarray(mesh.vertices, np.float64)[:, turned] * scale,
         np.asarray(mesh.faces),
-        np.asarray(mesh.vertex_normals, np.float64),
+        np.asarray(mesh.vertex_normals, np.float64)[:, turned],
         colors,
     )
 
@@ -113,7 +133,8 @@ def _check_size(path: Path, millimetres: float, unit: str) -> None:
     advice = "metres" if millimetres < SMALLEST_MM else "another unit"
     raise MeshError(
         f"{path}: read in {unit} its largest side is {millimetres:g} mm, which looks like "
-        f"{advice}; scale the file, or say its unit (--unit {' | '.join(UNITS)})"
+        f"{advice}; scale the file, or say its unit (--unit {' | '.join(UNITS)}) or its size "
+        "(--size MM)"
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import trimesh
 
 from epropnp_data.bop.json_file import write_json
-from epropnp_data.bop.mesh_file import ColoredMesh, MeshError, read_colored_mesh
+from epropnp_data.bop.mesh_file import ColoredMesh, MeshError, MeshOptions, read_colored_mesh
 from epropnp_data.bop.model_info import model_info
 
 MM = 1000.0
@@ -37,9 +37,7 @@ class ModelSet:
         write_json(folder / "models_info.json", self.infos)
 
 
-def read_model_set(
-    source: Path, unit: str = "mm", plain_colors: bool = False, allow_holes: bool = False
-) -> ModelSet:
+def read_model_set(source: Path, options: MeshOptions = MeshOptions()) -> ModelSet:  # noqa: B008 - frozen
     """Read a BOP models folder, any folder of meshes, or one mesh file.
 
     A BOP folder (with ``models_info.json``) keeps ids, frames and symmetries. Other meshes count
@@ -48,9 +46,8 @@ def read_model_set(
 
     Args:
         source: folder or file.
-        unit: length unit of meshes outside a BOP folder.
-        plain_colors: accept meshes without colours, which get random ones in each image.
-        allow_holes: accept open surfaces.
+        options: how meshes are read; unit, size and axis are those of meshes outside a BOP folder.
+            Meshes without colours get random ones in each image.
 
     Raises:
         MeshError: naming the file and what to do.
@@ -60,18 +57,13 @@ def read_model_set(
     if info_file.is_file():
         infos = {int(key): value for key, value in json.loads(info_file.read_text()).items()}
         paths = {i: source / f"obj_{i:06d}.ply" for i in infos}
-        meshes = {
-            i: read_colored_mesh(path, "mm", not plain_colors, allow_holes)
-            for i, path in paths.items()
-        }
+        as_given = replace(options, unit="mm", size_mm=None, up="z")
+        meshes = {i: read_colored_mesh(path, as_given) for i, path in paths.items()}
         for obj_id, mesh in meshes.items():
             _check_size(paths[obj_id], mesh, infos[obj_id])
     else:
         paths = dict(enumerate(_mesh_files(source), start=1))
-        read = {
-            i: read_colored_mesh(p, unit, not plain_colors, allow_holes) for i, p in paths.items()
-        }
-        meshes = {i: _centered(mesh) for i, mesh in read.items()}
+        meshes = {i: _centered(read_colored_mesh(p, options)) for i, p in paths.items()}
         infos = {
             i: model_info(mesh.vertices, mesh.faces) | {"name": paths[i].stem}
             for i, mesh in meshes.items()
