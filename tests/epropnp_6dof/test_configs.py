@@ -48,3 +48,32 @@ def test_published_variants_differ_as_tabulated():
     assert weights[f"{prefix}v2_r34_lm_coord-cdpn-init.py"] == (1, 0.2, 1, 1)
     assert load(f"{prefix}v1_r34_lm_cdpn-init-long.py").train_cfg.max_epochs == 321
     assert load(f"{prefix}v1_r34_lm_basic.py").train_cfg.max_epochs == 161
+
+
+TWINS = {
+    "coord-ransac_lite0_lmo-rendered.py": "epropnp-6dof-v2_lite0_lmo-rendered.py",
+    "coord-ransac_r34_lmo-pbr.py": "epropnp-6dof-v2_r34_lmo-pbr.py",
+}
+
+
+@pytest.mark.parametrize("name", sorted(TWINS))
+def test_twins_differ_in_criterion_and_solver_alone(name):
+    twin, layer = (load(each).to_dict() for each in (name, TWINS[name]))
+    for cfg in (twin, layer):
+        cfg["model"] = {k: v for k, v in cfg["model"].items() if k not in ("criterion", "solver")}
+        cfg.pop("find_unused_parameters", None)
+        cfg.pop("start")
+    assert twin == layer
+    assert layer["model"]["symmetric_targets"]
+    start = load(f"{name[:-3]}_start.py")
+    assert layer["model"]["init_cfg"]["checkpoint"].endswith(
+        f"iter_{start.train_cfg.max_iters}.pth"
+    )
+
+
+def test_nothing_is_chosen_on_the_real_frames():
+    for name in NAMES:
+        if "lmo-rendered" in name or "lmo-pbr" in name:
+            cfg = load(name)
+            assert cfg.val_dataloader.dataset.split == "val_rendered"
+            assert cfg.test_dataloader.dataset.data_root == "data/lmo"
