@@ -50,6 +50,18 @@ def test_fit_agrees_with_the_article_and_with_the_truth(shape):
     assert np.abs(np.log(sigma.numpy() / 2.5)).max() < 6 * error
 
 
+@pytest.mark.parametrize("num", [30, 128, 512])
+def test_tail_of_any_weights_is_that_of_the_article(num):
+    """Tail length and prior of Vehtari and others, spelled out."""
+    log_weights = 1.5 * torch.randn(num, 2, dtype=torch.float64, generator=generator())
+    found = pareto_k(log_weights)
+    size = math.ceil(min(0.2 * num, 3 * math.sqrt(num)))
+    for column, k in zip(log_weights.T, found, strict=True):
+        ratios = np.sort(np.exp(column.numpy() - column.max().item()))
+        raw, _ = zhang_stephens((ratios[-size:] - ratios[-size - 1]).tolist())
+        assert k.item() == pytest.approx((size * raw + 10 * 0.5) / (size + 10), rel=1e-9)
+
+
 @pytest.mark.parametrize("rate", [1.25, 2.0, 5.0])
 def test_tail_of_known_importance_weights(rate):
     """Target Exp(1), proposal Exp(rate): the weights are Pareto with index 1 - 1 / rate exactly."""
@@ -70,6 +82,9 @@ def test_tail_does_not_depend_on_scale_order_or_other_objects():
     spoiled[:, 1] = math.nan
     assert torch.equal(pareto_k(spoiled)[::2], k[::2])
     assert pareto_k(spoiled)[1].isnan()
+    spoiled = log_weights.clone()
+    spoiled[7], log_weights[7] = math.nan, -math.inf
+    assert torch.equal(pareto_k(spoiled), pareto_k(log_weights))
 
 
 def test_tail_of_equal_weights_has_an_end_and_few_weights_have_none():

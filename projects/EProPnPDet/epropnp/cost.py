@@ -102,7 +102,7 @@ class SubsetCost(PoseCost, Protocol):
         ...
 
     def subset(self, index: Tensor) -> PoseCost:
-        """Cost of chosen points only, index (Q, B, k)."""
+        """Cost of chosen points only, index (Q, B, k); the index n stands for no point."""
         ...
 
     def rough_translation(self) -> Tensor:

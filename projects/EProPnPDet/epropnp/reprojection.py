@@ -95,6 +95,7 @@ class ReprojectionCost(LeastSquaresCost):
 
         def pick(rows: Tensor) -> Tensor:
             coordinates = rows.shape[-2]
+            rows = torch.nn.functional.pad(rows, (0, 1))  # no point: zeros, and no weight
             rows = rows.expand(len(index), *rows.shape)
             return rows.gather(-1, index.unsqueeze(-2).expand(-1, -1, coordinates, -1))
 
