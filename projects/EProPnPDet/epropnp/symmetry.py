@@ -1,0 +1,129 @@
+"""Objects that look the same in several poses: losses for a set of equally true poses.
+
+A symmetric object comes with one of its equivalent poses as label, and which one cannot be seen. A
+loss for that one label asks for a choice the image does not decide; what minimises it on average is
+a compromise between the choices, points drawn to the axis of symmetry. The density of the set, the
+sum over its poses, asks for no choice:
+
+    loss = -log of the sum over equivalent poses of the density
+         = -log sum exp(-cost(pose_e)) + log of the integral of exp(-cost)
+
+Continuous symmetries are given by a set of rotations, close enough together for the accuracy aimed
+at (`Symmetry.about` with some tens of them).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from epropnp import linear
+from epropnp.conversions import matrix_to_pose
+from epropnp.cost import PoseCost
+from epropnp.losses import monte_carlo_pose_loss
+from epropnp.manifolds import PoseManifold, QuatPose
+
+ORTHOGONAL = 1e-4  # largest entry of R^T R - I, and height of a unit vector turned about y
+
+
+@dataclass(frozen=True, eq=False)
+class Symmetry:
+    """Transforms of the object frame after which the object looks the same.
+
+    Attributes:
+        transforms: (E, 4, 4) float64 on the CPU, the identity among them.
+
+    Raises:
+        ValueError: another shape, a rotation that is none, or no identity.
+    """
+
+    transforms: Tensor
+
+    def __post_init__(self) -> None:
+        transforms = self.transforms
+        if transforms.dim() != 3 or transforms.shape[1:] != (4, 4):
+            raise ValueError(f"transforms must be (E, 4, 4), got {tuple(transforms.shape)}")
+        rotation = transforms[:, :3, :3]
+        identity = torch.eye(4, dtype=transforms.dtype)
+        defect = (rotation.mT @ rotation - identity[:3, :3]).abs().amax((1, 2))
+        if not (defect < ORTHOGONAL).all() or not (torch.linalg.det(rotation) > 0).all():
+            raise ValueError("transforms must hold rotations, without reflection or scale")
+        if not ((transforms - identity).abs().amax((1, 2)) < ORTHOGONAL).any():
+            raise ValueError("the identity must be among the transforms: the label itself is true")
+
+    @classmethod
+    def from_rotations(cls, rotations: Sequence | Tensor) -> "Symmetry":
+        """Symmetry under rotations (E, 3, 3) about the origin of the object."""
+        rotations = torch.as_tensor(rotations, dtype=torch.float64, device="cpu")
+        transforms = torch.eye(4, dtype=torch.float64).repeat(len(rotations), 1, 1)
+        transforms[:, :3, :3] = rotations
+        return cls(transforms)
+
+    @classmethod
+    def from_transforms(cls, transforms: Sequence | Tensor) -> "Symmetry":
+        """Symmetry under transforms (E, 4, 4), translations in metres (as in BOP models)."""
+        return cls(torch.as_tensor(transforms, dtype=torch.float64, device="cpu"))
+
+    @classmethod
+    def about(
+        cls, axis: Sequence[float], order: int, offset: Sequence[float] = (0.0, 0.0, 0.0)
+    ) -> "Symmetry":
+        """Symmetry under turns by 1 / order of a full turn, e.g. 2 for a box seen from above.
+
+        Args:
+            axis: direction of the axis, object frame.
+            order: number of poses; some tens stand for a body of revolution.
+            offset: a point of the axis, metres.
+
+        Raises:
+            ValueError: an axis without direction, or an order below one.
+        """
+        direction = torch.tensor(axis, dtype=torch.float64)
+        if direction.shape != (3,) or not direction.norm() > 0 or order < 1:
+            raise ValueError(f"need an axis of three numbers and an order, got {axis} and {order}")
+        x, y, z = direction / direction.norm()
+        zero = torch.zeros_like(x)
+        cross = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero)).view(3, 3)
+        angles = torch.arange(order, dtype=torch.float64) * (2.0 * math.pi / order)
+        transforms = torch.eye(4, dtype=torch.float64).repeat(order, 1, 1)
+        transforms[:, :3, :3] = torch.linalg.matrix_exp(cross * angles[:, None, None])
+        point = torch.tensor(offset, dtype=torch.float64)
+        transforms[:, :3, 3] = point - transforms[:, :3, :3] @ point
+        return cls(transforms)
+
+    def equivalent(self, manifold: PoseManifold, pose: Tensor) -> Tensor:
+        """Poses (E, B, P) in which the object looks as in poses (B, P).
+
+        Raises:
+            ValueError: turns that are not about the object's y axis, for poses with yaw.
+        """
+        if not isinstance(manifold, QuatPose):
+            height = self.transforms[:, 1, 1]
+            if not (height > 1.0 - ORTHOGONAL).all():
+                raise ValueError("poses with yaw know symmetries about the object's y axis only")
+        transforms = self.transforms.to(pose).unsqueeze(1)
+        rotation = manifold.rotation_matrix(pose)
+        turned = linear.product(rotation, transforms[..., :3, :3])
+        moved = linear.apply(rotation, transforms[..., :3, 3]) + pose[:, :3]
+        return matrix_to_pose(manifold, torch.cat((turned, moved.unsqueeze(-1)), dim=-1))
+
+
+def set_cost(costs: Tensor) -> Tensor:
+    """Cost (B,) of a set of poses with costs (E, B): minus the log of the sum of exp(-cost).
+
+    At most the lowest of them, and by no more than log E below it.
+    """
+    return -torch.logsumexp(-costs, dim=0)
+
+
+def symmetric_pose_loss(log_weights: Tensor, cost: PoseCost, poses: Tensor) -> Tensor:
+    """Monte Carlo pose loss (B,) for a set of equally true poses.
+
+    Args:
+        log_weights: (S, B) log importance weights.
+        cost: cost of B objects that was sampled.
+        poses: (E, B, P) equivalent true poses, such as `Symmetry.equivalent` gives.
+    """
+    return monte_carlo_pose_loss(log_weights, set_cost(cost.value(poses)))
