@@ -79,16 +79,21 @@ def test_points_behind_and_out_of_bounds_have_no_derivative():
 
 def test_jacobian_of_the_lens():
     plane = points(8)[..., :2].mT.contiguous().requires_grad_()
-    dense = torch.autograd.functional.jacobian(lambda p: distort(p, LENSES).sum((0, 2)), plane)
+    dense = torch.autograd.functional.jacobian(
+        lambda p: distort(p, LENSES[..., None]).sum((0, 2)), plane
+    )
     torch.testing.assert_close(
-        distortion_jacobian(plane, LENSES).permute(1, 0, 2, 3).detach(), dense, rtol=1e-12, atol=0
+        distortion_jacobian(plane, LENSES[..., None]).permute(1, 0, 2, 3).detach(),
+        dense,
+        rtol=1e-12,
+        atol=0,
     )
 
 
 def test_points_beyond_the_turning_radius_do_not_come_back():
     """Strong barrel distortion without its counter terms folds the far plane into the image."""
     lens = torch.tensor([-0.3, 0.0, 0.0, 0.0, 0.0], dtype=torch.float64)
-    radius = turning_radius(lens).item()
+    radius = turning_radius(lens[:, None]).item()
     turn = optimize.brentq(lambda r: 1 - 0.9 * r * r, 0, 4)
     assert turn - 4 / 255 <= radius <= turn
     folded = DistortedCamera().bind(K, distortion=lens)
@@ -97,9 +102,9 @@ def test_points_beyond_the_turning_radius_do_not_come_back():
     ).double()
     u = folded.project(outward)[:, 0]
     assert (u.diff() >= -1e-9).all()
-    raw = K[0, 0] * distort(outward[:, :2].T, lens)[0] + K[0, 2]
+    raw = K[0, 0] * distort(outward[:, :2].T, lens[:, None])[0] + K[0, 2]
     assert (raw.diff() < 0).any()
-    assert turning_radius(LENSES[2]).item() == 100.0  # a pincushion does not turn
+    assert turning_radius(LENSES[2, :, None]).item() == 100.0  # a pincushion does not turn
 
 
 def test_undistorted_points_agree_with_opencv_and_go_back():
@@ -118,7 +123,7 @@ def test_undistorted_points_agree_with_opencv_and_go_back():
 
 def test_points_no_lens_produces_stay_finite():
     far = torch.tensor([[50.0, -1e4, 0.0], [3.0, 1e4, 0.0]], dtype=torch.float32)
-    assert undistort(far.expand(3, 2, 3), LENSES.float()).isfinite().all()
+    assert undistort(far.expand(3, 2, 3), LENSES.float()[..., None]).isfinite().all()
 
 
 def test_without_distortion_it_is_the_pinhole_camera():
@@ -189,4 +194,4 @@ def test_wrong_number_of_coefficients(shape):
 
 def test_four_coefficients_have_no_sixth_order_term():
     four = DistortedCamera().bind(K, distortion=LENSES[0, :4])
-    assert four.distortion.tolist() == [*LENSES[0, :4].tolist(), 0.0]
+    assert four.distortion[:, 0].tolist() == [*LENSES[0, :4].tolist(), 0.0]

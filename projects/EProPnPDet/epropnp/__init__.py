@@ -34,6 +34,7 @@ from epropnp.levenberg_marquardt import Solution, TrustRegion, levenberg_marquar
 from epropnp.linear_start import LinearStart
 from epropnp.losses import MonteCarloPoseLoss, monte_carlo_pose_loss
 from epropnp.manifolds import QuatPose, YawPose
+from epropnp.modes import PoseModes, pose_modes
 from epropnp.peaks import BestPeak, PeakRule, Peaks
 from epropnp.posterior import PoseDistribution, pose_distribution
 from epropnp.record import Record
@@ -52,6 +53,8 @@ from epropnp.robust_kernels import (
     TukeyPnPCost,
 )
 from epropnp.solvers import LMSolver, PnPSolution, PnPSolver
+from epropnp.symmetry import Symmetry, set_cost, symmetric_pose_loss
+from epropnp.terms import PlaneCost, PosePrior, SumCost, ViewedCost
 
 __all__ = [
     "AMIS",
@@ -85,10 +88,13 @@ __all__ = [
     "PeakRule",
     "Peaks",
     "PerspectiveCamera",
+    "PlaneCost",
     "PnPSolution",
     "PnPSolver",
     "PoseCost",
     "PoseDistribution",
+    "PoseModes",
+    "PosePrior",
     "PoseSamples",
     "QuatPose",
     "RSLMSolver",
@@ -98,9 +104,12 @@ __all__ = [
     "Solution",
     "Start",
     "Starts",
+    "SumCost",
+    "Symmetry",
     "TrustRegion",
     "Tukey",
     "TukeyPnPCost",
+    "ViewedCost",
     "YawPose",
     "default_backend",
     "gauss_newton",
@@ -110,9 +119,12 @@ __all__ = [
     "metric_covariance",
     "monte_carlo_pose_loss",
     "pose_distribution",
+    "pose_modes",
     "pose_to_matrix",
     "quaternion_pose",
+    "set_cost",
     "set_default_backend",
+    "symmetric_pose_loss",
     "tangent_covariance",
     "warm_up",
     "yaw_pose",

@@ -49,10 +49,10 @@ class DistortedCamera(PerspectiveCamera):
     """Pinhole camera behind a lens: a `PerspectiveCamera` whose `bind` also takes distortion.
 
     Attributes:
-        distortion: (B, 5) or (5,) coefficients k1, k2, p1, p2, k3 in OpenCV's order.
+        distortion: (B, 5, 1) or (5, 1) coefficients k1, k2, p1, p2, k3 in OpenCV's order.
     """
 
-    leaf_axes: ClassVar[dict[str, int]] = {**PerspectiveCamera.leaf_axes, "distortion": 1}
+    leaf_axes: ClassVar[dict[str, int]] = {**PerspectiveCamera.leaf_axes, "distortion": 2}
 
     distortion: Tensor | None = None
 
@@ -86,7 +86,7 @@ class DistortedCamera(PerspectiveCamera):
             )
         bound = super().bind(cam_mats, img_shape, lb=lb, ub=ub, gravity=gravity)
         distortion = torch.nn.functional.pad(distortion, (0, 5 - distortion.shape[-1]))
-        return replace(bound, distortion=distortion.to(cam_mats))
+        return replace(bound, distortion=distortion.to(cam_mats).unsqueeze(-1))
 
     @property
     def projection(self) -> Tensor:
@@ -127,8 +127,8 @@ class DistortedCamera(PerspectiveCamera):
 
 
 def distort(plane: Tensor, distortion: Tensor) -> Tensor:
-    """Points (..., 2, n) of the plane z = 1 where the lens puts them, (..., 2, n)."""
-    k1, k2, p1, p2, k3 = distortion.unsqueeze(-2).unbind(-1)  # (..., 1)
+    """Points (..., 2, n) of the plane z = 1 where a lens (..., 5, 1) puts them, (..., 2, n)."""
+    k1, k2, p1, p2, k3 = distortion.unbind(-2)  # (..., 1)
     x, y = plane.unbind(-2)
     squared = x * x + y * y
     radial = 1.0 + squared * (k1 + squared * (k2 + squared * k3))
@@ -144,7 +144,7 @@ def distort(plane: Tensor, distortion: Tensor) -> Tensor:
 
 def distortion_jacobian(plane: Tensor, distortion: Tensor) -> Tensor:
     """Derivatives (..., 2, 2, n) of `distort` by the points (..., 2, n); symmetric."""
-    k1, k2, p1, p2, k3 = distortion.unsqueeze(-2).unbind(-1)
+    k1, k2, p1, p2, k3 = distortion.unbind(-2)
     x, y = plane.unbind(-2)
     squared = x * x + y * y
     radial = 1.0 + squared * (k1 + squared * (k2 + squared * k3))
@@ -159,8 +159,8 @@ def distortion_jacobian(plane: Tensor, distortion: Tensor) -> Tensor:
 
 @torch.no_grad()
 def turning_radius(distortion: Tensor) -> Tensor:
-    """Radius (...,) on the plane z = 1 up to which the radial polynomial grows, for (..., 5)."""
-    k1, k2, _, _, k3 = distortion.unsqueeze(-2).unbind(-1)
+    """Radius (...,) on the plane z = 1 up to which the radial polynomial grows, for (..., 5, 1)."""
+    k1, k2, _, _, k3 = distortion.unbind(-2)
     radii = torch.linspace(
         0.0, TURN_SEARCH, TURN_RADII, dtype=distortion.dtype, device=distortion.device
     )

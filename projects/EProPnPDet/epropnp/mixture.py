@@ -44,6 +44,9 @@ class Mixture(Record):
         shares = self.log_shares.exp()
         offset = torch.rand(batch, dtype=shares.dtype, device=shares.device, generator=generator)
         index = systematic_index(shares, num, offset)
+        # components draw their parts in a fixed order, which must not decide who draws which
+        shuffle = torch.rand(index.shape, device=shares.device, generator=generator).argsort(0)
+        index = index.gather(0, shuffle)
         pick = index[:, None, :, None].expand(-1, 1, -1, poses.shape[-1])
         return poses.gather(1, pick).squeeze(1)
 
