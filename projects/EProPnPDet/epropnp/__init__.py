@@ -27,6 +27,7 @@ from epropnp.cost import LeastSquaresCost, Linearization, NormalEquations, PoseC
 from epropnp.diagnostics import Diagnostics
 from epropnp.distortion import DistortedCamera
 from epropnp.gauss_newton import GaussNewton, gauss_newton, gauss_newton_step
+from epropnp.implicit import implicit_pose
 from epropnp.initializers import RSLMSolver, Start, Starts
 from epropnp.kernels import AdaptiveHuberPnPCost, Huber, HuberPnPCost
 from epropnp.layer import EProPnP4DoF, EProPnP6DoF, MonteCarloResult
@@ -55,6 +56,7 @@ from epropnp.robust_kernels import (
 from epropnp.solvers import LMSolver, PnPSolution, PnPSolver
 from epropnp.symmetry import Symmetry, set_cost, symmetric_pose_loss
 from epropnp.terms import PlaneCost, PosePrior, SumCost, ViewedCost
+from epropnp.wide import WideQuaternionProposals
 
 __all__ = [
     "AMIS",
@@ -110,10 +112,12 @@ __all__ = [
     "Tukey",
     "TukeyPnPCost",
     "ViewedCost",
+    "WideQuaternionProposals",
     "YawPose",
     "default_backend",
     "gauss_newton",
     "gauss_newton_step",
+    "implicit_pose",
     "levenberg_marquardt",
     "matrix_to_pose",
     "metric_covariance",
