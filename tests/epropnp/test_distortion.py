@@ -71,6 +71,8 @@ def test_points_behind_and_out_of_bounds_have_no_derivative():
     pixels = lens.dehomogenize(cloud.mT)
     jacobian = lens.jacobian(pixels)
     assert (jacobian[..., ::3] == 0).all()
+    flat = torch.cat((cloud[:, ::3, :2], torch.full_like(cloud[:, ::3, 2:], lens.z_min)), dim=-1)
+    torch.testing.assert_close(lens.project(cloud)[:, ::3], lens.project(flat))
     on_bound = (pixels.uv == 0) | (pixels.uv == 400)
     assert on_bound.any()
     assert (jacobian.abs().amax(2)[on_bound] == 0).all()
@@ -90,11 +92,13 @@ def test_jacobian_of_the_lens():
     )
 
 
-def test_points_beyond_the_turning_radius_do_not_come_back():
-    """Strong barrel distortion without its counter terms folds the far plane into the image."""
-    lens = torch.tensor([-0.3, 0.0, 0.0, 0.0, 0.0], dtype=torch.float64)
+@pytest.mark.parametrize(("index", "power"), [(0, 2), (1, 4), (4, 6)])
+def test_points_beyond_the_turning_radius_do_not_come_back(index, power):
+    """Barrel distortion without its counter terms folds the far plane into the image."""
+    lens = torch.zeros(5, dtype=torch.float64)
+    lens[index] = -0.3
     radius = turning_radius(lens[:, None]).item()
-    turn = optimize.brentq(lambda r: 1 - 0.9 * r * r, 0, 4)
+    turn = optimize.brentq(lambda r: 1 - 0.3 * (power + 1) * r**power, 0, 4)
     assert turn - 4 / 255 <= radius <= turn
     folded = DistortedCamera().bind(K, distortion=lens)
     outward = torch.stack(
@@ -104,7 +108,17 @@ def test_points_beyond_the_turning_radius_do_not_come_back():
     assert (u.diff() >= -1e-9).all()
     raw = K[0, 0] * distort(outward[:, :2].T, lens[:, None])[0] + K[0, 2]
     assert (raw.diff() < 0).any()
-    assert turning_radius(LENSES[2, :, None]).item() == 100.0  # a pincushion does not turn
+
+
+def test_a_pincushion_does_not_turn():
+    assert turning_radius(LENSES[2, :, None]).item() == 100.0
+
+
+def test_undistortion_converges_as_newton_steps_do(monkeypatch):
+    monkeypatch.setattr("epropnp.distortion.UNDISTORT_STEPS", 5)
+    plane = points(spread=0.5)[..., :2].mT / points(spread=0.5)[..., 2:].mT
+    lenses = LENSES[..., None]
+    torch.testing.assert_close(undistort(distort(plane, lenses), lenses), plane, rtol=0, atol=1e-12)
 
 
 def test_undistorted_points_agree_with_opencv_and_go_back():

@@ -2,7 +2,7 @@
 
 A share of the rotations is uniform. It helps to find a second mode far from the solution if that
 mode is not too narrow: within 30 degrees of a mode lie 0.75 % of all rotations, within 5 degrees
-0.0035 %, and the translation has to fit as well. On boxes with two equal modes half a turn apart and
+0.0035 %, and the translation has to fit too. On boxes with two equal modes half a turn apart and
 512 samples, a share of 0.25 found the second one for 20 objects of 40 instead of 10 where modes
 were 6 degrees wide, and for 4 instead of 3 where they were 2 degrees wide; samples of an object
 with one mode were worth 20 to 50 % less. For narrow modes give the sampler several peaks instead.
