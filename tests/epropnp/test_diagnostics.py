@@ -5,9 +5,21 @@ import pytest
 import torch
 from scipy import stats
 
+from epropnp import (
+    L2,
+    EProPnP4DoF,
+    HuberPnPCost,
+    LMSolver,
+    PosePrior,
+    ReprojectionCost,
+    SumCost,
+    ViewedCost,
+    pose_distribution,
+)
 from epropnp.cost import NormalEquations
 from epropnp.diagnostics import (
     Diagnostics,
+    clipped_share,
     distance_to_minimum,
     effective_sample_size,
     fit_generalized_pareto,
@@ -16,7 +28,10 @@ from epropnp.diagnostics import (
 )
 from epropnp.levenberg_marquardt import levenberg_marquardt
 from epropnp.manifolds import QuatPose
+from pnp_scenes import scene
 from pose_problems import box_points, generator, noisy_pnp_cost, quadratic_cost, random_poses
+
+NUM = 3
 
 
 def zhang_stephens(x):
@@ -126,6 +141,11 @@ def test_distance_to_the_minimum_of_a_quadratic_is_the_mahalanobis_length():
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-8)
 
 
+def test_without_a_curvature_nothing_has_converged():
+    nan = torch.full((1, 4, 4), math.nan)
+    assert distance_to_minimum(NormalEquations(torch.zeros(1), torch.zeros(1, 4), nan)) == math.inf
+
+
 def record(**changes):
     fields = {
         "effective_sample_size": torch.tensor([100.0]),
@@ -167,3 +187,60 @@ def test_a_solver_that_was_stopped_has_not_converged(steps):
     equations = NormalEquations(*cost.linearize(found.pose).normal_equations())
     distance = distance_to_minimum(equations)
     assert ((distance < 0.1) == (steps > 0)).all()
+
+
+def near_the_border(share=0.5):
+    """A scene of which a known share of the used points lies far out of the image."""
+    problem = scene(6, NUM, 24, noise=1.0)
+    x3d = problem.x3d.clone()
+    far = round(share * 20)
+    x3d[:, :far] = torch.tensor([3e3, 0.0, 0.0]).double()
+    w2d = problem.w2d.clone()
+    w2d[:, 20:] = 0.0  # clipped or not, these do not count
+    return (x3d, problem.x2d, w2d, problem.camera), problem.pose
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_share_of_clipped_points(share):
+    (x3d, x2d, w2d, camera), pose = near_the_border(share)
+    cost = ReprojectionCost.from_correspondences(x3d, x2d, w2d, camera, L2(), QuatPose())
+    assert clipped_share(cost, pose).tolist() == [share] * NUM
+    seen = ViewedCost.from_camera(cost, torch.eye(3).double(), torch.zeros(3).double(), QuatPose())
+    prior = PosePrior.from_covariance(pose, torch.eye(6).double(), QuatPose())
+    assert clipped_share(SumCost((prior, cost, seen)), pose).tolist() == [share] * NUM
+    assert clipped_share(prior, pose).tolist() == [0.0] * NUM
+
+
+def test_every_result_can_tell_how_it_came_about():
+    problem = scene(4, NUM, noise=1.0)
+    arguments = (*problem.correspondences, HuberPnPCost(3.0), problem.pose)
+    layer = EProPnP4DoF(128)
+    source = generator()
+    solved = layer(*arguments, with_diagnostics=True, generator=source).diagnostics
+    assert solved.trusted.all()
+    assert solved.pareto_k is None
+    alone = layer.solver(*arguments, with_diagnostics=True, generator=source).diagnostics
+    torch.testing.assert_close(alone.clipped_share, solved.clipped_share)
+    result = layer.monte_carlo_forward(*arguments, with_diagnostics=True, generator=source)
+    weights = result.pose_sample_logweights.detach()
+    torch.testing.assert_close(result.diagnostics.pareto_k, pareto_k(weights))
+    torch.testing.assert_close(
+        result.diagnostics.effective_sample_size, effective_sample_size(weights)
+    )
+    assert result.diagnostics.num_samples == 128
+    assert not result.diagnostics.pareto_k.requires_grad
+    assert layer(*arguments, generator=source).diagnostics is None
+    density = pose_distribution(layer, *arguments, generator=source)
+    assert density.diagnostics.trusted.all()
+    assert torch.equal(density.effective_sample_size, density.diagnostics.effective_sample_size)
+
+
+def test_a_solver_without_steps_is_not_trusted():
+    problem = scene(4, NUM, noise=1.0)
+    away = problem.pose.clone()
+    away[:, :3] += 0.5
+    layer = EProPnP4DoF(128, solver=LMSolver(4, num_iter=0))
+    arguments = (*problem.correspondences, HuberPnPCost(3.0), away)
+    found = layer.monte_carlo_forward(*arguments, with_diagnostics=True, generator=generator())
+    assert not found.diagnostics.trusted.any()
+    assert not found.diagnostics.converged.any()

@@ -5,7 +5,16 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from epropnp import PerspectiveCamera, levenberg_marquardt, monte_carlo_pose_loss
+from epropnp import (
+    EProPnP4DoF,
+    EProPnP6DoF,
+    HuberPnPCost,
+    LMSolver,
+    PerspectiveCamera,
+    RSLMSolver,
+    levenberg_marquardt,
+    monte_carlo_pose_loss,
+)
 from epropnp.kernels import Huber
 from epropnp.manifolds import QuatPose, YawPose
 from epropnp.reprojection import ReprojectionCost
@@ -61,6 +70,61 @@ def test_a_set_of_one_pose_is_the_plain_loss():
     torch.testing.assert_close(mine, monte_carlo_pose_loss(log_weights, cost.value(problem.pose)))
 
 
+def test_objects_of_different_kinds_keep_their_own_symmetry():
+    kinds = [Symmetry.about((0.0, 1.0, 0.0), order) for order in (1, 4, 2)]
+    together = Symmetry.of_objects(kinds)
+    pose = random_pose(6, 3, torch.Generator().manual_seed(1))
+    poses = together.equivalent(QuatPose(), pose)
+    assert together.exists.sum(0).tolist() == [1, 4, 2]
+    costs = torch.arange(12.0).view(4, 3)
+    for place, kind in enumerate(kinds):
+        alone = kind.equivalent(QuatPose(), pose[place : place + 1])[:, 0]
+        torch.testing.assert_close(poses[: len(alone), place], alone)
+        expected = set_cost(costs[: len(alone), place : place + 1])[0]
+        torch.testing.assert_close(set_cost(costs, together.exists)[place], expected)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+def test_the_layer_takes_a_symmetry(dof):
+    """Its target is the set, and all of the set competes as a start."""
+    problem = scene(dof, 3, noise=1.0)
+    symmetry = Symmetry.of_objects([Symmetry.about((0.0, 1.0, 0.0), n) for n in (2, 1, 3)])
+    kind = EProPnP4DoF if dof == 4 else EProPnP6DoF
+    layer = kind(128, solver=LMSolver(dof))  # without a start of its own
+    manifold = YawPose() if dof == 4 else QuatPose()
+    label = symmetry.equivalent(manifold, problem.pose)[1]  # turned where there is a symmetry
+    x3d = problem.x3d.clone().requires_grad_()
+    arguments = (x3d, *problem.correspondences[1:], HuberPnPCost(5.0))
+    result = layer.monte_carlo_forward(*arguments, label, symmetry=symmetry, generator=generator())
+    assert (result.pose_opt[:, :3] - problem.pose[:, :3]).norm(dim=1).max() < 0.3
+    cost = cost_of(problem, dof, 5.0)
+    expected = set_cost(cost.value(symmetry.equivalent(manifold, label)), symmetry.exists)
+    torch.testing.assert_close(result.cost_target.detach(), expected)
+    loss = monte_carlo_pose_loss(result.pose_sample_logweights, result.cost_target)
+    loss.sum().backward()
+    assert (x3d.grad.flatten(1).norm(dim=1) > 0).all()
+    plain = layer.monte_carlo_forward(*arguments, label, generator=generator())
+    assert (plain.cost_target[[0, 2]] > result.cost_target[[0, 2]] + 100).all()
+
+
+def test_a_label_that_is_not_finite_trains_nothing():
+    problem = scene(6, 3, noise=1.0)
+    label = problem.pose.clone()
+    label[0, 5] = math.nan
+    x3d = problem.x3d.clone().requires_grad_()
+    layer = EProPnP6DoF(64, solver=LMSolver(6, init_solver=RSLMSolver()))
+    result = layer.monte_carlo_forward(
+        x3d, *problem.correspondences[1:], HuberPnPCost(5.0), label,
+        symmetry=Symmetry.about((0.0, 1.0, 0.0), 2), generator=generator(),
+    )  # fmt: skip
+    loss = monte_carlo_pose_loss(result.pose_sample_logweights, result.cost_target)
+    loss.sum().backward()
+    assert result.valid.tolist() == [False, True, True]
+    assert loss[0] == 0
+    assert (x3d.grad[0] == 0).all()
+    assert (x3d.grad[1:].flatten(1).norm(dim=1) > 0).all()
+
+
 def trained(symmetric, steps=120):
     """Object points and scale learnt from labels that name one of two equal poses at random.
 
@@ -109,7 +173,18 @@ def test_the_set_prevents_the_collapse_onto_the_axis():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Symmetry.from_transforms(torch.eye(4)), r"must be \(E, 4, 4\), got \(4, 4\)"),
+        (lambda: Symmetry.from_transforms(torch.eye(4)), r"\(E, B, 4, 4\), got \(4, 4\)"),
+        (lambda: Symmetry(torch.eye(4)[None], torch.ones(2, 1)), r"exists must be \(1, 4\)"),
+        (
+            lambda: Symmetry.of_objects([Symmetry.of_objects([Symmetry.about((0, 1, 0), 1)])]),
+            "symmetry of each kind",
+        ),
+        (
+            lambda: Symmetry.of_objects([Symmetry.about((0, 1, 0), 1)] * 2).equivalent(
+                QuatPose(), torch.zeros(3, 7)
+            ),
+            "symmetries of 2 objects for 3",
+        ),
         (lambda: Symmetry.from_rotations(2 * torch.eye(3)[None]), "must hold rotations"),
         (
             lambda: Symmetry.from_rotations(torch.diag(torch.tensor([1, 1, -1.0]))[None]),

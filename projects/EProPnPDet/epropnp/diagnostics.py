@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
-from epropnp.cost import NormalEquations
+from epropnp.cost import NormalEquations, PoseCost
 
 CONVERGED = 0.1  # standard deviations from the minimum; moves no read-out visibly
 MIN_EFFECTIVE = 30.0  # samples; the log evidence then has a standard error of 0.18 nats
@@ -29,21 +29,22 @@ class Diagnostics(NamedTuple):
     """How well B objects were solved and sampled.
 
     Attributes:
-        effective_sample_size: (B,) independent samples the weighted ones are worth, 1 to S.
-        pareto_k: (B,) index of the tail of the weights, see `pareto_k`. Moments of the weights
-            above 1 / k do not exist: from 0.5 on estimates converge slowly, from 0.7 on hardly.
         distance_to_minimum: (B,) length of the step that Gauss and Newton would still take, in
             standard deviations of the Laplace approximation.
         clipped_share: (B,) share of the points that are behind the camera or far out of the image
             at the solution, and so say nothing about where to go.
+        effective_sample_size: (B,) independent samples the weighted ones are worth, 1 to S; None
+            if nothing was sampled, as the next.
+        pareto_k: (B,) index of the tail of the weights, see `pareto_k`. Moments of the weights
+            above 1 / k do not exist: from 0.5 on estimates converge slowly, from 0.7 on hardly.
         num_samples: S.
     """
 
-    effective_sample_size: Tensor
-    pareto_k: Tensor
     distance_to_minimum: Tensor
     clipped_share: Tensor
-    num_samples: int
+    effective_sample_size: Tensor | None = None
+    pareto_k: Tensor | None = None
+    num_samples: int = 0
 
     @property
     def converged(self) -> Tensor:
@@ -59,12 +60,37 @@ class Diagnostics(NamedTuple):
         Vehtari and others. NaN is not trusted. The weights cannot know of a mode that no sample
         has found: solve from several starts where an object may be ambiguous.
         """
-        return (
-            self.converged
-            & (self.clipped_share <= MAX_CLIPPED)
-            & (self.effective_sample_size >= MIN_EFFECTIVE)
-            & (self.pareto_k < pareto_k_limit(self.num_samples))
+        solved = self.converged & (self.clipped_share <= MAX_CLIPPED)
+        if self.effective_sample_size is None:
+            return solved
+        enough = self.effective_sample_size >= MIN_EFFECTIVE
+        return solved & enough & (self.pareto_k < pareto_k_limit(self.num_samples))
+
+    def with_weights(self, log_weights: Tensor) -> "Diagnostics":
+        """The same with what the log weights (S, B) of samples say."""
+        log_weights = log_weights.detach()
+        return self._replace(
+            effective_sample_size=effective_sample_size(log_weights),
+            pareto_k=pareto_k(log_weights),
+            num_samples=len(log_weights),
         )
+
+
+@torch.no_grad()
+def diagnose(cost: PoseCost, pose: Tensor) -> Diagnostics:
+    """Diagnostics of solutions (B, P) of a cost, without samples."""
+    return Diagnostics(distance_to_minimum(cost.normal_equations(pose)), clipped_share(cost, pose))
+
+
+def clipped_share(cost: PoseCost, pose: Tensor) -> Tensor:
+    """Share (B,) of the points with a weight that are clipped at poses (B, P).
+
+    Zero for a cost without a camera, which has no method ``clipped``.
+    """
+    if not hasattr(cost, "clipped"):
+        return torch.zeros_like(pose[..., 0])
+    clipped, total = cost.clipped(pose)
+    return clipped / total.clamp(min=1)
 
 
 def effective_sample_size(log_weights: Tensor) -> Tensor:
@@ -137,10 +163,13 @@ def distance_to_minimum(equations: NormalEquations) -> Tensor:
     """Length (B,) of the Gauss-Newton step in its own standard deviations, from `NormalEquations`.
 
     The square root of g^T H^-1 g: half its square is the fall of the cost that is left, in nats.
+    Infinite where H has no inverse.
     """
     gradient = equations.gradient
-    step = linear.solve(linear.damped(equations.hessian), gradient)
-    return (gradient * step).sum(-1).clamp(min=0.0).sqrt()
+    factor, solved = linear.factorize(linear.damped(equations.hessian))
+    step = torch.cholesky_solve(gradient.unsqueeze(-1), factor).squeeze(-1)
+    length = (gradient * step).sum(-1).clamp(min=0.0).sqrt()
+    return torch.where(solved, length, math.inf)
 
 
 def _profile(theta: Tensor, excess: Tensor) -> Tensor:

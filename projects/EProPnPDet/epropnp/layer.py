@@ -11,12 +11,16 @@ from torch import Tensor, nn
 from epropnp.amis import AMIS, Sampler
 from epropnp.backends import Backend, default_backend
 from epropnp.camera import PerspectiveCamera
+from epropnp.checks import check_pose
+from epropnp.cost import PoseCost
+from epropnp.diagnostics import Diagnostics
 from epropnp.initializers import RSLMSolver
 from epropnp.peaks import BestPeak, PeakRule
 from epropnp.precision import full_precision
-from epropnp.problem import CostSetting, Problem, build_problem
+from epropnp.problem import CostSetting, Problem, build_problem, problem_of
 from epropnp.proposals import ProposalFamily, QuaternionProposals, YawProposals
 from epropnp.solvers import LMSolver, PnPSolution, PnPSolver, SolveOptions, pose_manifold
+from epropnp.symmetry import Symmetry, set_cost
 
 
 class MonteCarloResult(NamedTuple):
@@ -34,6 +38,7 @@ class MonteCarloResult(NamedTuple):
         valid: (B,) sound input and true pose, enough points, finite result. Of the other objects
             no loss has a gradient.
         pose_cov: (B, D, D) covariance of a tangent step at the mode, without gradient.
+        diagnostics: how well the objects were solved and sampled, or None.
     """
 
     pose_opt: Tensor
@@ -44,6 +49,7 @@ class MonteCarloResult(NamedTuple):
     cost_target: Tensor | None
     valid: Tensor
     pose_cov: Tensor
+    diagnostics: Diagnostics | None = None
 
 
 class EProPnP(nn.Module):
@@ -121,15 +127,15 @@ class EProPnP(nn.Module):
         fast_mode: bool = False,
         with_pose_cov: bool = False,
         with_pose_opt_plus: bool = False,
+        with_diagnostics: bool = False,
         generator: torch.Generator | None = None,
     ) -> PnPSolution:
         """Solve for the most likely pose of each object; arguments as in `LMSolver.forward`."""
         problem = self._problem(x3d, x2d, w2d, camera, cost_fun, mask)
-        options = SolveOptions(force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus)
-        solver, backend = self.solver, self.backend
-        solution, _ = solver.solve_problem(problem, pose_init, options, generator, backend)
-        solution = solution.leave(problem.frame)
-        return solution.silenced(solution.valid, pose_init)
+        options = SolveOptions(
+            force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus, with_diagnostics
+        )
+        return self._solve(problem, pose_init, options, generator)
 
     @full_precision
     def monte_carlo_forward(  # noqa: PLR0913 - the signature users know
@@ -145,6 +151,8 @@ class EProPnP(nn.Module):
         force_init_solve: bool = True,
         fast_mode: bool = False,
         with_pose_opt_plus: bool = False,
+        with_diagnostics: bool = False,
+        symmetry: Symmetry | None = None,
         generator: torch.Generator | None = None,
     ) -> MonteCarloResult:
         """Solve, then sample the pose density around the solution.
@@ -162,6 +170,9 @@ class EProPnP(nn.Module):
                 object. False starts from ``pose_init`` alone.
             fast_mode: Gauss-Newton steps.
             with_pose_opt_plus: also return the mode after one differentiable step.
+            with_diagnostics: also return how well the objects were solved and sampled.
+            symmetry: of the objects. All poses equivalent to ``pose_init`` compete as starts, and
+                `MonteCarloResult.cost_target` is the cost of their set, see `epropnp.symmetry`.
             generator: source of random numbers; torch's default one if None.
 
         Raises:
@@ -169,8 +180,51 @@ class EProPnP(nn.Module):
             ValueError: shapes that do not fit, or neither a start pose nor a start solver.
         """
         problem = self._problem(x3d, x2d, w2d, camera, cost_fun, mask)
-        options = SolveOptions(force_init_solve, fast_mode, True, with_pose_opt_plus)
-        return self._sample(problem, pose_init, options, generator)
+        options = SolveOptions(
+            force_init_solve, fast_mode, True, with_pose_opt_plus, with_diagnostics
+        )
+        return self._sample(problem, pose_init, options, symmetry, generator)
+
+    @full_precision
+    def solve_cost(
+        self,
+        cost: PoseCost,
+        pose_init: Tensor | None = None,
+        *,
+        force_init_solve: bool = True,
+        with_pose_cov: bool = False,
+        with_pose_opt_plus: bool = False,
+        with_diagnostics: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> PnPSolution:
+        """Solve for the minimum of a cost that is made already, such as a `SumCost`.
+
+        The other arguments are those of `forward`.
+        """
+        options = SolveOptions(
+            force_init_solve, False, with_pose_cov, with_pose_opt_plus, with_diagnostics
+        )
+        return self._solve(problem_of(cost, self.solver.normalize), pose_init, options, generator)
+
+    @full_precision
+    def sample_cost(
+        self,
+        cost: PoseCost,
+        pose_init: Tensor | None = None,
+        *,
+        force_init_solve: bool = True,
+        with_pose_opt_plus: bool = False,
+        with_diagnostics: bool = False,
+        symmetry: Symmetry | None = None,
+        generator: torch.Generator | None = None,
+    ) -> MonteCarloResult:
+        """Solve and sample a cost that is made already, such as a `SumCost`.
+
+        The other arguments are those of `monte_carlo_forward`.
+        """
+        options = SolveOptions(force_init_solve, False, True, with_pose_opt_plus, with_diagnostics)
+        problem = problem_of(cost, self.solver.normalize)
+        return self._sample(problem, pose_init, options, symmetry, generator)
 
     def _problem(
         self,
@@ -185,27 +239,43 @@ class EProPnP(nn.Module):
         normalize = self.solver.normalize
         return build_problem(x3d, x2d, w2d, camera, cost_fun, manifold, normalize, mask)
 
-    def _sample(
+    def _solve(
         self,
         problem: Problem,
         pose_init: Tensor | None,
         options: SolveOptions,
         generator: torch.Generator | None,
-    ) -> MonteCarloResult:
-        inside, search = self.solver.solve_problem(
+    ) -> PnPSolution:
+        solution, _ = self.solver.solve_problem(
             problem, pose_init, options, generator, self.backend
         )
+        solution = solution.leave(problem.frame)
+        return solution.silenced(solution.valid, pose_init)
+
+    def _sample(
+        self,
+        problem: Problem,
+        pose_init: Tensor | None,
+        options: SolveOptions,
+        symmetry: Symmetry | None,
+        generator: torch.Generator | None,
+    ) -> MonteCarloResult:
+        given = _equivalent(problem, pose_init, symmetry)
+        inside, search = self.solver.solve_problem(problem, given, options, generator, self.backend)
         peaks = self.peaks(problem.cost, search.starts, search.solution, self.backend)
         samples = self.sampler.sample(problem.cost, peaks, self.backend, generator)
         solution = inside.leave(problem.frame)
         valid = solution.valid & samples.log_weights.detach().logsumexp(0).isfinite()
         cost_target = None
         if pose_init is not None:
-            target, finite = problem.start(pose_init)
+            target, finite = problem.start(given)
             cost_target = problem.cost.value(target)
+            if symmetry is not None:
+                cost_target, finite = set_cost(cost_target, symmetry.exists), finite.all(0)
             valid = valid & finite & cost_target.detach().isfinite()
             cost_target = torch.where(valid, cost_target, 0.0)
         solution = solution.silenced(valid, pose_init)
+        found = solution.diagnostics
         return MonteCarloResult(
             pose_opt=solution.pose_opt,
             cost=solution.cost,
@@ -215,7 +285,19 @@ class EProPnP(nn.Module):
             cost_target=cost_target,
             valid=valid,
             pose_cov=solution.pose_cov,
+            diagnostics=None if found is None else found.with_weights(samples.log_weights),
         )
+
+
+def _equivalent(
+    problem: Problem, pose_init: Tensor | None, symmetry: Symmetry | None
+) -> Tensor | None:
+    """Poses (E, B, P) equivalent to given ones (B, P); those themselves without a symmetry."""
+    if pose_init is None or symmetry is None:
+        return pose_init
+    manifold = problem.frame.manifold
+    check_pose("pose_init", pose_init, len(problem.valid), manifold)
+    return symmetry.equivalent(manifold, manifold.project(pose_init))
 
 
 class EProPnP4DoF(EProPnP):

@@ -18,6 +18,7 @@ from epropnp.amis import PoseSamples
 from epropnp.backends import Backend, default_backend
 from epropnp.camera import PerspectiveCamera
 from epropnp.cost import PoseCost
+from epropnp.diagnostics import Diagnostics, diagnose
 from epropnp.distributions import wrap_angle
 from epropnp.fitting import normalized_weights
 from epropnp.layer import EProPnP
@@ -46,6 +47,7 @@ class PoseDistribution(Record):
         log_density: (S, B) normalised log density at the samples.
         log_evidence: (B,) log of Z, the integral of exp(-cost).
         valid: (B,) objects with a finite mode, covariance and evidence.
+        diagnostics: how well the objects were solved and sampled, and whether to trust it.
     """
 
     cost: PoseCost
@@ -56,11 +58,12 @@ class PoseDistribution(Record):
     log_density: Tensor
     log_evidence: Tensor
     valid: Tensor
+    diagnostics: Diagnostics
 
     @property
     def effective_sample_size(self) -> Tensor:
         """How many independent samples the weighted ones are worth, (B,) between 1 and S."""
-        return self.weights.square().sum(0).reciprocal()
+        return self.diagnostics.effective_sample_size
 
     @property
     def entropy(self) -> Tensor:
@@ -126,6 +129,29 @@ def pose_distribution(
 
 @torch.no_grad()
 @full_precision
+def cost_distribution(
+    layer: EProPnP,
+    cost: PoseCost,
+    pose_init: Tensor | None = None,
+    *,
+    generator: torch.Generator | None = None,
+) -> PoseDistribution:
+    """Distribution of the poses of a cost that is made already, such as a `SumCost`.
+
+    Args:
+        layer: whose solver and sampler are used.
+        cost: cost of B objects, of the layer's kind of poses.
+        pose_init: (B, P) start that competes with the layer's own.
+        generator: source of random numbers; torch's default one if None.
+    """
+    result = layer.sample_cost(cost, pose_init, generator=generator)
+    samples = PoseSamples(result.pose_samples, result.pose_sample_logweights)
+    distribution = distribution_from_samples(cost, result.pose_opt, samples, layer.backend)
+    return replace(distribution, valid=distribution.valid & result.valid)
+
+
+@torch.no_grad()
+@full_precision
 def distribution_from_samples(
     cost: PoseCost, pose: Tensor, samples: PoseSamples, backend: Backend | None = None
 ) -> PoseDistribution:
@@ -156,6 +182,7 @@ def distribution_from_samples(
         log_density=-values - log_evidence,
         log_evidence=log_evidence,
         valid=usable & solution.pose.isfinite().all(-1),
+        diagnostics=diagnose(cost, solution.pose).with_weights(log_weights),
     )
 
 

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from epropnp.camera import PerspectiveCamera
 from epropnp.checks import check_camera, check_correspondences, check_cost_setting, check_pose
+from epropnp.cost import MovableCost
 from epropnp.frames import ObjectFrame
-from epropnp.gate import finite_objects, gate, per_object, sound_objects
+from epropnp.gate import gate, per_object, sound_objects
 from epropnp.kernels import Kernel
 from epropnp.manifolds import PoseManifold
 from epropnp.reprojection import ReprojectionCost
@@ -36,12 +37,14 @@ class Problem(NamedTuple):
             manifold.
     """
 
-    cost: ReprojectionCost
+    cost: MovableCost
     frame: ObjectFrame
     valid: Tensor
 
     def start(self, pose: Tensor) -> tuple[Tensor, Tensor]:
         """Given poses (B, P) in the frame, and a mask (B,) of those that are poses.
+
+        Several per object are (E, B, P), with a mask (E, B).
 
         Quaternions get unit length. What is not finite, or has no direction, becomes the identity.
 
@@ -49,9 +52,10 @@ class Problem(NamedTuple):
             TypeError: the poses are not a tensor.
             ValueError: their shape differs.
         """
-        check_pose("pose_init", pose, len(self.valid), self.cost.manifold)
-        pose = self.cost.manifold.project(pose.to(self.cost.points_obj))
-        finite = finite_objects(pose)
+        one = pose[0] if isinstance(pose, Tensor) and pose.dim() == 3 else pose
+        check_pose("pose_init", one, len(self.valid), self.cost.manifold)
+        pose = self.cost.manifold.project(pose.to(next(iter(self.cost.leaves().values()))))
+        finite = pose.isfinite().all(-1)
         pose = torch.where(finite.unsqueeze(-1), pose, self.cost.manifold.identity(pose))
         return self.frame.enter(pose), finite
 
@@ -109,6 +113,22 @@ def build_problem(
     cost = ReprojectionCost.from_correspondences(x3d, x2d, w2d, camera, kernel, manifold)
     cost = replace(cost.with_leaves(leaves), every_point=every_point)
     frame = ObjectFrame(cost.manifold, cost.center() if normalize else None)
+    return Problem(frame.cost(cost), frame, valid)
+
+
+def problem_of(cost: MovableCost, normalize: bool = False) -> Problem:
+    """A problem of a cost that is made already, such as a `SumCost`.
+
+    The cost is taken as it is: unlike correspondences, its numbers are not looked at before they
+    are used, and no object is left out.
+
+    Args:
+        cost: cost of B objects, whose first leaf has an entry per object.
+        normalize: move the origin of the object frame to the centre of the cost.
+    """
+    first = next(iter(cost.leaves().values()))
+    frame = ObjectFrame(cost.manifold, cost.center() if normalize else None)
+    valid = torch.ones(len(first), dtype=torch.bool, device=first.device)
     return Problem(frame.cost(cost), frame, valid)
 
 

@@ -122,6 +122,17 @@ class ReprojectionCost(LeastSquaresCost):
             depth = diagonal / extent_image.norm(dim=-1).clamp(min=TINY)
         return torch.cat((center, torch.ones_like(center[..., :1])), dim=-1) * depth.unsqueeze(-1)
 
+    def clipped(self, pose: Tensor) -> tuple[Tensor, Tensor]:
+        """How many points (..., B) with a weight are clipped at poses (..., B, P), and of how many.
+
+        Clipped points are behind the camera or far out of the image and have no derivative.
+        """
+        points_cam = linear.product(self.manifold.rotation_matrix(pose), self.points_obj)
+        points_cam = linear.product(self.camera.projection, points_cam + pose[..., :3, None])
+        free = self.camera.free(self.camera.dehomogenize(points_cam)).all(-2, keepdim=True)
+        used = self._used()
+        return (used & ~free).sum((-2, -1)), used.sum((-2, -1))
+
     def center(self) -> Tensor:
         """See `MovableCost.center`: the mean of the object points that count."""
         return _moments(self.points_obj.detach(), self._used())[0]

@@ -12,9 +12,11 @@ from epropnp.backends import Backend, StepRule, default_backend
 from epropnp.camera import PerspectiveCamera
 from epropnp.checks import check_camera
 from epropnp.cost import PoseCost
+from epropnp.diagnostics import Diagnostics, diagnose
 from epropnp.frames import ObjectFrame
 from epropnp.gate import finite_objects
 from epropnp.gauss_newton import GaussNewton
+from epropnp.implicit import implicit_pose
 from epropnp.initializers import Start, Starts
 from epropnp.levenberg_marquardt import Solution, TrustRegion
 from epropnp.manifolds import PoseManifold, QuatPose, YawPose
@@ -32,6 +34,7 @@ class PnPSolution(NamedTuple):
         pose_opt_plus: (B, P) `pose_opt` after one differentiable Gauss-Newton step, or None; of an
             object that is not valid see `silenced`.
         valid: (B,) the object had sound input and enough points, and its result is finite.
+        diagnostics: how well the objects were solved, or None.
     """
 
     pose_opt: Tensor
@@ -39,6 +42,7 @@ class PnPSolution(NamedTuple):
     cost: Tensor
     pose_opt_plus: Tensor | None
     valid: Tensor
+    diagnostics: Diagnostics | None = None
 
     def leave(self, frame: ObjectFrame) -> "PnPSolution":
         """Poses of a frame as poses of the object."""
@@ -49,7 +53,7 @@ class PnPSolution(NamedTuple):
             valid = valid & finite_objects(covariance)
         if plus is not None:
             plus = frame.leave(plus)
-        return PnPSolution(pose, covariance, self.cost, plus, valid)
+        return PnPSolution(pose, covariance, self.cost, plus, valid, self.diagnostics)
 
     def silenced(self, valid: Tensor, pose_init: Tensor | None) -> "PnPSolution":
         """The same for fewer valid objects (B,); of the others `pose_opt_plus` has no gradient.
@@ -74,6 +78,7 @@ class SolveOptions(NamedTuple):
     fast_mode: bool = False
     with_pose_cov: bool = False
     with_pose_opt_plus: bool = False
+    with_diagnostics: bool = False
 
 
 class Search(NamedTuple):
@@ -118,6 +123,8 @@ class LMSolver(nn.Module):
         published_fast_mode: ``fast_mode`` as published: plain Gauss-Newton with the Jacobian of
             the unclipped projection, and the last pose whatever its cost. Otherwise the Jacobian
             is that of the cost, and the best pose on the way is kept.
+        implicit_gradient: ``pose_opt_plus`` is `pose_opt` with the exact gradient of the minimum
+            (`implicit_pose`), instead of the pose after one differentiable Gauss-Newton step.
         backend: arithmetic, where the solver is called on its own; a layer brings its own.
     """
 
@@ -129,6 +136,7 @@ class LMSolver(nn.Module):
         init_solver: Start | None = None,
         trust_region: TrustRegion | None = None,
         published_fast_mode: bool = False,
+        implicit_gradient: bool = False,
         backend: Backend | None = None,
     ):
         super().__init__()
@@ -138,6 +146,7 @@ class LMSolver(nn.Module):
         self.init_solver = init_solver
         self.trust_region = trust_region or TrustRegion()
         self.published_fast_mode = published_fast_mode
+        self.implicit_gradient = implicit_gradient
         self.backend = backend or default_backend()
 
     @full_precision
@@ -155,6 +164,7 @@ class LMSolver(nn.Module):
         fast_mode: bool = False,
         with_pose_cov: bool = False,
         with_pose_opt_plus: bool = False,
+        with_diagnostics: bool = False,
         generator: torch.Generator | None = None,
     ) -> PnPSolution:
         """Solve for the most likely pose of each object.
@@ -172,6 +182,7 @@ class LMSolver(nn.Module):
             fast_mode: Gauss-Newton steps.
             with_pose_cov: also return the covariance.
             with_pose_opt_plus: also return the pose after one differentiable step.
+            with_diagnostics: also return how well the objects were solved.
             generator: source of random numbers; torch's default one if None.
 
         Raises:
@@ -180,7 +191,9 @@ class LMSolver(nn.Module):
         """
         manifold = pose_manifold(self.dof, camera)
         problem = build_problem(x3d, x2d, w2d, camera, cost_fun, manifold, self.normalize, mask)
-        options = SolveOptions(force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus)
+        options = SolveOptions(
+            force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus, with_diagnostics
+        )
         solution, _ = self.solve_problem(problem, pose_init, options, generator)
         solution = solution.leave(problem.frame)
         return solution.silenced(solution.valid, pose_init)
@@ -195,12 +208,13 @@ class LMSolver(nn.Module):
     ) -> tuple[PnPSolution, Search]:
         """Solve a prepared problem.
 
-        The start is a pose (B, P) of the object's own frame; the results are of the problem's
-        frame, see `PnPSolution.leave`.
+        The start is a pose (B, P) of the object's own frame, or several (E, B, P) that compete; the
+        results are of the problem's frame, see `PnPSolution.leave`.
         """
         start, valid = None, problem.valid
         if pose_init is not None:
             start, finite = problem.start(pose_init)
+            finite = finite.all(0) if finite.dim() == 2 else finite
             competes = options.force_init_solve and self.init_solver is not None
             valid = valid if competes else valid & finite
         search = self.search(
@@ -214,7 +228,8 @@ class LMSolver(nn.Module):
             valid = valid & solved
         if options.with_pose_opt_plus:
             plus = self.improve(problem.cost, solution.pose, options.fast_mode, backend)
-        return PnPSolution(solution.pose, covariance, solution.value, plus, valid), search
+        found = diagnose(problem.cost, solution.pose) if options.with_diagnostics else None
+        return PnPSolution(solution.pose, covariance, solution.value, plus, valid, found), search
 
     @torch.no_grad()
     def search(
@@ -239,12 +254,13 @@ class LMSolver(nn.Module):
         if pose_init is None and self.init_solver is None:
             raise ValueError("without pose_init the solver needs an init_solver")
         alone = pose_init is not None and (self.init_solver is None or not force_init_solve)
+        given = [] if pose_init is None else pose_init.view(-1, *pose_init.shape[-2:])
         if alone:
-            starts = Starts(pose_init[None], cost.value(pose_init)[None])
+            starts = Starts(given, cost.value(given))
         else:
             starts = self.init_solver(cost, generator, rule, backend)
-            if pose_init is not None:
-                starts = starts.and_given(pose_init, cost.value(pose_init))
+            for pose in given:
+                starts = starts.and_given(pose, cost.value(pose))
         solution = backend.minimize(cost, starts.best()[0], self.num_iter, rule)
         return Search(starts, solution)
 
@@ -266,7 +282,12 @@ class LMSolver(nn.Module):
         fast_mode: bool = False,
         backend: Backend | None = None,
     ) -> Tensor:
-        """Poses (B, P) after one differentiable Gauss-Newton step; see `gauss_newton_step`."""
+        """Poses (B, P) after one differentiable Gauss-Newton step; see `gauss_newton_step`.
+
+        With ``implicit_gradient`` the same poses, with the gradient of `implicit_pose`.
+        """
+        if self.implicit_gradient:
+            return implicit_pose(cost, pose)
         step = (backend or self.backend).newton_step(self._linearized(cost, fast_mode), pose)
         return cost.manifold.retract(pose, step)
 

@@ -33,24 +33,35 @@ class Symmetry:
     """Transforms of the object frame after which the object looks the same.
 
     Attributes:
-        transforms: (E, 4, 4) float64 on the CPU, the identity among them.
+        transforms: (E, 4, 4), or (E, B, 4, 4) for objects of different kinds; float64 on the CPU,
+            the identity among them.
+        exists: (E, B) mask of those that count, where objects have different numbers of them; all
+            if None.
 
     Raises:
         ValueError: another shape, a rotation that is none, or no identity.
     """
 
     transforms: Tensor
+    exists: Tensor | None = None
 
     def __post_init__(self) -> None:
         transforms = self.transforms
-        if transforms.dim() != 3 or transforms.shape[1:] != (4, 4):
-            raise ValueError(f"transforms must be (E, 4, 4), got {tuple(transforms.shape)}")
-        rotation = transforms[:, :3, :3]
+        if transforms.dim() not in (3, 4) or transforms.shape[-2:] != (4, 4):
+            raise ValueError(
+                f"transforms must be (E, 4, 4) or (E, B, 4, 4), got {tuple(transforms.shape)}"
+            )
+        if self.exists is not None and self.exists.shape != transforms.shape[:2]:
+            raise ValueError(
+                f"exists must be {tuple(transforms.shape[:2])} to fit transforms, "
+                f"got {tuple(self.exists.shape)}"
+            )
+        rotation = transforms[..., :3, :3]
         identity = torch.eye(4, dtype=transforms.dtype)
-        defect = (rotation.mT @ rotation - identity[:3, :3]).abs().amax((1, 2))
+        defect = (rotation.mT @ rotation - identity[:3, :3]).abs().amax((-2, -1))
         if not (defect < ORTHOGONAL).all() or not (torch.linalg.det(rotation) > 0).all():
             raise ValueError("transforms must hold rotations, without reflection or scale")
-        if not ((transforms - identity).abs().amax((1, 2)) < ORTHOGONAL).any():
+        if not ((transforms - identity).abs().amax((-2, -1)) < ORTHOGONAL).any(0).all():
             raise ValueError("the identity must be among the transforms: the label itself is true")
 
     @classmethod
@@ -93,37 +104,67 @@ class Symmetry:
         transforms[:, :3, 3] = point - transforms[:, :3, :3] @ point
         return cls(transforms)
 
+    @classmethod
+    def of_objects(cls, symmetries: Sequence["Symmetry"]) -> "Symmetry":
+        """Symmetries of B objects of different kinds, each as one for all gives it.
+
+        Raises:
+            ValueError: one that is itself of several objects.
+        """
+        if any(one.transforms.dim() != 3 for one in symmetries):
+            raise ValueError("of_objects takes the symmetry of each kind, not of several objects")
+        most = max((len(one.transforms) for one in symmetries), default=1)
+        transforms = torch.eye(4, dtype=torch.float64).repeat(most, len(symmetries), 1, 1)
+        exists = torch.zeros(most, len(symmetries), dtype=torch.bool)
+        for place, one in enumerate(symmetries):
+            transforms[: len(one.transforms), place] = one.transforms
+            exists[: len(one.transforms), place] = True
+        return cls(transforms, exists)
+
     def equivalent(self, manifold: PoseManifold, pose: Tensor) -> Tensor:
         """Poses (E, B, P) in which the object looks as in poses (B, P).
 
         Raises:
-            ValueError: turns that are not about the object's y axis, for poses with yaw.
+            ValueError: symmetries of another number of objects, or turns that are not about the
+                object's y axis for poses with yaw.
         """
+        transforms = self.transforms if self.transforms.dim() == 4 else self.transforms[:, None]
+        if transforms.shape[1] not in (1, len(pose)):
+            raise ValueError(f"symmetries of {transforms.shape[1]} objects for {len(pose)}")
         if not isinstance(manifold, QuatPose):
-            height = self.transforms[:, 1, 1]
+            height = transforms[..., 1, 1]
             if not (height > 1.0 - ORTHOGONAL).all():
                 raise ValueError("poses with yaw know symmetries about the object's y axis only")
-        transforms = self.transforms.to(pose).unsqueeze(1)
+        transforms = transforms.to(pose)
         rotation = manifold.rotation_matrix(pose)
         turned = linear.product(rotation, transforms[..., :3, :3])
         moved = linear.apply(rotation, transforms[..., :3, 3]) + pose[:, :3]
         return matrix_to_pose(manifold, torch.cat((turned, moved.unsqueeze(-1)), dim=-1))
 
 
-def set_cost(costs: Tensor) -> Tensor:
-    """Cost (B,) of a set of poses with costs (E, B): minus the log of the sum of exp(-cost).
+def set_cost(costs: Tensor, exists: Tensor | None = None) -> Tensor:
+    """Cost (B,) of a set of poses: minus the log of the sum of exp(-cost).
 
     At most the lowest of them, and by no more than log E below it.
+
+    Args:
+        costs: (E, B).
+        exists: (E, B) mask of those that count, `Symmetry.exists`; all if None.
     """
+    if exists is not None:
+        costs = torch.where(exists.to(costs.device), costs, math.inf)
     return -torch.logsumexp(-costs, dim=0)
 
 
-def symmetric_pose_loss(log_weights: Tensor, cost: PoseCost, poses: Tensor) -> Tensor:
+def symmetric_pose_loss(
+    log_weights: Tensor, cost: PoseCost, poses: Tensor, exists: Tensor | None = None
+) -> Tensor:
     """Monte Carlo pose loss (B,) for a set of equally true poses.
 
     Args:
         log_weights: (S, B) log importance weights.
         cost: cost of B objects that was sampled.
         poses: (E, B, P) equivalent true poses, such as `Symmetry.equivalent` gives.
+        exists: (E, B) mask of those that count, `Symmetry.exists`; all if None.
     """
-    return monte_carlo_pose_loss(log_weights, set_cost(cost.value(poses)))
+    return monte_carlo_pose_loss(log_weights, set_cost(cost.value(poses), exists))

@@ -7,15 +7,23 @@ import torch
 
 from epropnp import (
     EagerBackend,
+    EProPnP4DoF,
+    EProPnP6DoF,
     LMSolver,
     RSLMSolver,
     levenberg_marquardt,
     monte_carlo_pose_loss,
 )
 from epropnp.amis import PoseSamples
+from epropnp.implicit import implicit_pose
 from epropnp.manifolds import QuatPose, YawPose
-from epropnp.posterior import distribution_from_samples
+from epropnp.posterior import (
+    cost_distribution,
+    distribution_from_samples,
+    laplace_log_evidence,
+)
 from epropnp.reprojection import ReprojectionCost
+from epropnp.tangent import step_between
 from epropnp.terms import PlaneCost, PosePrior, SumCost, ViewedCost
 from pnp_scenes import cost_of, scene, tilted
 from pose_problems import box_points, generator, noisy_pnp_cost, random_poses, sampler
@@ -192,3 +200,52 @@ def test_heading_of_a_tilted_rig_is_shared():
     view = cost.terms[1]
     seen = view.seen(pose)
     torch.testing.assert_close(seen[:, 3], pose[:, 3])
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_the_layer_takes_a_sum(dof, normalize):
+    """Solution, samples, loss and distribution; in the object's frame or in one of its points."""
+    terms, pose, _ = points_prior_and_ground(dof)
+    whole = SumCost(terms)
+    leaves = {name: leaf.clone().requires_grad_() for name, leaf in whole.leaves().items()}
+    cost = whole.with_leaves(leaves)
+    kind = EProPnP4DoF if dof == 4 else EProPnP6DoF
+    layer = kind(256, solver=LMSolver(dof, normalize=normalize, init_solver=RSLMSolver()))
+    expected = levenberg_marquardt(whole, pose, 30)
+
+    solution = layer.solve_cost(cost, with_pose_cov=True, generator=generator())
+    torch.testing.assert_close(
+        step_between(whole.manifold, expected.pose, solution.pose_opt),
+        torch.zeros(NUM, dof).double(), rtol=0, atol=1e-5,
+    )  # fmt: skip
+    torch.testing.assert_close(solution.pose_cov, expected.covariance()[0], rtol=1e-3, atol=1e-6)
+
+    result = layer.sample_cost(cost, pose, generator=generator())
+    loss = monte_carlo_pose_loss(result.pose_sample_logweights, result.cost_target)
+    gradients = torch.autograd.grad(loss.sum(), list(leaves.values()), allow_unused=True)
+    reached = {
+        n for n, g in zip(leaves, gradients, strict=True) if g is not None and (g != 0).any()
+    }
+    assert {"terms.0.points_obj", "terms.1.pose", "terms.1.root", "terms.2.offset"} <= reached
+
+    density = cost_distribution(layer, whole, generator=generator())
+    assert density.valid.all()
+    miss = density.log_evidence - laplace_log_evidence(density)
+    assert (miss.abs() < 0.5).all()  # one peak, close to normal
+
+
+def test_solution_of_a_sum_can_carry_its_exact_gradient():
+    terms, _, _ = points_prior_and_ground(6)
+    leaf = terms[1].pose.clone().requires_grad_()
+    cost = SumCost((terms[0], terms[1].with_leaves({"pose": leaf})))
+    solver = LMSolver(6, init_solver=RSLMSolver(), implicit_gradient=True, num_iter=20)
+    found = EProPnP6DoF(solver=solver).solve_cost(
+        cost, with_pose_opt_plus=True, generator=generator()
+    )
+    torch.testing.assert_close(found.pose_opt_plus.detach(), found.pose_opt, rtol=0, atol=1e-12)
+    found.pose_opt_plus[:, 2].sum().backward()
+    expected = levenberg_marquardt(cost, found.pose_opt, 0).pose
+    direct = implicit_pose(cost, expected)
+    (gradient,) = torch.autograd.grad(direct[:, 2].sum(), leaf)
+    torch.testing.assert_close(leaf.grad, gradient)

@@ -60,6 +60,12 @@ class SumCost(Record):
         """See `PoseCost.weighted_gradient`."""
         return weighted_gradient(self, poses, weights, names)
 
+    def clipped(self, pose: Tensor) -> tuple[Tensor, Tensor]:
+        """See `ReprojectionCost.clipped`: of the points of all terms."""
+        counts = [term.clipped(pose) for term in self.terms if hasattr(term, "clipped")]
+        none = torch.zeros_like(pose[..., 0])
+        return sum((clipped for clipped, _ in counts), none), sum((n for _, n in counts), none)
+
     def point_weights(self) -> Tensor:
         """See `SubsetCost.point_weights`: of the points of all terms, one after the other."""
         return torch.cat([term.point_weights() for term in self._with_points()], dim=-1)

@@ -85,6 +85,12 @@ class ViewedCost(Record):
             turn = _quaternion_product(rotation_to_quaternion(self.rotation), turn)
         return torch.cat((translation, turn), dim=-1)
 
+    def clipped(self, pose: Tensor) -> tuple[Tensor, Tensor]:
+        """See `ReprojectionCost.clipped`."""
+        if hasattr(self.cost, "clipped"):
+            return self.cost.clipped(self.seen(pose))
+        return torch.zeros_like(pose[..., 0]), torch.zeros_like(pose[..., 0])
+
     def point_weights(self) -> Tensor:
         """See `SubsetCost.point_weights`."""
         return self._points().point_weights()
