@@ -49,7 +49,7 @@ def test_monte_carlo_results_fit_together(dof):
     assert result.pose_cov.shape == (3, dof, dof)
     assert result.valid.all()
     assert (result.cost <= result.cost_target).all()  # the mode is at least as likely as the truth
-    graph = [name for name, t in result._asdict().items() if t.requires_grad]
+    graph = [n for n, t in result._asdict().items() if t is not None and t.requires_grad]
     assert graph == ["pose_opt_plus", "pose_sample_logweights", "cost_target"]
 
 
