@@ -254,12 +254,12 @@ class LMSolver(nn.Module):
         if pose_init is None and self.init_solver is None:
             raise ValueError("without pose_init the solver needs an init_solver")
         alone = pose_init is not None and (self.init_solver is None or not force_init_solve)
-        given = [] if pose_init is None else pose_init.view(-1, *pose_init.shape[-2:])
+        given = pose_init[None] if pose_init is not None and pose_init.dim() == 2 else pose_init
         if alone:
             starts = Starts(given, cost.value(given))
         else:
             starts = self.init_solver(cost, generator, rule, backend)
-            for pose in given:
+            for pose in () if given is None else given:
                 starts = starts.and_given(pose, cost.value(pose))
         solution = backend.minimize(cost, starts.best()[0], self.num_iter, rule)
         return Search(starts, solution)
