@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from epropnp.manifolds import QuatPose, YawPose
 from epropnp.posterior import PoseDistribution
-from epropnp_mm.pose_summary import Tolerance, arcs, summarize, weighted_quantiles
+from epropnp_mm.pose_summary import Tolerance, arcs, summarize, temper, weighted_quantiles
 
 NUM = 20000
 SPREAD = torch.tensor([0.3, 0.1, 0.3, 0.2], dtype=torch.float64)
@@ -122,3 +122,26 @@ def test_arcs_join_across_the_border():
     )
     assert arcs(np.ones(8, bool)) == [[-np.pi, np.pi]]
     assert arcs(np.zeros(8, bool)) == []
+
+
+def test_temperature_scales_the_variance_of_a_normal():
+    torch.manual_seed(0)
+    samples = MODES + 2 * SPREAD * torch.randn(NUM, 2, 4, dtype=torch.float64)  # wide proposal
+    log_density = -0.5 * ((samples - MODES) / SPREAD).square().sum(-1)
+    log_proposal = -0.5 * ((samples - MODES) / (2 * SPREAD)).square().sum(-1)
+    weights = (log_density - log_proposal).softmax(0)
+    constant = 0.5 * 4 * np.log(2 * np.pi) + SPREAD.log().sum()
+    distribution = PoseDistribution(
+        **{
+            **vars(distribution_of(samples, YawPose())),
+            "weights": weights,
+            "log_density": log_density - constant,
+        }
+    )
+    tempered = temper(distribution, torch.tensor([1.0, 2.0], dtype=torch.float64))
+    variance = (tempered.weights[..., None] * (samples - MODES).square()).sum(0)
+    np.testing.assert_allclose(variance[0], SPREAD.square(), rtol=0.1)
+    np.testing.assert_allclose(variance[1], 2 * SPREAD.square(), rtol=0.1)
+    np.testing.assert_allclose(tempered.weights.sum(0), 1)
+    expected = log_density[:, 1] / 2 - constant - 0.5 * 4 * np.log(2)  # a normal twice as wide
+    np.testing.assert_allclose(tempered.log_density[:, 1], expected, atol=0.05)

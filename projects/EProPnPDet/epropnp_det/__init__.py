@@ -13,6 +13,6 @@ Frames: camera x right, y down, z forward, never mirrored; object x length (forw
 
 import epropnp_mm.registration  # noqa: F401 - only registration
 
-from . import datasets, evaluation, models  # only registration
+from . import datasets, evaluation, models, visualization  # only registration
 
-__all__ = ["datasets", "evaluation", "models"]
+__all__ = ["datasets", "evaluation", "models", "visualization"]

@@ -3,6 +3,7 @@
 What the names mean stands in ``docs/results.md``. Shapes: S samples, B objects.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -79,6 +80,26 @@ def summarize(
         [_intervals(distribution, coordinates, headings, index) for index in range(len(poses))],
         [{name: values[index] for name, values in columns.items()} for index in range(len(poses))],
         {name: _compact(name, array) for name, array in arrays.items()},
+    )
+
+
+@torch.no_grad()
+def temper(distribution: PoseDistribution, temperatures: Tensor) -> PoseDistribution:
+    """Distribution of density p^(1 / T), normalised again, by other weights of the same samples.
+
+    Mode, covariance and cost stay those of p.
+
+    Args:
+        distribution: of B objects.
+        temperatures: (B,) above 0; above 1 flattens.
+    """
+    power = 1 / temperatures
+    log_weights = distribution.weights.log() + (power - 1) * distribution.log_density
+    shift = log_weights.logsumexp(0)
+    return replace(
+        distribution,
+        weights=(log_weights - shift).exp().nan_to_num(nan=0.0),
+        log_density=power * distribution.log_density - shift,
     )
 
 

@@ -9,6 +9,8 @@ import pytest
 from epropnp_data.images import Camera, ground_rotation
 from epropnp_det.inference import Detector3D
 from epropnp_mm.engine import CheckpointError
+from epropnp_results.analysis import Calibration
+from epropnp_results.analysis.temperature import calibration_path
 from epropnp_results.matching import heading
 from epropnp_results.records import from_json, to_json
 from small_checkpoint import CONFIG, checkpoint
@@ -117,3 +119,17 @@ def test_a_checkpoint_of_another_model_is_refused(repo_dir, checkpoint):
     other = "configs/epropnp_det/epropnp-det-v2_r18-fpn_overfit_real-samples.py"
     with pytest.raises(CheckpointError, match="another model"):
         Detector3D(str(repo_dir / other), str(checkpoint))
+
+
+def test_a_calibration_beside_the_checkpoint_is_used(infer, found, repo_dir, checkpoint, tmp_path):
+    copy = tmp_path / "copy.pth"
+    copy.write_bytes(checkpoint.read_bytes())
+    sharp = {"place": {"all": 0.1}, "heading": {"all": 0.1}}
+    Calibration(sharp, {}, 100).save(calibration_path(copy))
+    sharper = Detector3D(str(repo_dir / CONFIG), str(copy), score_thr=0.05)(noise(), K, "one")
+    spans = [
+        np.median([np.ptp(item.intervals[1]["distance"]) for item in each.result.objects])
+        for each in (found, sharper)
+    ]
+    assert spans[1] < 0.8 * spans[0]
+    assert sharper.result.objects[0].translation == found.result.objects[0].translation

@@ -13,12 +13,15 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
+from epropnp.posterior import PoseDistribution
 from epropnp_data.images import Camera, undistort
 from epropnp_mm.engine import check_checkpoint
-from epropnp_mm.pose_summary import summarize
+from epropnp_mm.pose_summary import summarize, temper
 from epropnp_results import ImageResult
+from epropnp_results.analysis import Calibration
+from epropnp_results.analysis.temperature import calibration_path
 
-from ..models.inference import explain
+from ..models.inference import Explanation, explain
 from .records import objects_of
 
 
@@ -42,7 +45,8 @@ class Detector3D:
     Args:
         config: config of the network or its file; its test pipeline prepares the images. A crop in
             it is left out for images of another size than it was made for.
-        checkpoint: its weights.
+        checkpoint: its weights. A calibration beside it (tools/analysis/analyze_results.py) is used
+            for densities, intervals and trust.
         device: for example "cpu" or "cuda:0".
         score_thr: weaker detections are dropped.
         seed: of the random numbers of solver and sampler; the same batch gives the same results.
@@ -70,6 +74,8 @@ class Detector3D:
         self.pipeline = list(dataset.pipeline)
         self.classes = list(DATASETS.get(dataset.type).METAINFO["classes"])
         self.score_thr, self.seed, self.device = score_thr, seed, device
+        path = calibration_path(checkpoint)
+        self.calibration = Calibration.load(path) if path.is_file() else None
 
     def __call__(
         self, image: np.ndarray, intrinsics: np.ndarray | Camera, name: str = "image"
@@ -104,7 +110,8 @@ class Detector3D:
             )
             objects = explained.objects
             points = (objects.x3d, objects.x2d, objects.w2d_scaled)
-            summary = summarize(explained.distribution, explained.poses, points)
+            distribution = self._calibrated(explained)
+            summary = summarize(distribution, explained.poses, points)
         records = objects_of(
             explained, summary, [camera.camera_to_ground for camera in cameras], self.classes
         )
@@ -115,6 +122,17 @@ class Detector3D:
             arrays = {key: array[rows] for key, array in summary.arrays.items()}
             found.append(Found(_image_result(name, image, camera, own), arrays, image))
         return found
+
+    def _calibrated(self, explained: Explanation) -> PoseDistribution:
+        """Densities at the temperatures of their classes, if the checkpoint has a calibration."""
+        distribution = explained.distribution
+        if self.calibration is None:
+            return distribution
+        labels = torch.cat([item.labels_3d for item in explained.instances]).tolist()
+        temperatures = [
+            self.calibration.temperature("place", self.classes[label]) for label in labels
+        ]
+        return temper(distribution, distribution.weights.new_tensor(temperatures))
 
     def _prepare(self, image: np.ndarray, camera: Camera) -> dict:
         box_type, box_mode = get_box_type("Camera")

@@ -1,0 +1,168 @@
+"""Data samples drawn by mmengine's visualizer, into files, TensorBoard or W&B by its backends.
+
+visualizer = dict(type="DetectionVisualizer", vis_backends=[dict(type="LocalVisBackend")])
+custom_hooks = [dict(type="DrawDetectionsHook", interval=50)]
+"""
+
+import cv2
+import numpy as np
+from mmdet3d.registry import HOOKS, VISUALIZERS
+from mmdet3d.structures import Det3DDataSample
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
+
+from epropnp_data.geometry.boxes import yaw_to_rotation
+from epropnp_data.nuscenes.taxonomy import CLASSES
+from epropnp_results import ImageResult, ObjectResult, TruthBox
+from epropnp_results.pictures import draw_result
+
+from ..evaluation.metric import to_camera_boxes
+
+
+@VISUALIZERS.register_module()
+class DetectionVisualizer(Visualizer):
+    """Boxes in the image and from above; the arguments are mmengine's.
+
+    mmdet3d's ``Det3DVisualizationHook`` can call it too.
+    """
+
+    def add_datasample(  # noqa: PLR0913 - mmdet3d's interface
+        self,
+        name: str,
+        data_input: dict,
+        data_sample: Det3DDataSample | None = None,
+        draw_gt: bool = True,
+        draw_pred: bool = True,
+        show: bool = False,
+        wait_time: float = 0,
+        out_file: str | None = None,
+        o3d_save_path: str | None = None,
+        vis_task: str = "mono_det",
+        pred_score_thr: float = 0.2,
+        step: int = 0,
+    ) -> None:
+        """Draw one image with its boxes.
+
+        Args:
+            name: tag in the backends.
+            data_input: ``img``, (h, w, 3) RGB array or (3, h, w) tensor of the original image.
+            data_sample: predictions, truth and camera.
+            draw_gt: draw the annotated boxes, if it has some.
+            draw_pred: draw the predicted ones.
+            show: open a window.
+            wait_time: seconds the window stays; 0 until a key is pressed.
+            out_file: write the picture there instead of into the backends.
+            o3d_save_path: ignored; part of mmdet3d's interface.
+            vis_task: ignored; these are always camera detections.
+            pred_score_thr: lowest score that is drawn.
+            step: of the training, for the backends.
+        """
+        image = _picture_of(data_input["img"])
+        result = _result_of(image, data_sample, pred_score_thr, draw_gt, draw_pred)
+        picture = draw_result(image, result, {}, ("boxes", "bev"))[..., ::-1]
+        if show:
+            self.show(picture, win_name=name, wait_time=wait_time)
+        if out_file is not None:
+            cv2.imwrite(out_file, picture[..., ::-1])
+        else:
+            self.add_image(name, np.ascontiguousarray(picture), step)
+
+
+@HOOKS.register_module()
+class DrawDetectionsHook(Hook):
+    """Hand images with their predictions to the runner's visualizer, in validation and test.
+
+    Args:
+        interval: of batches; the first image of each is drawn.
+        score_thr: lowest score that is drawn.
+    """
+
+    def __init__(self, interval: int = 50, score_thr: float = 0.2):
+        if interval < 1:
+            raise ValueError(f"interval must be at least 1, got {interval}")
+        self.interval = interval
+        self.score_thr = score_thr
+
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict, outputs: list[Det3DDataSample]
+    ) -> None:
+        """Draw during training's validation."""
+        self._draw(runner, batch_idx, outputs, "val", runner.iter)
+
+    def after_test_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict, outputs: list[Det3DDataSample]
+    ) -> None:
+        """Draw during a test."""
+        self._draw(runner, batch_idx, outputs, "test", batch_idx)
+
+    def _draw(
+        self, runner: Runner, batch_idx: int, outputs: list[Det3DDataSample], mode: str, step: int
+    ) -> None:
+        if not self.every_n_inner_iters(batch_idx, self.interval):
+            return
+        sample = outputs[0]
+        image = cv2.imread(sample.img_path, cv2.IMREAD_COLOR)
+        if image is None:
+            runner.logger.warning(f"{sample.img_path}: not readable, not drawn")
+            return
+        name = f"{mode}_{batch_idx}"
+        runner.visualizer.add_datasample(
+            name, dict(img=image[..., ::-1]), sample, pred_score_thr=self.score_thr, step=step
+        )
+
+
+def _picture_of(image: object) -> np.ndarray:
+    """(h, w, 3) BGR, uint8."""
+    if hasattr(image, "detach"):
+        image = image.detach().cpu().permute(1, 2, 0).numpy()
+    return np.ascontiguousarray(np.asarray(image)[..., ::-1]).astype(np.uint8)
+
+
+def _result_of(
+    image: np.ndarray, sample: Det3DDataSample | None, score_thr: float, gt: bool, pred: bool
+) -> ImageResult:
+    meta = {} if sample is None else sample.metainfo
+    matrix = meta.get("cam_intrinsic", meta.get("cam2img"))
+    if matrix is None:
+        raise ValueError(
+            "the data sample has neither cam_intrinsic nor cam2img: nothing to draw by"
+        )
+    found = getattr(sample, "pred_instances_3d", None) if pred else None
+    truth = getattr(sample, "gt_instances_3d", None) if gt else None
+    has_truth = truth is not None and "bboxes_3d" in truth
+    return ImageResult(
+        name=str(meta.get("img_path", "image")),
+        image="",
+        width=image.shape[1],
+        height=image.shape[0],
+        intrinsics=np.asarray(matrix, dtype=float)[:3, :3].tolist(),
+        objects=[] if found is None else _objects(found, score_thr),
+        truth=_truth(truth) if has_truth else None,
+    )
+
+
+def _objects(instances: object, score_thr: float) -> list[ObjectResult]:
+    boxes = to_camera_boxes(instances)
+    return [
+        ObjectResult(
+            label=CLASSES[boxes.labels[i]],
+            score=float(boxes.scores[i]),
+            translation=boxes.centers[i].tolist(),
+            rotation=yaw_to_rotation(boxes.yaws[i]).tolist(),
+            size=boxes.dims[i].tolist(),
+            yaw=float(boxes.yaws[i]),
+        )
+        for i in np.flatnonzero(boxes.scores >= score_thr)
+    ]
+
+
+def _truth(instances: object) -> list[TruthBox]:
+    centers = instances["bboxes_3d"].gravity_center.cpu().numpy()
+    rows = instances["bboxes_3d"].tensor.cpu().double().numpy()
+    return [
+        TruthBox(
+            CLASSES[label], center.tolist(), yaw_to_rotation(row[6]).tolist(), row[3:6].tolist()
+        )
+        for label, center, row in zip(instances["labels_3d"].tolist(), centers, rows, strict=True)
+    ]

@@ -1,0 +1,24 @@
+"""How good results are, and whether their densities may be believed; numpy.
+
+* ``samples``: pairs of detections and true objects as columns of numbers.
+* ``errors``: error by class, distance and truncation.  ``calibration``: coverage, expected
+  calibration error, risk and coverage.
+* ``temperature``: one exponent per class and split conformal levels, fitted on held-out results.
+"""
+
+from .calibration import calibration_error, coverage, risk_coverage
+from .errors import error_table
+from .samples import Pairs, collect_pairs
+from .temperature import Calibration, evaluate_calibration, fit_calibration
+
+__all__ = [
+    "Calibration",
+    "Pairs",
+    "calibration_error",
+    "collect_pairs",
+    "coverage",
+    "error_table",
+    "evaluate_calibration",
+    "fit_calibration",
+    "risk_coverage",
+]

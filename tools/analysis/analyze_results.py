@@ -1,0 +1,157 @@
+#!/usr/bin/env python
+"""Errors and calibration of results: ``python tools/analysis/analyze_results.py RESULTS_DIR``.
+
+RESULTS_DIR needs truth and densities (tools/test.py --results-dir). Images are split in two: on one
+part a temperature per class and conformal levels are fitted, the other part says what they are
+worth. Writes report.json and plots to --out-dir (RESULTS_DIR/analysis). --checkpoint also saves the
+calibration beside that checkpoint, where Detector3D finds it.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from tqdm import tqdm
+
+from epropnp_results import ResultsError, ResultsFolder
+from epropnp_results.analysis import (
+    Calibration,
+    Pairs,
+    collect_pairs,
+    coverage,
+    error_table,
+    evaluate_calibration,
+    fit_calibration,
+    risk_coverage,
+)
+from epropnp_results.analysis.calibration import LEVELS, binned_trust
+from epropnp_results.analysis.temperature import calibration_path, tempered_levels
+
+RIGHT = (0.5, 0.05, 20.0)  # metres, share of the distance, degrees: what trust promises
+ORANGE, BLUE = "#e69f00", "#56b4e9"
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("results_dir", type=Path)
+    parser.add_argument("--out-dir", type=Path)
+    parser.add_argument("--min-score", type=float, default=0.1)
+    parser.add_argument("--held-out", type=float, default=0.5, help="share of images to fit on")
+    parser.add_argument("--checkpoint", type=Path, help="save the calibration beside it")
+    args = parser.parse_args()
+    if not 0 < args.held_out < 1:
+        parser.error("--held-out must be between 0 and 1")
+    return args
+
+
+def split(pairs: Pairs, share: float) -> tuple[Pairs, Pairs]:
+    """Pairs of held-out images and of the others, by a hash of the image's name."""
+    digests = [hashlib.sha256(name.encode()).digest()[:4] for name in pairs.image]
+    held = np.array([int.from_bytes(d, "big") / 2**32 < share for d in digests])
+    if held.all() or not held.any():
+        raise ValueError(f"{len(set(pairs.image))} images are too few to hold some out")
+    return pairs.select(held), pairs.select(~held)
+
+
+def right(pairs: Pairs) -> np.ndarray:
+    """Whether a detection is as near as its trust promises."""
+    metres, share, degrees = RIGHT
+    near = pairs.position <= metres + share * pairs.distance
+    return near & (np.degrees(pairs.angle) <= degrees)
+
+
+def report(pairs: Pairs, fitted: Calibration, tested: Pairs) -> dict:
+    """Everything as plain numbers."""
+    risk = risk_coverage(tested.position, tested.trust)
+    shares = [0.25, 0.5, 0.75, 1.0]
+    return dict(
+        matched=len(pairs),
+        errors=error_table(pairs),
+        trust=dict(
+            zip(
+                ("mean_trust", "right", "count"),
+                binned_trust(tested.trust, right(tested)).T.tolist(),
+                strict=True,
+            )
+        ),
+        risk={str(s): float(risk[max(int(s * len(risk)) - 1, 0)]) for s in shares},
+        as_it_is=evaluate_calibration(tested),
+        calibrated=evaluate_calibration(tested, fitted),
+        fitted_on=fitted.count,
+        tested_on=len(tested),
+    )
+
+
+def plot(tested: Pairs, fitted: Calibration, folder: Path) -> None:
+    """Reliability of regions and trust, risk by coverage."""
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 3, figsize=(12, 4), constrained_layout=True)
+    for axis, quantity in zip(axes, ("place", "heading"), strict=False):
+        axis.plot([0, 1], [0, 1], ":", color="gray")
+        for calibration, color, name in ((None, ORANGE, "as it is"), (fitted, BLUE, "calibrated")):
+            levels = tempered_levels(tested, quantity, calibration)
+            axis.plot(LEVELS, coverage(levels), "o-", color=color, label=name, markersize=3)
+        axis.set(title=quantity, xlabel="level of the region", ylabel="share of truths inside")
+        axis.legend()
+    risk = risk_coverage(tested.position, tested.trust)
+    axes[2].plot(np.arange(1, len(risk) + 1) / len(risk), risk, color=ORANGE)
+    axes[2].set(
+        title="risk by coverage",
+        xlabel="share kept, most trusted first",
+        ylabel="mean position error (m)",
+    )
+    figure.savefig(folder / "calibration.png", dpi=110)
+    pyplot.close(figure)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Analyse, write, print.
+
+    Raises:
+        ResultsError, ValueError: the folder holds too little.
+    """
+    results = ResultsFolder(args.results_dir)
+    pairs = collect_pairs(results, partial(tqdm, total=len(results), unit="image"), args.min_score)
+    held, tested = split(pairs, args.held_out)
+    fitted = fit_calibration(held)
+    content = report(pairs, fitted, tested)
+    folder = args.out_dir or args.results_dir / "analysis"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(content, indent=1))
+    plot(tested, fitted, folder)
+    print(f"{'':24}{'count':>6}{'position':>11}{'relative':>10}{'angle':>9}{'size':>7}")
+    for row in content["errors"]:
+        print(
+            f"{row['group']:24}{row['count']:6}{row['position']:9.2f} m{row['relative']:10.1%}"
+            f"{row['angle']:8.1f}°{row['size']:7.2f}"
+        )
+    for name in ("as_it_is", "calibrated"):
+        errors = {q: content[name][q]["calibration_error"] for q in ("place", "heading")}
+        print(f"calibration error, {name}: " + ", ".join(f"{q} {e:.3f}" for q, e in errors.items()))
+    if args.checkpoint is not None:
+        fitted.save(calibration_path(args.checkpoint))
+        print(f"calibration saved as {calibration_path(args.checkpoint)}")
+    print(f"report and plots are in {folder}")
+
+
+def main() -> None:
+    """Run, or say in one line why that is not possible."""
+    args = parse_args()
+    try:
+        run(args)
+    except (ResultsError, ValueError) as error:
+        sys.exit(f"analyze_results: {error}")
+
+
+if __name__ == "__main__":
+    main()
