@@ -84,8 +84,8 @@ answer["note"] = "compiled ops work on " + " and ".join(devices)
 REQUIRED = [
     Package(
         "torch",
-        "2.1 or newer",
-        between("2.1", "3"),
+        "2.6 or newer",
+        between("2.6", "3"),
         "pip install torch==2.13.0   # or the build for your CUDA, see pytorch.org",
         extra=TORCH_NOTE,
     ),
@@ -119,10 +119,17 @@ REQUIRED = [
         "this checkout",
         lambda version: True,
         "pip install --no-build-isolation --no-deps -e .   # in the root of the checkout",
-        distribution="epropnp-det",
+        distribution="epropnp",
     ),
 ]
 OPTIONAL = [
+    Package(
+        "torchvision",
+        "the release that belongs to your torch",
+        between("0.21", "1"),
+        "install it from the index that torch came from; without it configs that start from "
+        "torchvision:// weights need a file: --cfg-options model.backbone.init_cfg.checkpoint=FILE",
+    ),
     Package("trimesh", "4 or newer", between("4", "99"), "pip install -r requirements/synth.txt"),
     Package(
         "embreex",

@@ -12,6 +12,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from epropnp_mm.engine import check_checkpoint
 from epropnp_tools.cli import UsageError, add_run_arguments, build_runner, load_config, plain_errors
+from epropnp_tools.pretrained import check_pretrained
 
 
 def parse_args() -> argparse.Namespace:
@@ -96,6 +97,8 @@ def main() -> None:
         if args.sync_bn != "none":
             cfg.sync_bn = args.sync_bn
         set_resume(cfg, args.resume)
+        if cfg.get("load_from") is None:  # a checkpoint holds all weights
+            check_pretrained(cfg.model)
         runner = build_runner(cfg)
         check_start(cfg, runner)
         runner.train()

@@ -38,7 +38,7 @@ def test_without_numba_the_choice_is_eager(monkeypatch):
     monkeypatch.delenv("EPROPNP_BACKEND", raising=False)
     monkeypatch.setattr(choice, "_installed", lambda: False)
     assert type(default_backend()) is EagerBackend
-    with pytest.raises(ImportError, match=r"epropnp-det\[fast\]"):
+    with pytest.raises(ImportError, match=r"epropnp\[fast\]"):
         set_default_backend("numba")
 
 

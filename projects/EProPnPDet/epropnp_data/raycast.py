@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from embreex.mesh_construction import TriangleMesh
-from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
+
+try:
+    from embreex.mesh_construction import TriangleMesh
+    from embreex.rtcore_scene import EmbreeScene
+except ImportError as error:
+    raise ImportError(
+        "rays are cast by Embree: pip install 'embreex>=2.17.7.post4' (requirements/synth.txt)"
+    ) from error
 
 
 class Hits(NamedTuple):

@@ -2,6 +2,7 @@
 
 * ``layer``: the classes of :mod:`epropnp`, registered, so that configs can name them.
 * ``engine``: runner, optimizer wrapper, hooks, and the check of a checkpoint against a model.
+* ``configs``: finds the configs, installed or in a checkout.
 * ``compat``: bridges to the installed versions of torch and mmengine.
 
 Importing the package does nothing; :mod:`epropnp_mm.registration` registers all of it.

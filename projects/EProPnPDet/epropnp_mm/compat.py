@@ -26,10 +26,8 @@ def allow_mmengine_checkpoints() -> None:
 
     Besides tensors these are the loss histories: numpy arrays and `HistoryBuffer` objects, whose
     pickles look four methods up with ``getattr``. That one is replaced by a function which finds
-    these methods and nothing else, so the protection stays on. Torch < 2.6 loads without it.
+    these methods and nothing else, so the protection stays on.
     """
-    if not hasattr(torch.serialization, "add_safe_globals"):
-        return
     numpy_functions = ("_reconstruct", "scalar")
     allowed: list[type | Callable | tuple[Callable, str]] = [HistoryBuffer, np.ndarray, np.dtype]
     allowed += [type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8", "b1")]

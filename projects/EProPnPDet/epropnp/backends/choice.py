@@ -1,7 +1,7 @@
 """Which backend a layer uses when it is given none.
 
 The choice is automatic: compiled kernels where numba is installed (``pip install
-"epropnp-det[fast]"``), else the eager reference. ``EPROPNP_BACKEND=eager`` or ``numba`` in the
+"epropnp[fast]"``), else the eager reference. ``EPROPNP_BACKEND=eager`` or ``numba`` in the
 environment, or `set_default_backend`, decides otherwise. It is logged once, as is the first
 compilation.
 """
@@ -53,7 +53,7 @@ def _named(name: str) -> Backend:
         raise ValueError(f"backend {name!r} must be one of {NAMES}; see {VARIABLE}")
     installed = _installed()
     if name == "numba" and not installed:
-        raise ImportError('backend "numba" needs numba: pip install "epropnp-det[fast]"')
+        raise ImportError('backend "numba" needs numba: pip install "epropnp[fast]"')
     if name == "eager" or not installed:
         why = "as asked for" if name == "eager" else "numba is not installed"
         _logger.info("epropnp: eager backend (%s)", why)

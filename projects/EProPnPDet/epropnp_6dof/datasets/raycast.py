@@ -1,5 +1,6 @@
 """Render object coordinates of a mesh by ray casting (Embree through trimesh), on the CPU."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,11 @@ import trimesh
 
 from epropnp_data.geometry.camera import project_points
 from epropnp_data.geometry.rigid import RigidPose
+
+SLOW = (
+    "embreex is not installed: rays are cast in Python, hundreds of times slower; "
+    "pip install 'embreex>=2.17.7.post4' (requirements/synth.txt)"
+)
 
 
 class CoordinateMap(NamedTuple):
@@ -44,6 +50,8 @@ class MeshRaycaster:
     """
 
     def __init__(self, vertices: np.ndarray, faces: np.ndarray) -> None:
+        if not trimesh.ray.has_embree:
+            warnings.warn(SLOW, stacklevel=2)
         self.vertices = vertices
         self._mesh = trimesh.Trimesh(vertices, faces, process=False)
 
