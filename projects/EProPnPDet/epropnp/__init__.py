@@ -37,7 +37,7 @@ from epropnp.losses import MonteCarloPoseLoss, monte_carlo_pose_loss
 from epropnp.manifolds import QuatPose, YawPose
 from epropnp.modes import PoseModes, pose_modes
 from epropnp.peaks import BestPeak, PeakRule, Peaks
-from epropnp.posterior import PoseDistribution, pose_distribution
+from epropnp.posterior import PoseDistribution, cost_distribution, pose_distribution
 from epropnp.record import Record
 from epropnp.reprojection import ReprojectionCost
 from epropnp.robust_kernels import (
@@ -114,6 +114,7 @@ __all__ = [
     "ViewedCost",
     "WideQuaternionProposals",
     "YawPose",
+    "cost_distribution",
     "default_backend",
     "gauss_newton",
     "gauss_newton_step",

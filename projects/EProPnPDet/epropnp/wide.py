@@ -9,7 +9,7 @@ with one mode were worth 20 to 50 % less. For narrow modes give the sampler seve
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -54,6 +54,13 @@ class AngularUniformMix(Record):
 
 
 @dataclass(frozen=True)
+class WidePoseProposal(QuaternionPoseProposal):
+    """Independent translation and quaternion of poses, see `QuaternionPoseProposal`."""
+
+    quaternion: AngularUniformMix
+
+
+@dataclass(frozen=True)
 class WideQuaternionProposals(QuaternionProposals):
     """`QuaternionProposals` of which a share of the rotations is uniform.
 
@@ -74,6 +81,7 @@ class WideQuaternionProposals(QuaternionProposals):
 
     def _proposal(
         self, loc: Tensor, covariance: Tensor, frame: Tensor, moment: Tensor
-    ) -> QuaternionPoseProposal:
+    ) -> WidePoseProposal:
         narrow = super()._proposal(loc, covariance, frame, moment)
-        return replace(narrow, quaternion=AngularUniformMix(narrow.quaternion, self.uniform_weight))
+        mixture = AngularUniformMix(narrow.quaternion, self.uniform_weight)
+        return WidePoseProposal(narrow.translation, mixture)
