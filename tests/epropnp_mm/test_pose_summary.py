@@ -29,6 +29,7 @@ def distribution_of(poses, manifold):
         log_density=torch.zeros_like(weights),
         log_evidence=torch.zeros(count),
         valid=torch.ones(count, dtype=torch.bool),
+        diagnostics=None,
     )
 
 

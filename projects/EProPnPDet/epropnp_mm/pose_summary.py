@@ -172,7 +172,7 @@ def _trust(
         trust=(weights * (near & aligned)).sum(0),
         position_std=(weights * apart.square()).sum(0).sqrt(),
         depth_std=(weights * (along - mean).square()).sum(0).sqrt(),
-        effective_samples=distribution.effective_sample_size,
+        effective_samples=weights.square().sum(0).reciprocal(),
         effective_points=size.sum(-1).square() / size.square().sum(-1).clamp(min=1e-12),
     )
 

@@ -121,15 +121,20 @@ def test_a_checkpoint_of_another_model_is_refused(repo_dir, checkpoint):
         Detector3D(str(repo_dir / other), str(checkpoint))
 
 
-def test_a_calibration_beside_the_checkpoint_is_used(infer, found, repo_dir, checkpoint, tmp_path):
+def test_a_calibration_beside_the_checkpoint_is_used(found, repo_dir, checkpoint, tmp_path):
+    """Only the class that has another temperature changes, and its poses stay."""
     copy = tmp_path / "copy.pth"
     copy.write_bytes(checkpoint.read_bytes())
-    sharp = {"place": {"all": 0.1}, "heading": {"all": 0.1}}
-    Calibration(sharp, {}, 100).save(calibration_path(copy))
-    sharper = Detector3D(str(repo_dir / CONFIG), str(copy), score_thr=0.05)(noise(), K, "one")
-    spans = [
-        np.median([np.ptp(item.intervals[1]["distance"]) for item in each.result.objects])
-        for each in (found, sharper)
-    ]
-    assert spans[1] < 0.8 * spans[0]
-    assert sharper.result.objects[0].translation == found.result.objects[0].translation
+    chosen = found.result.objects[0].label
+    temperatures = {"all": 1.0, chosen: 5.0}
+    Calibration({"place": temperatures, "heading": temperatures}, {}, 100).save(
+        calibration_path(copy)
+    )
+    calibrated = Detector3D(str(repo_dir / CONFIG), str(copy), score_thr=0.05)(noise(), K, "one")
+    assert len({item.label for item in found.result.objects}) > 1
+    changed = set()
+    for ours, theirs in zip(calibrated.result.objects, found.result.objects, strict=True):
+        assert ours.translation == theirs.translation
+        if not np.isclose(ours.trust["effective_samples"], theirs.trust["effective_samples"]):
+            changed.add(ours.label)
+    assert changed == {chosen}
