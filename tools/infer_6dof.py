@@ -10,11 +10,13 @@ IMAGES are files or folders. Boxes come from one of
   --box X Y W H      one box, the same in every image, of the object --obj-id
 Intrinsics are fx fy cx cy, or a text file with the 3x3 matrix, in OpenCV's convention (integer
 pixel coordinates are pixel centres). MODELS holds models_info.json (BOP); meshes are only drawn.
-Writes poses.json, results_bop.csv and pictures to --out-dir.
+Writes poses.json, results_bop.csv and pictures to --out-dir, and to its folder explained what
+tools/explore.py makes a page of.
 """
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -24,9 +26,11 @@ from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
 from epropnp_6dof.bop import ObjectModel, PoseEstimate, read_models_info, write_results
+from epropnp_6dof.explained_results import label_of, write_explained
 from epropnp_6dof.inference import ImageObject, ObjectPose, PoseInferencer, load_inferencer
 from epropnp_6dof.pose_record import pose_record
 from epropnp_6dof.visualization.report import draw_report
+from epropnp_results import ResultsFolder
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 
@@ -154,6 +158,21 @@ def draw(
         cv2.imwrite(str(folder / name), picture)
 
 
+def explain(
+    args: argparse.Namespace,
+    inferencer: PoseInferencer,
+    found: list[ObjectPose],
+    models: dict[int, ObjectModel],
+) -> Path:
+    """Write the results folder anew."""
+    folder = args.out_dir / "explained"
+    shutil.rmtree(folder, ignore_errors=True)
+    header = dict(task="pose", classes=[label_of(obj_id) for obj_id in sorted(models)])
+    header |= dict(config=args.config, checkpoint=args.checkpoint)
+    write_explained(ResultsFolder.create(folder, header), found, inferencer.model.solver, models)
+    return folder
+
+
 def main() -> None:
     """Estimate, write, draw."""
     args = parse_args()
@@ -167,10 +186,12 @@ def main() -> None:
     inferencer = load_inferencer(args.config, args.checkpoint, args.device)
     found = inferencer(targets)
     write_outputs(args.out_dir, found)
+    folder = explain(args, inferencer, found, models)
     if not args.no_pictures:
         draw(args, inferencer, found, models)
     solved = sum(item.valid for item in found)
     print(f"{solved} of {len(found)} objects solved, see {args.out_dir}")
+    print(f"a page of them: tools/explore.py {folder}")
 
 
 if __name__ == "__main__":

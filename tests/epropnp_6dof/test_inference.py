@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from torch import nn
 
 from epropnp_6dof.bop import read_models_info, read_scene
+from epropnp_6dof.explained_results import truth_box, write_explained
 from epropnp_6dof.inference import ImageObject, PoseInferencer, load_inferencer
 from epropnp_6dof.metrics.pose_error import rotation_error_deg, translation_error
 from epropnp_6dof.models import EPnPRefineSolver
@@ -19,6 +20,8 @@ from epropnp_6dof.models.rotations import quaternion_to_matrix
 from epropnp_6dof.models.structures import DenseMaps, stack_crops
 from epropnp_6dof.pose_record import pose_record
 from epropnp_6dof.visualization.report import draw_report, orientation_samples
+from epropnp_results import ResultsFolder, match_objects
+from epropnp_results.explore import PageSettings, write_page
 
 CONFIG = "configs/epropnp_6dof/epropnp-6dof-v2_r18_synthetic_demo.py"
 
@@ -146,3 +149,28 @@ def test_config_checkpoint_and_images_work_together(repo_dir, bop_root, tmp_path
     assert [item.target for item in found] == targets
     size = cfg.output_size
     assert found[0].maps.noc.shape == (3, size, size)
+
+
+def test_results_files_explain_a_pose(found, bop_root, tmp_path):
+    result, truth, model, network = found
+    folder = ResultsFolder.create(tmp_path, dict(task="pose", classes=[]))
+    boxes = {str(result.target.image_path): [truth_box(result.target.obj_id, truth, model)]}
+    models = {result.target.obj_id: model}
+    write_explained(folder, [result], network.solver, models, boxes)
+    (record,) = folder
+    (item,) = record.objects
+    np.testing.assert_allclose(item.rotation, result.pose.rotation, atol=1e-6)
+    (match,) = match_objects(record)
+    assert match.position_error < 0.002
+    assert match.angle_error < np.radians(0.3)
+    assert 0 <= item.trust["trust"] <= 1
+    assert "yaw" not in item.intervals[0]
+    arrays = folder.arrays(record.name)
+    # correspondences of the true coordinates project to their pixels under the pose
+    points = arrays["points_object"][0].astype(float) @ np.array(item.rotation).T
+    points = (points + item.translation) @ np.array(record.intrinsics).T
+    apart = np.linalg.norm(points[:, :2] / points[:, 2:] - arrays["points_image"][0], axis=1)
+    assert np.median(apart) < 1.0
+    assert arrays["panel_orientation"].shape == (1, 180, 360, 3)
+    assert arrays["panel_crop"].shape == (1, 128, 128, 3)
+    assert write_page(folder, tmp_path / "page.html", PageSettings()) == 1

@@ -167,8 +167,14 @@ def _trust(
     near = apart <= tolerance.metres + tolerance.share * poses[:, :3].norm(dim=-1)
     aligned = _turned(manifold, samples, poses).rad2deg() <= tolerance.degrees
     size = w2d.norm(dim=-1)
+    found = {}
+    if distribution.diagnostics is not None:
+        known = distribution.diagnostics
+        found = dict(
+            sound=known.trusted, pareto_k=known.pareto_k, clipped_share=known.clipped_share
+        )
     mean = (weights * along).sum(0)
-    return dict(
+    return found | dict(
         trust=(weights * (near & aligned)).sum(0),
         position_std=(weights * apart.square()).sum(0).sqrt(),
         depth_std=(weights * (along - mean).square()).sum(0).sqrt(),
