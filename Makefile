@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 LMO_ARGS ?=
 export VENV
 
-.PHONY: help setup demo demo-6dof lmo test test-processors lint format check-env
+.PHONY: bench help setup demo demo-6dof lmo test test-processors lint format check-env
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: setup  ## all tests and the linter; PYTEST_ARGS="-k name" selects
 
 test-processors: setup  ## the tests as other processors would run them; PYTEST_ARGS selects
 	@$(VENV)/bin/python tools/dev/processors.py $(PYTEST_ARGS)
+
+bench: setup  ## time and memory of the layer, beside other solvers (under 10 minutes, idle machine)
+	@$(VENV)/bin/python benchmarks/bench_layer.py $(BENCH_ARGS)
 
 lint: setup  ## ruff: rules and formatting
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

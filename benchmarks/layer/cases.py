@@ -1,0 +1,159 @@
+"""The measured calls of the layer: training steps, solves, stages, and how they scale."""
+
+from collections.abc import Callable
+
+import torch
+
+from epropnp import (
+    AdaptiveHuberPnPCost,
+    Backend,
+    EProPnP4DoF,
+    EProPnP6DoF,
+    LMSolver,
+    RSLMSolver,
+    monte_carlo_pose_loss,
+)
+from epropnp.problem import build_problem
+from epropnp.solvers import pose_manifold
+from layer.problems import Scene, scene
+from layer.timing import Metric, timed
+
+# Median ms of the published layer for the same work on two idle cores (Intel Xeon, AVX-512), one
+# Monte Carlo training step each, measured once; it is not part of this repository.
+PUBLISHED = {
+    "4DoF, 48 objects x 128 points, 128 samples": 140.0,
+    "4DoF, 288 objects x 128 points, 128 samples": 566.0,
+    "6DoF, 32 objects x 512 points, 512 samples": 522.0,
+    "6DoF, 32 objects x 4096 points, 512 samples": 7472.0,
+}
+WORK = {  # dof, objects, points, samples, solver steps, random subsets
+    "4DoF, 48 objects x 128 points, 128 samples": (4, 48, 128, 128, 10, 64),
+    "4DoF, 288 objects x 128 points, 128 samples": (4, 288, 128, 128, 10, 64),
+    "6DoF, 32 objects x 512 points, 512 samples": (6, 32, 512, 512, 5, 4),
+    "6DoF, 32 objects x 4096 points, 512 samples": (6, 32, 4096, 512, 5, 4),
+}
+SCALING = {  # around 64 objects x 128 points x 128 samples
+    "objects": [(4, n, 128, 128, 10, 16) for n in (16, 64, 256, 1024)],
+    "points": [(4, 64, n, 128, 10, 16) for n in (32, 128, 512, 2048)],
+    "samples": [(4, 64, 128, n, 10, 16) for n in (32, 128, 512, 2048)],
+}
+
+
+def make_layer(dof: int, samples: int, steps: int, subsets: int, backend: Backend):
+    """A layer with a random-subset start."""
+    solver = LMSolver(dof, steps, init_solver=RSLMSolver(num_proposals=subsets), backend=backend)
+    return (EProPnP4DoF if dof == 4 else EProPnP6DoF)(samples, 4, solver=solver, backend=backend)
+
+
+def training_step(work: tuple, backend: Backend) -> Callable[[], float]:
+    """Forward and backward of the Monte Carlo loss with one differentiable step."""
+    dof, objects, points, samples, steps, subsets = work
+    layer, data = make_layer(dof, samples, steps, subsets, backend), scene(dof, objects, points)
+    inputs = [t.clone().requires_grad_() for t in (data.x3d, data.x2d, data.w2d)]
+
+    def step() -> float:
+        result = layer.monte_carlo_forward(
+            *inputs, data.camera, AdaptiveHuberPnPCost(), data.pose, with_pose_opt_plus=True
+        )
+        loss = monte_carlo_pose_loss(result.pose_sample_logweights, result.cost_target).mean()
+        for tensor in inputs:
+            tensor.grad = None
+        (loss + 1e-3 * result.pose_opt_plus.square().mean()).backward()
+        return loss.item()
+
+    return step
+
+
+def training_metrics(name: str, backend: Backend) -> list[Metric]:
+    """Training steps of `WORK`, with the loss after one seed as what they are worth."""
+    found = []
+    for case, work in WORK.items():
+        step = training_step(work, backend)
+        torch.manual_seed(0)
+        error = f"loss {step():.3f}"
+        found.append(timed(f"training step | {case} | {name}", step, error))
+    return found
+
+
+def scaling_metrics(name: str, backend: Backend) -> list[Metric]:
+    """Training steps of `SCALING`."""
+    return [
+        timed(f"scaling | {axis} {work[1:4]} | {name}", training_step(work, backend))
+        for axis, works in SCALING.items()
+        for work in works
+    ]
+
+
+def stage_metrics(name: str, backend: Backend) -> list[Metric]:
+    """What a step of 288 objects x 128 points x 128 samples consists of."""
+    data = scene(4, 288, 128)
+    layer = make_layer(4, 128, 10, 64, backend)
+    kernel = AdaptiveHuberPnPCost()
+    manifold = pose_manifold(4, data.camera)
+
+    def prepare():
+        return build_problem(*data.correspondences, kernel, manifold)
+
+    cost = prepare().cost
+    names = ("points_obj", "points_2d", "weights", "kernel.delta")
+    leaves = {key: cost.leaves()[key].clone().requires_grad_() for key in names}
+    learnt = cost.with_leaves(leaves)
+    rule = layer.solver.trust_region
+    with torch.no_grad():
+        solution = backend.minimize(cost, data.pose, 10, rule)
+        start = layer.solver.init_solver(cost, None, rule, backend)
+        peaks = layer.peaks(cost, start, solution, backend)
+        samples = layer.sampler.sample(cost, peaks, backend, None)
+    poses, values = samples.poses, backend.values(cost, samples.poses)
+
+    def adjoint():
+        attached = backend.attach(learnt, poses, values)
+        return torch.autograd.grad(attached.sum(), list(leaves.values()))
+
+    def newton():
+        step = backend.newton_step(learnt, solution.pose)
+        return torch.autograd.grad(step.sum(), list(leaves.values()))
+
+    calls = {
+        "tensors to cost": prepare,
+        "start from 64 random subsets": lambda: layer.solver.init_solver(cost, None, rule, backend),
+        "10 solver steps": lambda: backend.minimize(cost, data.pose, 10, rule),
+        "sampling in 4 rounds": lambda: layer.sampler.sample(cost, peaks, backend, None),
+        "  of it the costs": lambda: backend.values(cost, poses),
+        "gradient of the sample costs": adjoint,
+        "differentiable step and its gradient": newton,
+    }
+    return [timed(f"stage | {stage} | {name}", call) for stage, call in calls.items()]
+
+
+def solve_metrics(name: str, backend: Backend, dof: int, data: Scene) -> list[Metric]:
+    """Poses with covariance, weighted and robust: from nothing, and from a given pose."""
+    found = []
+    for what, subsets, given in (
+        ("from 64 random subsets", 64, False),
+        ("from 8 random subsets", 8, False),
+        ("from a given pose", 1, True),
+    ):
+        layer = make_layer(dof, 128, 5, subsets, backend)
+        start = data.pose + 0.05 * torch.randn_like(data.pose) if given else None
+
+        def call(layer=layer, start=start):
+            return layer(
+                *data.correspondences,
+                AdaptiveHuberPnPCost(),
+                start,
+                force_init_solve=False,
+                with_pose_cov=True,
+            )
+
+        torch.manual_seed(0)
+        result = call()
+        error = translation_error(result.pose_opt, data)
+        found.append(timed(f"solve | {dof}DoF {what} | {name}", call, error))
+    return found
+
+
+def translation_error(pose: torch.Tensor, data: Scene) -> str:
+    """Median distance from the true position, as text."""
+    distance = (pose[:, :3] - data.pose[:, :3]).norm(dim=-1).median().item()
+    return f"{100.0 * distance:.1f} cm"

@@ -1,0 +1,47 @@
+"""Peak memory of a training step, in a process of its own."""
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from layer.timing import Metric
+
+GRID = {
+    "32 x 4096 x 512": (6, 32, 4096, 512, 5, 4),
+    "4 x 4096 x 2048": (6, 4, 4096, 2048, 5, 4),
+    "4 x 512 x 2048": (6, 4, 512, 2048, 5, 4),
+}
+WARM = (6, 2, 16, 16, 5, 4)
+
+
+def memory_metrics(name: str) -> list[Metric]:
+    """How far a step lifts the peak of resident memory above that of a tiny one, MB."""
+    found = []
+    for case, work in GRID.items():
+        command = [sys.executable, str(Path(__file__).parents[1] / "bench_layer.py"), "--peak"]
+        command += [name, ",".join(map(str, work))]
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        value = float(text.split()[-1])
+        label = f"memory of a training step | 6DoF {case} (objects, points, samples) | {name}"
+        found.append(Metric(label, value, "MB"))
+        print(f"{label:64s} {value:10.1f} MB", flush=True)
+    return found
+
+
+def peak_of(work: tuple, backend) -> float:
+    """Rise of the peak of this process, MB, by one step."""
+    from layer.cases import training_step
+
+    torch.manual_seed(0)
+    training_step(WARM, backend)()
+    step = training_step(work, backend)
+    before = _peak()
+    step()
+    return _peak() - before
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,102 @@
+"""Results as JSON, as a markdown table and as plots, and their comparison with earlier ones."""
+
+import json
+import platform
+import subprocess
+from pathlib import Path
+
+import torch
+
+from layer.cases import PUBLISHED
+from layer.timing import Metric
+
+
+def machine() -> dict[str, str | int]:
+    """What the numbers were measured on."""
+    names = [
+        line.split(":", 1)[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "commit": commit.strip(),
+    }
+
+
+def write(metrics: list[Metric], folder: Path) -> None:
+    """Write ``layer.json``, ``layer.md`` and the plots into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"machine": machine(), "metrics": [metric._asdict() for metric in metrics]}
+    (folder / "layer.json").write_text(json.dumps(content, indent=1))
+    (folder / "layer.md").write_text(markdown(metrics))
+    plot(metrics, folder)
+    print(f"wrote layer.json, layer.md and plots to {folder}")
+
+
+def markdown(metrics: list[Metric]) -> str:
+    """One table of everything."""
+    about = ", ".join(f"{key} {value}" for key, value in machine().items())
+    lines = [about, "", "| what | median | quartiles apart | result |", "|---|---|---|---|"]
+    for metric in metrics:
+        name = metric.name.replace("|", "·")
+        spread = f"{metric.spread:.2f}" if metric.spread else ""
+        extra = [metric.error or ""]
+        for case, published in PUBLISHED.items():
+            if case in metric.name and metric.name.startswith("training"):
+                extra.append(f"published layer {published:.0f} ms: {published / metric.value:.1f}x")
+        result = "; ".join(filter(None, extra))
+        lines.append(f"| {name} | {metric.value:.2f} {metric.unit} | {spread} | {result} |")
+    return "\n".join(lines) + "\n"
+
+
+def plot(metrics: list[Metric], folder: Path) -> None:
+    """Scaling over objects, points and samples, and bars of the training steps."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 4, figsize=(15, 3.6))
+    steps = [metric for metric in metrics if metric.name.startswith("training step")]
+    labels = [" ".join(m.name.split(" | ")[1:]).replace(", ", "\n") for m in steps]
+    axes[0].barh(labels, [metric.value for metric in steps])
+    axes[0].tick_params(axis="y", labelsize=5)
+    axes[0].set_xscale("log")
+    axes[0].set_xlabel("training step, ms")
+    for axis, kind in zip(axes[1:], ("objects", "points", "samples"), strict=True):
+        scaled = [m for m in metrics if m.name.startswith(f"scaling | {kind}")]
+        for backend in sorted({m.name.split(" | ")[-1] for m in scaled}):
+            own = [m for m in scaled if m.name.endswith(f"| {backend}")]
+            place = ("objects", "points", "samples").index(kind)
+            sizes = [int(m.name.split("(")[1].split(")")[0].split(",")[place]) for m in own]
+            axis.loglog(sizes, [m.value for m in own], "o-", label=backend)
+        axis.set_xlabel(kind)
+        axis.set_ylabel("training step, ms")
+        if scaled:
+            axis.legend()
+    figure.tight_layout()
+    figure.savefig(folder / "layer.png", dpi=150)
+
+
+def regressions(metrics: list[Metric], baseline: Path) -> list[str]:
+    """What became slower or larger than its tolerance allows, in words.
+
+    Raises:
+        ValueError: the file is no result of this benchmark.
+    """
+    try:
+        records = json.loads(baseline.read_text())["metrics"]
+        earlier = {record["name"]: record["value"] for record in records}
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{baseline} is not a layer.json of this benchmark: {error!r}") from None
+    worse = []
+    for metric in metrics:
+        before = earlier.get(metric.name)
+        if before is not None and metric.value > before * (1.0 + metric.rel_tol):
+            worse.append(f"{metric.name}: {before:.2f} -> {metric.value:.2f} {metric.unit}")
+    return worse

@@ -1,0 +1,71 @@
+"""How near the two kernels that project every point at every pose come to the machine's limit."""
+
+import math
+import time
+
+import numpy as np
+import torch
+
+from epropnp import Backend, HuberPnPCost
+from epropnp.problem import build_problem
+from epropnp.solvers import pose_manifold
+from layer.problems import scene
+from layer.timing import Metric, milliseconds
+
+# Operations per point and pose, counted in the kernels' source; a division or a root counts as one.
+VALUE_OPERATIONS = 40
+ADJOINT_OPERATIONS = 75
+BYTES_PER_POINT = 28  # seven float32 numbers, read once per object from memory
+
+
+def roofline_metrics(name: str, backend: Backend) -> list[Metric]:
+    """Measured peak of the cores and of memory, and what share of it the kernels reach."""
+    data = scene(6, 32, 4096)
+    manifold = pose_manifold(6, data.camera)
+    cost = build_problem(*data.correspondences, HuberPnPCost(1.0), manifold).cost
+    poses = data.pose.expand(512, -1, -1).contiguous()
+    weights = torch.ones(512, 32)
+    names = ["points_obj", "points_2d", "weights", "kernel.delta"]
+    work = 512 * 32 * 4096
+    with torch.no_grad():
+        value, _ = milliseconds(lambda: backend.values(cost, poses))
+        adjoint, _ = milliseconds(lambda: backend.weighted_gradient(cost, poses, weights, names))
+    peak, bandwidth = peak_operations(), peak_bandwidth()
+    reached = {
+        "sample costs": VALUE_OPERATIONS * work / value / 1e6,
+        "gradient of sample costs": ADJOINT_OPERATIONS * work / adjoint / 1e6,
+    }
+    found = [
+        Metric(
+            "roofline | measured peak of float32 multiply-adds", peak, "GFLOP/s", 0.0, None, 1e9
+        ),
+        Metric("roofline | measured bandwidth of a copy", bandwidth, "GB/s", 0.0, None, 1e9),
+    ]
+    for kernel, speed in reached.items():
+        share = f"{100 * speed / peak:.0f} % of the peak"
+        label = f"roofline | 6DoF 32 x 4096 x 512 {kernel} | {name}"
+        found.append(Metric(label, speed, "GFLOP/s", 0.0, share, math.inf))
+    for metric in found:
+        print(f"{metric.name:64s} {metric.value:10.1f} {metric.unit} {metric.error or ''}")
+    return found
+
+
+def peak_operations() -> float:
+    """GFLOP/s of a large matrix product, in as many threads as torch uses."""
+    matrix = torch.randn(2048, 2048)
+    best = min(_seconds(lambda: matrix @ matrix) for _ in range(5))
+    return 2 * 2048**3 / best / 1e9
+
+
+def peak_bandwidth() -> float:
+    """GB/s read and written by a copy that fits in no cache."""
+    source = np.zeros(2**26, np.float32)
+    target = np.ones_like(source)
+    best = min(_seconds(lambda: np.copyto(target, source)) for _ in range(5))
+    return 2 * source.nbytes / best / 1e9
+
+
+def _seconds(call) -> float:
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin
