@@ -9,8 +9,10 @@ from epropnp import (
     Backend,
     EProPnP4DoF,
     EProPnP6DoF,
+    LinearStart,
     LMSolver,
     RSLMSolver,
+    Start,
     monte_carlo_pose_loss,
 )
 from epropnp.problem import build_problem
@@ -39,16 +41,17 @@ SCALING = {  # around 64 objects x 128 points x 128 samples
 }
 
 
-def make_layer(dof: int, samples: int, steps: int, subsets: int, backend: Backend):
-    """A layer with a random-subset start."""
-    solver = LMSolver(dof, steps, init_solver=RSLMSolver(num_proposals=subsets), backend=backend)
+def make_layer(dof: int, samples: int, steps: int, start: Start | None, backend: Backend):
+    """A layer whose solver takes so many steps from a start."""
+    solver = LMSolver(dof, steps, init_solver=start, backend=backend)
     return (EProPnP4DoF if dof == 4 else EProPnP6DoF)(samples, 4, solver=solver, backend=backend)
 
 
-def training_step(work: tuple, backend: Backend) -> Callable[[], float]:
+def training_step(work: tuple, backend: Backend, start: Start | None = None) -> Callable[[], float]:
     """Forward and backward of the Monte Carlo loss with one differentiable step."""
     dof, objects, points, samples, steps, subsets = work
-    layer, data = make_layer(dof, samples, steps, subsets, backend), scene(dof, objects, points)
+    start = start or RSLMSolver(num_proposals=subsets)
+    layer, data = make_layer(dof, samples, steps, start, backend), scene(dof, objects, points)
     inputs = [t.clone().requires_grad_() for t in (data.x3d, data.x2d, data.w2d)]
 
     def step() -> float:
@@ -67,11 +70,13 @@ def training_step(work: tuple, backend: Backend) -> Callable[[], float]:
 def training_metrics(name: str, backend: Backend) -> list[Metric]:
     """Training steps of `WORK`, with the loss after one seed as what they are worth."""
     found = []
-    for case, work in WORK.items():
-        step = training_step(work, backend)
-        torch.manual_seed(0)
-        error = f"loss {step():.3f}"
-        found.append(timed(f"training step | {case} | {name}", step, error))
+    for start in (None, LinearStart()):
+        for case, work in WORK.items():
+            step = training_step(work, backend, start)
+            torch.manual_seed(0)
+            error = f"loss {step():.3f}"
+            label = f"{case}, {'linear start' if start else f'{work[-1]} random subsets'}"
+            found.append(timed(f"training step | {label} | {name}", step, error))
     return found
 
 
@@ -87,7 +92,7 @@ def scaling_metrics(name: str, backend: Backend) -> list[Metric]:
 def stage_metrics(name: str, backend: Backend) -> list[Metric]:
     """What a step of 288 objects x 128 points x 128 samples consists of."""
     data = scene(4, 288, 128)
-    layer = make_layer(4, 128, 10, 64, backend)
+    layer = make_layer(4, 128, 10, RSLMSolver(num_proposals=64), backend)
     kernel = AdaptiveHuberPnPCost()
     manifold = pose_manifold(4, data.camera)
 
@@ -117,6 +122,7 @@ def stage_metrics(name: str, backend: Backend) -> list[Metric]:
     calls = {
         "tensors to cost": prepare,
         "start from 64 random subsets": lambda: layer.solver.init_solver(cost, None, rule, backend),
+        "linear start": lambda: LinearStart()(cost, None, rule, backend),
         "10 solver steps": lambda: backend.minimize(cost, data.pose, 10, rule),
         "sampling in 4 rounds": lambda: layer.sampler.sample(cost, peaks, backend, None),
         "  of it the costs": lambda: backend.values(cost, poses),
@@ -129,13 +135,16 @@ def stage_metrics(name: str, backend: Backend) -> list[Metric]:
 def solve_metrics(name: str, backend: Backend, dof: int, data: Scene) -> list[Metric]:
     """Poses with covariance, weighted and robust: from nothing, and from a given pose."""
     found = []
-    for what, subsets, given in (
-        ("from 64 random subsets", 64, False),
-        ("from 8 random subsets", 8, False),
-        ("from a given pose", 1, True),
-    ):
-        layer = make_layer(dof, 128, 5, subsets, backend)
-        start = data.pose + 0.05 * torch.randn_like(data.pose) if given else None
+    starts = {
+        "from 64 random subsets": RSLMSolver(num_proposals=64),
+        "from 8 random subsets": RSLMSolver(num_proposals=8),
+        "from the linear start": LinearStart(),
+        "from a given pose": None,
+    }
+    for what, init_solver in starts.items():
+        layer = make_layer(dof, 128, 5, init_solver, backend)
+        near = data.pose + 0.05 * torch.randn_like(data.pose)
+        start = near if init_solver is None else None
 
         def call(layer=layer, start=start):
             return layer(

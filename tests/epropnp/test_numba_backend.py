@@ -18,6 +18,7 @@ from epropnp import (
 )
 from epropnp.distortion import DistortedCamera
 from epropnp.fitting import PublishedFit
+from epropnp.linear_start import algebraic_cost
 from epropnp.mixture import Mixture
 from epropnp.proposals import QuaternionProposals, YawProposals
 from pnp_scenes import cost_of, random_pose, scene, tilted
@@ -296,3 +297,19 @@ def test_an_error_in_a_thread_reaches_the_caller():
 
     with pytest.raises(RuntimeError, match="from inside"):
         side_by_side(work, 2)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+@pytest.mark.parametrize("gravity", [False, True])
+def test_linear_start(dof, gravity):
+    """The quadratic form, and every step of its minimisation."""
+    tilt = tilted(3) if gravity and dof == 4 else None
+    data = scene(dof, num=3, points=30, noise=3.0, gravity=tilt)
+    cost = cost_of(data, dof, 2.0, gravity=tilt)
+    forms = [algebraic_cost(cost, backend) for backend in (EAGER, COMPILED)]
+    torch.testing.assert_close(forms[1].form, forms[0].form, rtol=1e-11, atol=1e-9)
+    start = around(data.pose, 4, spread=0.4)
+    for num_iter in range(4):
+        expected = EAGER.minimize(forms[0], start, num_iter, TrustRegion())
+        found = COMPILED.minimize(forms[0], start, num_iter, TrustRegion())
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)

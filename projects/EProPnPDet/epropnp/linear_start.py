@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
-from epropnp.backends import Backend, EagerBackend, StepRule
+from epropnp.backends import Backend, StepRule, default_backend
 from epropnp.cost import NormalEquations, weighted_gradient
 from epropnp.frames import ObjectFrame
 from epropnp.initializers import Start, Starts
-from epropnp.levenberg_marquardt import TrustRegion, levenberg_marquardt
+from epropnp.levenberg_marquardt import TrustRegion
 from epropnp.manifolds import PoseManifold
 from epropnp.record import Record
 from epropnp.reprojection import ReprojectionCost
@@ -90,32 +90,19 @@ class AlgebraicCost(Record):
         return torch.cat((by_shift, by_turn), dim=-3).flatten(-2)
 
 
-def algebraic_cost(cost: ReprojectionCost) -> AlgebraicCost:
+def algebraic_cost(cost: ReprojectionCost, backend: Backend | None = None) -> AlgebraicCost:
     """Quadratic form of the errors times depth, in units of the depth that size suggests.
 
-    Robust kernel and clipping are left out. Points without weight, and objects without any, are
-    no trouble: they add nothing.
+    So the form is about twice the cost. Robust kernel and clipping are left out. Points without
+    weight, and objects without any, are no trouble: they add nothing.
     """
-    rows = _rows(cost)  # (..., B, 2, 3, n)
-    ones = torch.ones_like(cost.points_obj[..., :1, :])
-    points = torch.cat((cost.points_obj, ones), dim=-2)  # (..., B, 4, n)
-    features = rows.unsqueeze(-2) * points[..., None, None, :, :]  # (..., B, 2, 3, 4, n)
-    features = features.flatten(-3, -2).transpose(-3, -2).flatten(-2)  # (..., B, 12, 2 n)
-    return AlgebraicCost(linear.contract(features, features), cost.manifold)
-
-
-def _rows(cost: ReprojectionCost) -> Tensor:
-    """Rows a (..., B, 2, 3, n) for which a . p_cam is the weighted error times depth.
-
-    Divided by a rough depth, so that the form is about twice the cost.
-    """
-    rays = cost.camera.rays(cost.points_2d)
     planar = cost.camera.cam_mats[..., :2, :2]
-    radial = linear.product(planar, rays).unsqueeze(-2)  # (..., B, 2, 1, n)
-    planar = planar.unsqueeze(-1).expand(*radial.shape[:-2], 2, radial.shape[-1])
+    residuals = linear.product(planar, cost.camera.rays(cost.points_2d))  # (..., B, 2, n)
     depth = cost.rough_translation()[..., 2].clamp(min=cost.camera.z_min)
-    scale = cost.weights / depth[..., None, None]
-    return torch.cat((planar, -radial), dim=-2) * scale.unsqueeze(-2)
+    scales = cost.weights / depth[..., None, None]
+    backend = backend or default_backend()
+    form = backend.algebraic_form(cost.points_obj, residuals, scales, planar)
+    return AlgebraicCost(form, cost.manifold)
 
 
 def _regular(matrix: Tensor) -> Tensor:
@@ -142,7 +129,9 @@ def _octahedral_group(dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.nn.functional.normalize(torch.tensor(halves, dtype=dtype, device=device), dim=-1)
 
 
-def algebraic_minima(cost: AlgebraicCost, num_minima: int = 2, num_iter: int = 5) -> Starts:
+def algebraic_minima(
+    cost: AlgebraicCost, num_minima: int = 2, num_iter: int = 5, backend: Backend | None = None
+) -> Starts:
     """Lowest minima in front of the camera, distinct in rotation.
 
     Where there are fewer, the lowest is repeated.
@@ -151,6 +140,7 @@ def algebraic_minima(cost: AlgebraicCost, num_minima: int = 2, num_iter: int = 5
         cost: quadratic form of B objects, whose origin is among their points.
         num_minima: how many of each.
         num_iter: solver steps from each of `spread_rotations`.
+        backend: arithmetic.
 
     Returns:
         Poses (num_minima, B, P) and their algebraic costs.
@@ -160,7 +150,7 @@ def algebraic_minima(cost: AlgebraicCost, num_minima: int = 2, num_iter: int = 5
     turn = turn.expand(-1, batch, -1)
     unplaced = torch.cat((turn.new_zeros((*turn.shape[:-1], 3)), turn), dim=-1)
     start = torch.cat((cost.place(manifold.rotation_matrix(unplaced)), turn), dim=-1)
-    found = levenberg_marquardt(cost, start, num_iter)
+    found = (backend or default_backend()).minimize(cost, start, num_iter, TrustRegion())
 
     usable = found.value.isfinite() & (found.pose[..., 2] > 0)
     left = torch.where(usable, found.value, torch.inf)
@@ -207,9 +197,10 @@ class LinearStart:
         backend: Backend | None = None,
     ) -> Starts:
         """See `Start`; nothing of it is random, and ``rule`` is for the start beside it alone."""
-        rule, backend = rule or TrustRegion(), backend or EagerBackend()
+        rule, backend = rule or TrustRegion(), backend or default_backend()
         frame = ObjectFrame.centered(cost)
-        found = algebraic_minima(algebraic_cost(frame.cost(cost)), self.num_minima, self.num_iter)
+        form = algebraic_cost(frame.cost(cost), backend)
+        found = algebraic_minima(form, self.num_minima, self.num_iter, backend)
         poses = frame.leave(found.poses)
         values = backend.values(cost, poses)
         starts = Starts(poses, torch.where(values.isnan(), torch.inf, values))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from epropnp import linear
 from epropnp.backends.protocol import StepRule
 from epropnp.cost import PoseCost
 from epropnp.gauss_newton import gauss_newton_step
@@ -44,6 +45,18 @@ class EagerBackend:
         """See `Backend.values`."""
         parts = [cost.value(part) for part in poses.split(self._samples(cost, poses))]
         return torch.cat(parts) if parts else poses.new_zeros(poses.shape[:-1])
+
+    @torch.no_grad()
+    def algebraic_form(
+        self, points: Tensor, residuals: Tensor, scales: Tensor, planar: Tensor
+    ) -> Tensor:
+        """See `Backend.algebraic_form`."""
+        planar = planar.unsqueeze(-1).expand(*residuals.shape[:-2], 2, 2, residuals.shape[-1])
+        rows = torch.cat((planar, -residuals.unsqueeze(-2)), dim=-2) * scales.unsqueeze(-2)
+        points = torch.cat((points, torch.ones_like(points[..., :1, :])), dim=-2)  # (..., B, 4, n)
+        features = rows.unsqueeze(-2) * points[..., None, None, :, :]  # (..., B, 2, 3, 4, n)
+        features = features.flatten(-3, -2).transpose(-3, -2).flatten(-2)  # (..., B, 12, 2 n)
+        return linear.contract(features, features)
 
     def weighted_gradient(
         self, cost: PoseCost, poses: Tensor, weights: Tensor, names: list[str]

@@ -31,6 +31,22 @@ class Backend(Protocol):
         """Minimum next to each of the poses (..., B, P), of the batch shape of the cost."""
         ...
 
+    def algebraic_form(
+        self, points: Tensor, residuals: Tensor, scales: Tensor, planar: Tensor
+    ) -> Tensor:
+        """Form (..., B, 12, 12) of [R | t], row by row, whose value is the error times depth.
+
+        The weighted error of a point along u times its depth is ``a . [R | t] (point, 1)`` with
+        ``a = scale (planar[0, 0], planar[0, 1], -residual)``, and likewise along v.
+
+        Args:
+            points: (..., B, 3, n) object frame.
+            residuals: (..., B, 2, n) pixels from the principal point.
+            scales: (..., B, 2, n) weights of the rows.
+            planar: (..., B, 2, 2) focal part of the intrinsics.
+        """
+        ...
+
     def values(self, cost: PoseCost, poses: Tensor) -> Tensor:
         """Costs (S, B) of poses (S, B, P)."""
         ...

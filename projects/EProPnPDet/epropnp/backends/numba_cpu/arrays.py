@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from epropnp.backends.numba_cpu.algebraic import FormArrays
 from epropnp.backends.numba_cpu.minimize import Region
 from epropnp.backends.numba_cpu.projection import CostArrays
 from epropnp.camera import PerspectiveCamera
 from epropnp.kernels import Huber
 from epropnp.levenberg_marquardt import COST_ROUNDING, TrustRegion
+from epropnp.linear_start import AlgebraicCost
 from epropnp.manifolds import QuatPose, YawPose
 from epropnp.reprojection import ReprojectionCost
 
@@ -38,6 +40,14 @@ def all_plain(*tensors: Tensor) -> bool:
     return dtype in (torch.float32, torch.float64) and all(
         tensor.dtype == dtype and has_memory(tensor) for tensor in tensors
     )
+
+
+def supported_form(cost: object, *tensors: Tensor) -> bool:
+    """Likewise for the quadratic form of a linear start."""
+    if type(cost) is not AlgebraicCost or torch.compiler.is_compiling():
+        return False
+    known = type(cost.manifold) in (YawPose, QuatPose) and cost.form.dim() == 3
+    return known and all_plain(cost.form, *tensors)
 
 
 def has_memory(tensor: Tensor) -> bool:
@@ -72,6 +82,11 @@ def cost_arrays(cost: ReprojectionCost) -> CostArrays:
         dtype(camera.z_min),
         camera.clip_jacobian,
     )
+
+
+def form_arrays(cost: AlgebraicCost) -> FormArrays:
+    """Arrays of a quadratic form."""
+    return FormArrays(as_array(cost.form), _tilt(cost.manifold, cost.form, len(cost.form)))
 
 
 def _bounds(camera, like: Tensor, count: int) -> np.ndarray:

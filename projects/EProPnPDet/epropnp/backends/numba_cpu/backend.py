@@ -9,12 +9,15 @@ from torch import Tensor
 from epropnp.backends.eager import EagerBackend
 from epropnp.backends.numba_cpu import adjoint, minimize
 from epropnp.backends.numba_cpu import proposals as kernels
+from epropnp.backends.numba_cpu.algebraic import quadratic_forms
 from epropnp.backends.numba_cpu.arrays import (
     all_plain,
     as_array,
     cost_arrays,
+    form_arrays,
     region_numbers,
     supported,
+    supported_form,
 )
 from epropnp.backends.numba_cpu.compiled import Job, run
 from epropnp.backends.numba_cpu.differentiable import POINT_LEAVES, NewtonStep, point_leaves, zeros
@@ -44,17 +47,22 @@ class NumbaBackend(EagerBackend):
 
     def minimize(self, cost: PoseCost, pose: Tensor, num_iter: int, rule: StepRule) -> Solution:
         """See `Backend.minimize`; Levenberg-Marquardt steps have a kernel."""
-        if type(rule) is not TrustRegion or not supported(cost, pose):
-            return super().minimize(cost, pose, num_iter, rule)
-        arrays = cost_arrays(cost)
         dof = cost.manifold.dof
+        if type(rule) is TrustRegion and supported(cost, pose):
+            arrays = cost_arrays(cost)
+            kernel, size = minimize.MINIMIZE[dof], arrays.points.shape[-1]
+        elif type(rule) is TrustRegion and supported_form(cost, pose):
+            arrays = form_arrays(cost)
+            kernel, size = minimize.MINIMIZE_FORM[dof], cost.num_residuals
+        else:
+            return super().minimize(cost, pose, num_iter, rule)
         shape = pose.shape[:-1]
         found = torch.empty_like(pose, memory_format=torch.contiguous_format)
         value, hessian = pose.new_empty(shape), pose.new_empty((*shape, dof, dof))
         starts = as_array(pose).reshape(math.prod(shape), pose.shape[-1])
-        work = len(starts) * arrays.points.shape[-1] * (num_iter + 1)
+        work = len(starts) * size * (num_iter + 1)
         run(
-            minimize.MINIMIZE[dof],
+            kernel,
             Job(len(starts), work, minimize.SCRATCH, starts.dtype),
             arrays,
             starts,
@@ -65,6 +73,18 @@ class NumbaBackend(EagerBackend):
             as_array(hessian).reshape(len(starts), dof, dof),
         )
         return Solution(found, value, hessian)
+
+    def algebraic_form(
+        self, points: Tensor, residuals: Tensor, scales: Tensor, planar: Tensor
+    ) -> Tensor:
+        """See `Backend.algebraic_form`."""
+        tensors = (points, residuals, scales, planar)
+        if points.dim() != 3 or not _readable(*tensors):
+            return super().algebraic_form(*tensors)
+        out = points.new_zeros((len(points), 12, 12))
+        job = Job(len(points), 8 * points.numel(), 1, as_array(out).dtype)
+        run(quadratic_forms, job, *map(as_array, tensors), as_array(out))
+        return out
 
     def values(self, cost: PoseCost, poses: Tensor) -> Tensor:
         """See `Backend.values`."""

@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from epropnp.backends.numba_cpu import algebraic
+from epropnp.backends.numba_cpu.algebraic import accumulate_form
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
 from epropnp.backends.numba_cpu.normal_equations import accumulate, unpack
 from epropnp.backends.numba_cpu.projection import clamp
 
-SCRATCH = 150  # numbers of scratch memory of a minimisation
+SCRATCH = 150 + algebraic.SCRATCH  # numbers of scratch memory of a minimisation
 TINY_NORM = 1e-5  # a shorter quaternion has no direction, as in `normalize_quaternion`
 
 
@@ -128,8 +130,11 @@ def _resized(radius, shrink, gain, accepted, region):
     return clamp(radius / denominator, region.eps, region.largest)
 
 
-def _minimizer(dof):
-    """Kernel for a number of degrees of freedom, which the compiler unrolls its loops for."""
+def _minimizer(dof, of_points):
+    """Kernel for a number of degrees of freedom, which the compiler unrolls its loops for.
+
+    It takes `CostArrays` or, if not ``of_points``, `FormArrays`; the compiler drops the other way.
+    """
 
     @kernel
     def minimize(first, last, scratch, cost, starts, num_iter, region, poses, values, matrices):
@@ -140,13 +145,17 @@ def _minimizer(dof):
         damped = scratch[45 : 45 + dof * dof].reshape((dof, dof))
         step, candidate = scratch[81 : 81 + dof], scratch[87 : 87 + params]
         system, trial = scratch[94:122], scratch[122:150]
+        rest = scratch[150:]
         two = starts.dtype.type(2)
         for item in range(first, last):
-            obj, own = item % len(cost.intrinsics), item % len(cost.points)
+            obj = item % len(cost.tilt)
             pose, matrix = poses[item], matrices[item]
             for index in range(params):
                 pose[index] = starts[item, index]
-            accumulate(cost, own, obj, pose, turn, system)
+            if of_points:
+                accumulate(cost, item % len(cost.points), obj, pose, turn, system)
+            else:
+                accumulate_form(cost, obj, pose, turn, rest, system)
             unpack(system, dof, matrix)
             radius, shrink = region.start, two
             for _ in range(num_iter):
@@ -155,7 +164,10 @@ def _minimizer(dof):
                 for row in range(dof):
                     step[row] = -step[row]
                 retract(pose, step, candidate)
-                accumulate(cost, own, obj, candidate, turn, trial)
+                if of_points:
+                    accumulate(cost, item % len(cost.points), obj, candidate, turn, trial)
+                else:
+                    accumulate_form(cost, obj, candidate, turn, rest, trial)
                 gain, accepted = _judge(system, trial, matrix, step, region, dof)
                 radius = _resized(radius, shrink, gain, accepted, region)
                 if accepted:
@@ -171,4 +183,5 @@ def _minimizer(dof):
     return minimize
 
 
-MINIMIZE = {4: _minimizer(4), 6: _minimizer(6)}
+MINIMIZE = {dof: _minimizer(dof, True) for dof in (4, 6)}
+MINIMIZE_FORM = {dof: _minimizer(dof, False) for dof in (4, 6)}
