@@ -38,7 +38,7 @@ def clipped_cost(dof, num=5, points=37, delta=2.0, gravity=False, dtype=torch.fl
     cost = cost_of(data, dof, delta, gravity=tilt)
     camera = replace(
         cost.camera,
-        z_min=data.pose[:, 2].mean().item(),
+        z_min=data.pose[:, 2].min().item(),  # half of the points of the nearest object
         lower=torch.tensor([250.0, 180.0]).double().view(2, 1).repeat(num, 1, 1),
         upper=torch.tensor([600.0, 420.0]).double().view(2, 1).repeat(num, 1, 1),
     )
@@ -141,9 +141,9 @@ def test_differentiable_step_and_its_gradient(dof, free_jacobian):
     leaves = [cost.leaves()[name].clone().requires_grad_() for name in names]
     cost = cost.with_leaves(dict(zip(names, leaves, strict=True)))
     expected, found = EAGER.newton_step(cost, pose), COMPILED.newton_step(cost, pose)
-    # most points of some objects are clipped: the condition of their systems is up to 1e9
+    # few points of some objects are free: their systems are ill-conditioned
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)
-    seed = torch.randn_like(expected)
+    seed = torch.linspace(-1.0, 1.0, expected.numel(), dtype=torch.float64).view_as(expected)
     expected_grads = torch.autograd.grad(expected, leaves, seed, retain_graph=True)
     grads = torch.autograd.grad(found, leaves, seed, retain_graph=True)
     for grad, wanted in zip(grads, expected_grads, strict=True):
