@@ -13,13 +13,16 @@ from epropnp import (
     EProPnP4DoF,
     EProPnP6DoF,
     GaussNewton,
+    HuberPnPCost,
     TrustRegion,
+    YawPose,
     monte_carlo_pose_loss,
 )
 from epropnp.distortion import DistortedCamera
 from epropnp.fitting import PublishedFit
 from epropnp.linear_start import algebraic_cost
 from epropnp.mixture import Mixture
+from epropnp.problem import build_problem
 from epropnp.proposals import QuaternionProposals, YawProposals
 from pnp_scenes import cost_of, random_pose, scene, tilted
 
@@ -313,3 +316,12 @@ def test_linear_start(dof, gravity):
         expected = EAGER.minimize(forms[0], start, num_iter, TrustRegion())
         found = COMPILED.minimize(forms[0], start, num_iter, TrustRegion())
         torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_only_what_is_learnt_needs_a_gradient():
+    """A camera that is not learnt must not cost a pass over all samples in the backward."""
+    data = scene(4, num=2, points=8)
+    cost = build_problem(
+        data.x3d.requires_grad_(), data.x2d, data.w2d, data.camera, HuberPnPCost(1.0), YawPose()
+    ).cost
+    assert {name for name, leaf in cost.leaves().items() if leaf.requires_grad} == {"points_obj"}

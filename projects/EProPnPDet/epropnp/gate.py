@@ -51,8 +51,15 @@ def sound_objects(leaves: Mapping[str, Tensor]) -> Tensor:
 
 
 def gate(leaves: Mapping[str, Tensor], usable: Tensor) -> dict[str, Tensor]:
-    """Leaves (B, ...) through `FiniteGate`; a square matrix that is not usable is the identity."""
-    gated = dict(zip(leaves, FiniteGate.apply(usable, *leaves.values()), strict=True))
+    """Leaves (B, ...) through `FiniteGate`; a square matrix that is not usable is the identity.
+
+    A leaf that needs no gradient stays one: all outputs of a function need one if any input does,
+    and every gradient that nobody asked for costs a pass over the samples.
+    """
+    gated = {name: _keep(usable, leaf) for name, leaf in leaves.items()}
+    learnt = {name: leaf for name, leaf in leaves.items() if leaf.requires_grad}
+    if learnt:
+        gated |= zip(learnt, FiniteGate.apply(usable, *learnt.values()), strict=True)
     for name, leaf in gated.items():
         if leaf.dim() > 2 and leaf.shape[-1] == leaf.shape[-2]:
             identity = torch.eye(leaf.shape[-1], dtype=leaf.dtype, device=leaf.device)
