@@ -33,26 +33,12 @@ def small_model_config(repo_dir: Path, config: str = V2) -> ConfigDict:
     in_channels = [64, 128, 256, 512][-len(out_indices) :]
     model.neck.update(in_channels=in_channels, out_channels=width)
     head = model.bbox_head
-    head.detector.update(
-        in_channels=width,
-        feat_channels=width,
-        embed_dims=width,
-        centerness_channels=32,
-        dcn_on_last_conv=False,
-        norm_cfg=norm_cfg,
-    )
-    head.dense_features.update(
-        in_channels=width, conv_channels=(width, width), embed_dims=width, norm_cfg=norm_cfg
-    )
-    for stage in ("object_query", "attention_sampler", "object_branches", "correspondence_head"):
-        head[stage].embed_dims = width
-    head.attention_sampler.update(ffn_channels=128, num_points=4)
+    head.update(embed_dims=width, num_points=4)
+    head.detector.update(centerness_channels=32, dcn_on_last_conv=False, norm_cfg=norm_cfg)
+    head.dense_features.update(conv_channels=(width, width), norm_cfg=norm_cfg)
+    head.attention_sampler.ffn_channels = 128
     head.correspondence_head.ffn_channels = 64
-    head.criterion.num_obj_samples_per_img = 8
-    if (auxiliary := head.criterion.auxiliary) is not None:
-        auxiliary.embed_dims = width
-        if auxiliary.depth is not None:
-            auxiliary.depth.embed_dims = width
+    head.criterion.object_sampler.num_per_img = 8
     return model
 
 

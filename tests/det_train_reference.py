@@ -216,9 +216,11 @@ def criterion_config() -> dict:
     mixture = "MVDGaussianMixtureNLLLoss"
     return dict(
         type="DetectionCriterion",
-        num_classes=NUM_CLASSES,
-        regress_ranges=REGRESS_RANGES,
         center_target=dict(type="VolumeCenter"),
+        assigner=dict(
+            type="CenterAssigner", num_classes=NUM_CLASSES, regress_ranges=REGRESS_RANGES
+        ),
+        object_sampler=dict(type="CenternessSampler", num_classes=NUM_CLASSES),
         proposal_loss=dict(
             type="ProposalLoss",
             num_classes=NUM_CLASSES,
@@ -235,7 +237,7 @@ def criterion_config() -> dict:
             loss_pose=dict(type="MonteCarloPoseLoss", loss_weight=0.5, momentum=0.01),
             loss_dim=dict(type="mmdet.SmoothL1Loss", beta=1.0),
             loss_score=dict(type="mmdet.CrossEntropyLoss", use_sigmoid=True),
-            loss_reg_pos=dict(type="SmoothL1LossMod", beta=1.0, loss_weight=0.05),
+            loss_reg_pos=dict(type="VectorSmoothL1Loss", beta=1.0, loss_weight=0.05),
             loss_reg_orient=dict(type="CosineAngleLoss", loss_weight=0.05),
             loss_velo=dict(type="mmdet.SmoothL1Loss", beta=1.0, loss_weight=0.05),
             loss_attr=dict(type="mmdet.CrossEntropyLoss", loss_weight=0.5),

@@ -17,7 +17,7 @@ def small_detector(repo_dir: Path) -> nn.Module:
     """The detector of the demo, with few Monte Carlo samples."""
     path = repo_dir / "configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py"
     model = Config.fromfile(path).model
-    model.bbox_head.criterion.num_obj_samples_per_img = 8
+    model.bbox_head.criterion.object_sampler.num_per_img = 8
     torch.manual_seed(0)
     detector = MODELS.build(model)
     detector.init_weights()

@@ -3,7 +3,16 @@
 # three undamped Gauss-Newton steps after EPnP. Published: see the training configs.
 _base_ = ["./epropnp-6dof-v2_r34_lm_coord-cdpn-init.py"]
 load_from = None
-model = dict(solver=dict(fast_mode=True, pnp=dict(lm_iterations=3, published=True)))
+model = dict(
+    solver=dict(
+        fast_mode=True,
+        cost_fun=dict(every_point=True),
+        pnp=dict(
+            solver=dict(num_iter=3, published_fast_mode=True),
+            proposals=dict(type="QuaternionProposals", rule=dict(type="PublishedFit")),
+        ),
+    )
+)
 test_pipeline = [
     dict(type="LoadBOPImage"),
     dict(type="CropObject", geometry="published"),

@@ -10,7 +10,6 @@ _base_ = ["./epropnp-det-v2_r101-dcn-fpn_2xb6-12e_nus-mono3d.py"]
 
 base_channels = 32  # half a ResNet-18: the backbone is most of the time of a step
 width = 64
-num_heads = 4
 strides = (8, 16, 32)
 max_iters = 1150
 data_root = "data/synthetic/"
@@ -35,41 +34,29 @@ model = dict(
         num_outs=len(strides),
     ),
     bbox_head=dict(
-        detector=dict(
-            in_channels=width,
-            feat_channels=width,
-            embed_dims=width,
-            strides=strides,
-            stacked_convs=1,
-            dcn_on_last_conv=False,
-        ),
-        dense_features=dict(in_channels=width, conv_channels=(width, 32, 32), embed_dims=width),
-        object_query=dict(embed_dims=width, num_heads=num_heads),
+        embed_dims=width,
+        num_heads=4,
+        strides=strides,
+        detector=dict(stacked_convs=1, dcn_on_last_conv=False),
+        dense_features=dict(conv_channels=(width, 32, 32)),
         # training ends long before it overfits: no dropout
-        attention_sampler=dict(
-            embed_dims=width, num_heads=num_heads, ffn_channels=4 * width, dropout=0.0
-        ),
-        object_branches=dict(embed_dims=width),
-        correspondence_head=dict(
-            embed_dims=width, num_heads=num_heads, ffn_channels=width, dropout=0.0
-        ),
+        attention_sampler=dict(ffn_channels=4 * width, dropout=0.0),
+        correspondence_head=dict(ffn_channels=width, dropout=0.0),
         pose_solver=dict(
             camera=dict(allowed_border=56),
             pnp=dict(mc_samples=64, solver=dict(num_iter=5, init_solver=dict(num_proposals=16))),
             test_pnp=dict(mc_samples=128),
         ),
         criterion=dict(
-            num_obj_samples_per_img=16,
-            regress_ranges=((-1, 32), (32, 64), (64, 1e8)),
+            assigner=dict(regress_ranges=((-1, 32), (32, 64), (64, 1e8))),
+            object_sampler=dict(num_per_img=16),
             center_target=dict(render_stride=2, min_box_size=2.0),
             # in a short training, finding the objects is what takes longest
             proposal_loss=dict(loss_cls=dict(loss_weight=3.0)),
             auxiliary=dict(
-                embed_dims=width,
-                num_heads=num_heads,
                 roi_size=7,
                 loss_regr=dict(loss_weight=1.0),
-                depth=dict(embed_dims=width, base_focal=353.0, loss=dict(loss_weight=0.5)),
+                depth=dict(base_focal=353.0, loss=dict(loss_weight=0.5)),
             ),
         ),
     ),

@@ -20,8 +20,8 @@ model = dict(
         detector=dict(stacked_convs=2),
         pose_solver=dict(camera=dict(allowed_border=200)),
         criterion=dict(
-            num_obj_samples_per_img=24,
-            regress_ranges=((-1, 40), (40, 80), (80, 1e8)),
+            assigner=dict(regress_ranges=((-1, 40), (40, 80), (80, 1e8))),
+            object_sampler=dict(num_per_img=24),
             # the loss weights of the published system
             proposal_loss=dict(loss_cls=dict(loss_weight=1.0)),
             auxiliary=dict(

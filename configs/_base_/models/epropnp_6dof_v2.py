@@ -13,8 +13,9 @@ model = dict(
         type="MonteCarloCriterion",
         num_points=512,
         weighting="softmax",
-        pnp=dict(mc_samples=512, mc_iterations=4, lm_iterations=5, num_proposals=4),
+        # entries that replace those of PNP in epropnp_6dof/models/pnp.py, at any depth
+        pnp=dict(mc_samples=512, num_iter=4, solver=dict(num_iter=5)),
         loss_weights=dict(coord=1.0, mc=0.2, translation=1.0, rotation=1.0),
     ),
-    solver=dict(type="EPnPRefineSolver", weighting="softmax", pnp=dict(lm_iterations=5)),
+    solver=dict(type="EPnPRefineSolver", weighting="softmax", pnp=dict(solver=dict(num_iter=5))),
 )

@@ -2,8 +2,6 @@
 
 num_classes = 10
 embed_dims = 256
-num_heads = 8
-strides = (8, 16, 32, 64, 128)
 dim_coder = dict(
     type="MultiClassLogDimCoder",
     # mean and standard deviation of (length, height, width) in metres, nuScenes train
@@ -66,49 +64,23 @@ model = dict(
     ),
     bbox_head=dict(
         type="DeformPnPHead",
-        detector=dict(
-            type="FCOSEmbHead",
-            num_classes=num_classes,
-            in_channels=embed_dims,
-            feat_channels=256,
-            embed_dims=embed_dims,
-            strides=strides,
-        ),
-        dense_features=dict(
-            type="DenseFeatures",
-            in_channels=embed_dims,
-            conv_channels=(256, 128, 128),
-            embed_dims=embed_dims,
-            num_levels=3,
-            stride=8,
-        ),
-        object_query=dict(
-            type="ObjectQuery",
-            embed_dims=embed_dims,
-            num_heads=num_heads,
-            num_classes=num_classes,
-        ),
+        # stated once: every stage gets those of these settings that it has an argument for
+        num_classes=num_classes,
+        dim_coder=dim_coder,
+        embed_dims=embed_dims,
+        num_heads=8,
+        num_points=16,
+        strides=(8, 16, 32, 64, 128),
+        detector=dict(type="FCOSEmbHead"),
+        dense_features=dict(type="DenseFeatures", conv_channels=(256, 128, 128), num_levels=3),
+        object_query=dict(type="ObjectQuery"),
         attention_sampler=dict(
             type="DeformableAttentionSampler",
-            embed_dims=embed_dims,
-            num_heads=num_heads,
-            num_points=16,
             ffn_channels=1024,
-            image_points=dict(type="AnalyticImagePoints", stride=8, border_ramp="centered"),
+            image_points=dict(type="AnalyticImagePoints", border_ramp="centered"),
         ),
-        object_branches=dict(
-            type="ObjectBranches",
-            embed_dims=embed_dims,
-            num_classes=num_classes,
-            num_attrs=9,
-            dim_coder=dim_coder,
-        ),
-        correspondence_head=dict(
-            type="CorrespondenceHead",
-            embed_dims=embed_dims,
-            num_heads=num_heads,
-            ffn_channels=256,
-        ),
+        object_branches=dict(type="ObjectBranches", num_attrs=9),
+        correspondence_head=dict(type="CorrespondenceHead", ffn_channels=256),
         pose_solver=dict(
             type="PoseSolver",
             camera=dict(type="PerspectiveCamera", z_min=0.1, allowed_border=200),
@@ -133,13 +105,16 @@ model = dict(
         ),
         criterion=dict(
             type="DetectionCriterion",
-            num_classes=num_classes,
-            num_obj_samples_per_img=48,
-            regress_ranges=((-1, 48), (48, 96), (96, 192), (192, 384), (384, 1e8)),
             center_target=dict(type="VolumeCenter", output_stride=8, render_stride=4),
+            assigner=dict(
+                type="CenterAssigner",
+                regress_ranges=((-1, 48), (48, 96), (96, 192), (192, 384), (384, 1e8)),
+                center_radius=1.5,
+                centerness_alpha=2.5,
+            ),
+            object_sampler=dict(type="CenternessSampler", num_per_img=48),
             proposal_loss=dict(
                 type="ProposalLoss",
-                num_classes=num_classes,
                 loss_cls=dict(
                     type="mmdet.FocalLoss", use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0
                 ),
@@ -151,19 +126,16 @@ model = dict(
             ),
             object_loss=dict(
                 type="ObjectLoss",
-                dim_coder=dim_coder,
                 loss_pose=dict(type="MonteCarloPoseLoss", loss_weight=0.5, momentum=0.01),
                 loss_dim=dict(type="mmdet.SmoothL1Loss", beta=1.0, loss_weight=1.0),
                 loss_score=dict(type="mmdet.CrossEntropyLoss", use_sigmoid=True, loss_weight=1.0),
-                loss_reg_pos=dict(type="SmoothL1LossMod", beta=1.0, loss_weight=0.05),
+                loss_reg_pos=dict(type="VectorSmoothL1Loss", beta=1.0, loss_weight=0.05),
                 loss_reg_orient=dict(type="CosineAngleLoss", loss_weight=0.05),
                 loss_velo=dict(type="mmdet.SmoothL1Loss", beta=1.0, loss_weight=0.05),
                 loss_attr=dict(type="mmdet.CrossEntropyLoss", loss_weight=0.5),
             ),
             auxiliary=dict(
                 type="AuxiliaryLosses",
-                embed_dims=embed_dims,
-                num_heads=num_heads,
                 roi_size=14,
                 loss_proj=dict(type="MVDGaussianMixtureNLLLoss", delta=2.0, loss_weight=0.5),
                 loss_regr=dict(
@@ -171,7 +143,6 @@ model = dict(
                 ),
                 depth=dict(
                     type="LidarDepthHead",
-                    embed_dims=embed_dims,
                     num_modes=4,
                     loss=dict(
                         type="MVDGaussianMixtureNLLLoss", delta=0.3, init_sigma=0.3, loss_weight=1.5

@@ -8,8 +8,9 @@ model = dict(
     backbone=dict(out_indices=(0, 1, 2, 3)),
     neck=dict(in_channels=[256, 512, 1024, 2048], num_outs=6),
     bbox_head=dict(
-        dense_features=dict(num_levels=4, stride=4),
-        attention_sampler=dict(num_points=32, image_points=dict(stride=4)),
+        num_points=32,
+        stride=4,
+        dense_features=dict(num_levels=4),
         criterion=dict(
             center_target=dict(output_stride=4),
             auxiliary=dict(roi_size=28),

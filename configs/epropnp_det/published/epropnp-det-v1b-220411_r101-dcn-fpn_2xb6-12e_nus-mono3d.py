@@ -7,19 +7,17 @@ model = dict(
     bbox_head=dict(
         principal_point_shift=0.5,
         detector=dict(with_bbox=False, center_init_std=None),
-        attention_sampler=dict(
-            image_points=dict(_delete_=True, type="RasterImagePoints", stride=8)
-        ),
+        attention_sampler=dict(image_points=dict(_delete_=True, type="RasterImagePoints")),
         object_branches=dict(xavier_shared_layers=False),
         correspondence_head=dict(detach_positions=True),
         pose_solver=dict(
             cost_fun=dict(delta_gradient="all but x2d"),
             derivative_cost_fun=dict(delta_gradient="none"),
             test_pnp=dict(mc_samples=128),
+            detach_scales=True,
         ),
         criterion=dict(
             proposal_loss=dict(loss_bbox=None),
-            object_loss=dict(detach_scales=True),
             auxiliary=dict(
                 regr_unit="max",
                 cell_rule=dict(type="InterpolatedCells", pixel_shift=0.5),

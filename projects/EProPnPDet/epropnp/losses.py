@@ -61,6 +61,7 @@ class MonteCarloPoseLoss(nn.Module):
             pose_sample_logweights: (S, B) log importance weights.
             cost_target: (B,) cost of the true pose.
             norm_factor: weight scale of this batch; averaged over its elements and all processes.
+                One without elements, of a process without objects, does not move the mean.
             weight: (B,) weights of the objects.
             avg_factor: divisor of the weighted sum; the number of objects if None.
 
@@ -81,7 +82,8 @@ class MonteCarloPoseLoss(nn.Module):
         """Mix the batch value into the running mean; a value that is not finite is left out."""
         if not isinstance(norm_factor, Tensor):
             norm_factor = self.norm_factor.new_full((), norm_factor)
-        batch = norm_factor.detach().to(self.norm_factor).mean()
+        scales = norm_factor.detach().to(self.norm_factor)
+        batch = scales.mean() if scales.numel() else self.norm_factor.clone()
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(batch)
             batch = batch / torch.distributed.get_world_size()

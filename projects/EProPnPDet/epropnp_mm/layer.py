@@ -1,8 +1,11 @@
 """Classes of the layer under the names that configs use, in mmdet3d's registry.
 
-Arguments of theirs may be configs of other registered objects, one's own included.
+A user's own solver, start, sampler, proposal family, fit rule, camera, cost or backend is
+registered there too (``@MODELS.register_module()``) and then named by a config in the place of
+ours; its arguments may be configs again. What it has to offer are the protocols of :mod:`epropnp`.
 """
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -13,18 +16,49 @@ from epropnp.fitting import PublishedFit, ScaledFit
 from epropnp.proposals import QuaternionProposals, YawProposals
 
 
+def build_part(config: dict) -> Any:
+    """Build a registered part of the layer, and before it the configs among its arguments.
+
+    Args:
+        config: ``dict(type=..., ...)``; a dictionary among its values is a config if it has a type.
+
+    Raises:
+        KeyError: an unknown type.
+        TypeError: an argument that the class does not have.
+    """
+    return MODELS.build(_with_built_arguments(config))
+
+
+def merge_settings(settings: dict, overrides: dict) -> dict:
+    """Copy of nested settings with the entries of ``overrides`` replaced.
+
+    A part of another type takes the place of the whole part, as ``_delete_`` does in a config.
+    """
+    merged = copy.deepcopy(settings)
+    for key, value in overrides.items():
+        old = merged.get(key)
+        nested = isinstance(value, dict) and isinstance(old, dict)
+        if nested and value.get("type", old.get("type")) == old.get("type"):
+            merged[key] = merge_settings(old, value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
 def from_config(layer_class: type) -> Callable[..., Any]:
     """Constructor of a class whose arguments may be configs of other registered objects."""
 
     def build(**settings: Any) -> Any:
-        return layer_class(
-            **{
-                name: MODELS.build(value) if isinstance(value, dict) else value
-                for name, value in settings.items()
-            }
-        )
+        return layer_class(**_with_built_arguments(settings))
 
     return build
+
+
+def _with_built_arguments(settings: dict) -> dict:
+    return {
+        name: build_part(value) if isinstance(value, dict) and "type" in value else value
+        for name, value in settings.items()
+    }
 
 
 for _layer_class in (

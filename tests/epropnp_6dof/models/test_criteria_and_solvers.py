@@ -15,7 +15,7 @@ from epropnp_6dof.models.pose_solvers import epnp
 from epropnp_6dof.models.structures import CropBatch, DenseMaps
 from sixdof_reference import synthetic_crops
 
-FEW = dict(mc_samples=64, num_proposals=4)
+FEW = dict(mc_samples=64)
 
 
 def perfect_maps(batch, noise=0.0):
@@ -113,7 +113,9 @@ def test_refinement_starts_at_random_where_epnp_has_no_answer():
     maps.weight_logits[1] = torch.randn(16, 16)  # the top one percent are three cells only
     points = gather_correspondences(maps, batch, find_weighting("softmax"))
     assert epnp(points, batch.cam_mats, 0.01)[1].tolist() == [True, False, True]
-    solved = EPnPRefineSolver(top_fraction=0.01, pnp=dict(num_proposals=32))(maps, batch)
+    solved = EPnPRefineSolver(
+        top_fraction=0.01, pnp=dict(solver=dict(init_solver=dict(num_proposals=32)))
+    )(maps, batch)
     assert bool(solved.valid.all())
     assert float(rotation_loss(solved.poses, batch.poses_gt)) < 1e-6
 

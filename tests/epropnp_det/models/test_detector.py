@@ -226,5 +226,5 @@ def test_targets_are_the_same_in_mixed_precision(detector):
 def test_unknown_test_setting_is_refused(repo_dir):
     config = small_model_config(repo_dir)
     config.test_cfg = dict(nms_iou=0.5)
-    with pytest.raises(TypeError, match="nms_iou"):
+    with pytest.raises(ValueError, match="nms_iou.*expected some of .*nms_iou_2d"):
         MODELS.build(config)

@@ -6,11 +6,11 @@ import torch
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from epropnp import MonteCarloPoseLoss
+from epropnp_mm.layer import build_part, merge_settings
 
 from .correspondences import find_weighting, gather_correspondences, random_points
 from .losses import coordinate_loss, rotation_loss, translation_loss
-from .pnp import PnPSettings, crop_camera
+from .pnp import CropPnP
 from .structures import CropBatch, DenseMaps
 
 
@@ -31,8 +31,12 @@ class MonteCarloCriterion(nn.Module):
     Args:
         num_points: random cells used per crop.
         weighting: ``softmax`` (version 2) or ``centered_exp`` (version 1).
-        pnp: fields of `PnPSettings`.
+        pnp: as that of `CropPnP`.
+        camera: likewise.
+        cost_fun: likewise.
         loss_weights: fields of `LossWeights`.
+        loss_mc: entries that replace those of ``MonteCarloPoseLoss``, or another registered loss
+            that is called as this one.
     """
 
     def __init__(
@@ -40,16 +44,18 @@ class MonteCarloCriterion(nn.Module):
         num_points: int = 512,
         weighting: str = "softmax",
         pnp: dict | None = None,
+        camera: dict | None = None,
+        cost_fun: dict | None = None,
         loss_weights: dict | None = None,
+        loss_mc: dict | None = None,
     ) -> None:
         super().__init__()
-        settings = PnPSettings(**(pnp or {}))
         self.num_points = num_points
         self.weighting = find_weighting(weighting)
-        self.pnp = settings.build_layer()
-        self.cost_fun = settings.build_cost()
+        self.pnp = CropPnP(pnp, camera, cost_fun)
         self.weights = LossWeights(**(loss_weights or {}))
-        self.loss_mc = MonteCarloPoseLoss(loss_weight=self.weights.mc)
+        default = dict(type="MonteCarloPoseLoss", loss_weight=self.weights.mc)
+        self.loss_mc = build_part(merge_settings(default, loss_mc or {}))
 
     def forward(self, maps: DenseMaps, batch: CropBatch) -> dict[str, Tensor]:
         """Weighted losses of B crops; terms of weight zero are left out."""
@@ -59,12 +65,12 @@ class MonteCarloCriterion(nn.Module):
         points = gather_correspondences(maps, batch, self.weighting, indices)
         weights = self.weights
         regularised = weights.translation > 0 or weights.rotation > 0
-        result = self.pnp.monte_carlo_forward(
+        result = self.pnp.layer.monte_carlo_forward(
             points.x3d,
             points.x2d,
             points.w2d,
-            crop_camera(batch, width),
-            self.cost_fun,
+            self.pnp.bind_camera(batch, width),
+            self.pnp.cost_fun,
             pose_init=batch.poses_gt,
             force_init_solve=True,
             with_pose_opt_plus=regularised,
@@ -74,7 +80,7 @@ class MonteCarloCriterion(nn.Module):
             "loss_mc": self.loss_mc(
                 result.pose_sample_logweights,
                 result.cost_target,
-                maps.scale.detach().mean(),
+                maps.scale.detach(),
                 weight=valid.to(maps.scale),
                 avg_factor=float(batch_size),
             )

@@ -10,7 +10,7 @@ from epropnp.fitting import normalized_weights
 from epropnp.posterior import PoseDistribution, pose_distribution
 
 from .correspondences import Correspondences, find_weighting, gather_correspondences
-from .pnp import PnPSettings, crop_camera
+from .pnp import CropPnP
 from .rotations import matrix_to_quaternion
 from .structures import CropBatch, DenseMaps, PosePredictions
 
@@ -28,7 +28,9 @@ class EPnPRefineSolver(nn.Module):
         top_fraction: share of the cells, by mean weight, given to EPnP.
         fast_mode: undamped Gauss-Newton as in the published evaluation (3 steps there), instead of
             Levenberg-Marquardt, which never ends above its start cost.
-        pnp: fields of `PnPSettings`.
+        pnp: as that of `CropPnP`.
+        camera: likewise.
+        cost_fun: likewise.
     """
 
     def __init__(
@@ -37,27 +39,27 @@ class EPnPRefineSolver(nn.Module):
         top_fraction: float = 0.2,
         fast_mode: bool = False,
         pnp: dict | None = None,
+        camera: dict | None = None,
+        cost_fun: dict | None = None,
     ) -> None:
         super().__init__()
-        settings = PnPSettings(**(pnp or {}))
         self.weighting = find_weighting(weighting)
         self.top_fraction = top_fraction
         self.fast_mode = fast_mode
-        self.pnp = settings.build_layer()
-        self.cost_fun = settings.build_cost()
+        self.pnp = CropPnP(pnp, camera, cost_fun)
 
     @torch.no_grad()
     def forward(self, maps: DenseMaps, batch: CropBatch) -> PosePredictions:
         """Solve B crops."""
         points = gather_correspondences(maps, batch, self.weighting)
         start, found = epnp(points, batch.cam_mats, self.top_fraction)
-        camera = crop_camera(batch, grid_size=None)
-        arguments = (points.x3d, points.x2d, points.w2d, camera, self.cost_fun)
+        camera = self.pnp.bind_camera(batch, grid_size=None)
+        arguments = (points.x3d, points.x2d, points.w2d, camera, self.pnp.cost_fun)
         options = dict(fast_mode=self.fast_mode, with_pose_cov=True)
-        solution = self.pnp(*arguments, pose_init=start, force_init_solve=False, **options)
+        solution = self.pnp.layer(*arguments, pose_init=start, force_init_solve=False, **options)
         poses, covariances, valid = solution.pose_opt, solution.pose_cov, solution.valid
         if not bool(found.all()):
-            random = self.pnp(*arguments, **options)
+            random = self.pnp.layer(*arguments, **options)
             poses = torch.where(found[:, None], poses, random.pose_opt)
             covariances = torch.where(found[:, None, None], covariances, random.pose_cov)
             valid = torch.where(found, valid, random.valid)
@@ -76,12 +78,12 @@ class EPnPRefineSolver(nn.Module):
             Poses (S, B, 7) and weights (S, B), which sum to one.
         """
         points = gather_correspondences(maps, batch, self.weighting)
-        result = self.pnp.monte_carlo_forward(
+        result = self.pnp.layer.monte_carlo_forward(
             points.x3d,
             points.x2d,
             points.w2d,
-            crop_camera(batch, grid_size=None),
-            self.cost_fun,
+            self.pnp.bind_camera(batch, grid_size=None),
+            self.pnp.cost_fun,
             pose_init=poses,
             force_init_solve=False,
         )
@@ -103,10 +105,11 @@ class EPnPRefineSolver(nn.Module):
             temperature: above 1 the distribution is wider than the network says.
         """
         points = gather_correspondences(maps, batch, self.weighting)
-        camera = crop_camera(batch, grid_size=None)
+        camera = self.pnp.bind_camera(batch, grid_size=None)
         weights = points.w2d / temperature**0.5
+        layer, cost_fun = self.pnp.layer, self.pnp.cost_fun
         return pose_distribution(
-            self.pnp, points.x3d, points.x2d, weights, camera, self.cost_fun, pose_init=poses
+            layer, points.x3d, points.x2d, weights, camera, cost_fun, pose_init=poses
         )
 
 

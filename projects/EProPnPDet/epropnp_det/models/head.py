@@ -1,15 +1,18 @@
 """The EPro-PnP head: a list of stages."""
 
+import torch
 from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 from .geometry.pixels import batch_geometry
 from .inference.decode import decode
 from .inference.settings import InferenceSettings
 from .proposals.selection import gather_proposals, select_points
+from .published_names import refuse_published_names, refuse_train_cfg
+from .shared_settings import hand_down
 from .structures import BatchGeometry, DenseOutputs, FeatureMaps, ObjectPredictions, Proposals
 
 
@@ -17,10 +20,14 @@ from .structures import BatchGeometry, DenseOutputs, FeatureMaps, ObjectPredicti
 class DeformPnPHead(BaseModule):
     """Detect objects by deformable correspondences and probabilistic PnP (EPro-PnP, section 4.2).
 
-    Each argument is the config of one stage; :mod:`epropnp_det.models.structures` names what
-    travels between them.
+    Each stage is given by its config; :mod:`epropnp_det.models.structures` names what travels
+    between them. Widths, classes, heads, points and strides are stated once, here: a stage gets
+    those it has an argument for, unless its own config gives another
+    (:func:`~epropnp_det.models.shared_settings.hand_down`).
 
     Args:
+        num_classes: number of classes K.
+        dim_coder: config of the coder of dimensions (:class:`MultiClassLogDimCoder`).
         detector: dense proposals (:class:`FCOSEmbHead`).
         dense_features: key and value maps (:class:`DenseFeatures`).
         object_query: query of an object (:class:`ObjectQuery`).
@@ -28,16 +35,31 @@ class DeformPnPHead(BaseModule):
             (:class:`DeformableAttentionSampler`).
         object_branches: dimensions, velocity, attribute, scores (:class:`ObjectBranches`).
         correspondence_head: 3D points and weights (:class:`CorrespondenceHead`).
-        pose_solver: camera, cost and PnP layer (:class:`PoseSolver`).
+        pose_solver: camera, cost and PnP layer (:class:`PoseSolver`); a
+            :class:`~epropnp_det.models.pose.pose_solver.PoseStage`. Nothing is handed down to it.
         criterion: targets, auxiliary modules and losses; a head without it cannot be trained.
+        embed_dims: channels of embeddings, queries, key and value maps.
+        in_channels: channels of the FPN maps; as ``embed_dims`` if None.
+        feat_channels: channels of the towers of the proposal head; as ``embed_dims`` if None.
+        num_heads: attention heads H.
+        num_points: points per head.
+        strides: strides of the levels of the proposal head, aug pixels.
+        stride: of the key and value maps and of all that counts in their cells, aug pixels; the
+            first of ``strides`` if None.
         principal_point_shift: pixels added to the principal points of all cameras. v1 counted
             pixel centres by integers but read the intrinsics as they are; 0.5 reproduces that.
-        train_cfg: unused, part of mmdet3d's interface.
+        train_cfg: refused unless empty, see :mod:`epropnp_det.models.published_names`.
         test_cfg: fields of :class:`InferenceSettings`.
+
+    Raises:
+        ValueError: a name of a published config that means something else here, an unknown
+            setting, or a branch without a loss.
     """
 
-    def __init__(  # noqa: PLR0913 - one argument per stage
+    def __init__(  # noqa: PLR0913 - one argument per stage, and what the stages share
         self,
+        num_classes: int,
+        dim_coder: dict,
         detector: dict,
         dense_features: dict,
         object_query: dict,
@@ -46,21 +68,65 @@ class DeformPnPHead(BaseModule):
         correspondence_head: dict,
         pose_solver: dict,
         criterion: dict | None = None,
+        embed_dims: int = 256,
+        in_channels: int | None = None,
+        feat_channels: int | None = None,
+        num_heads: int = 8,
+        num_points: int = 16,
+        strides: tuple[int, ...] = (8, 16, 32, 64, 128),
+        stride: int | None = None,
         principal_point_shift: float = 0.0,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
     ) -> None:
         super().__init__()
-        self.detector = MODELS.build(detector)
-        self.dense_features = MODELS.build(dense_features)
-        self.object_query = MODELS.build(object_query)
-        self.attention_sampler = MODELS.build(attention_sampler)
-        self.object_branches = MODELS.build(object_branches)
-        self.correspondence_head = MODELS.build(correspondence_head)
+        refuse_train_cfg(train_cfg)
+        shared = dict(
+            num_classes=num_classes,
+            dim_coder=dim_coder,
+            embed_dims=embed_dims,
+            in_channels=in_channels or embed_dims,
+            feat_channels=feat_channels or embed_dims,
+            num_heads=num_heads,
+            num_points=num_points,
+            strides=tuple(strides),
+            stride=stride or strides[0],
+        )
+
+        def build(name: str, config: dict) -> nn.Module:
+            refuse_published_names(config, f"bbox_head.{name}")
+            return MODELS.build(hand_down(config, shared))
+
+        self.detector = build("detector", detector)
+        self.dense_features = build("dense_features", dense_features)
+        self.object_query = build("object_query", object_query)
+        self.attention_sampler = build("attention_sampler", attention_sampler)
+        self.object_branches = build("object_branches", object_branches)
+        self.correspondence_head = build("correspondence_head", correspondence_head)
         self.pose_solver = MODELS.build(pose_solver)
-        self.criterion = None if criterion is None else MODELS.build(criterion)
+        self.criterion = None if criterion is None else build("criterion", criterion)
         self.principal_point_shift = principal_point_shift
-        self.test_settings = InferenceSettings(**(test_cfg or {}))
+        self.test_settings = InferenceSettings.from_config(test_cfg or {})
+        self._check_losses()
+
+    def _check_losses(self) -> None:
+        """Refuse a branch that no loss trains and a loss that no branch feeds.
+
+        The first would wait for a gradient in vain where processes train together.
+        """
+        pairs = (("detector", "proposal_loss"), ("object_branches", "object_loss"))
+        for stage, loss in pairs:
+            branches = getattr(getattr(self, stage), "optional_branches", None)
+            losses = getattr(getattr(self.criterion, loss, None), "optional_losses", None)
+            if branches is None or losses is None:
+                continue
+            for name, is_predicted in branches.items():
+                if is_predicted != losses[name]:
+                    raise ValueError(
+                        f"bbox_head.{stage} has {'a' if is_predicted else 'no'} branch for {name}, "
+                        f"but criterion.{loss}.{name} is {'given' if losses[name] else 'None'}: "
+                        "set both or none"
+                    )
 
     def forward(self, feats: tuple[Tensor, ...], geometry: BatchGeometry) -> DenseOutputs:
         """Everything that is computed once per image, see :meth:`forward_dense`."""
@@ -165,6 +231,9 @@ class DeformPnPHead(BaseModule):
     ) -> list[InstanceData]:
         """Solve the poses of the objects and turn them into detections."""
         settings = self.test_settings
+        generator = None
+        if settings.seed is not None:
+            generator = torch.Generator(objects.x2d.device).manual_seed(settings.seed)
         estimates = self.pose_solver.solve(
             objects,
             geometry,
@@ -172,6 +241,7 @@ class DeformPnPHead(BaseModule):
             with_pose_cov=settings.with_pose_cov,
             fast_mode=settings.fast_mode,
             mc_scoring_ratio=settings.mc_scoring_ratio,
+            generator=generator,
         )
         return decode(objects, estimates, proposals, geometry, settings)
 

@@ -194,6 +194,24 @@ class ObjectSamples(NamedTuple):
     uniform_weights: Tensor
 
 
+class TrainingPoses(NamedTuple):
+    """What the pose losses of M objects need from the pose stage.
+
+    Attributes:
+        log_weights: (S, M) log importance weights of samples of the pose density, with gradient.
+        cost_target: (M,) cost of the true pose, with gradient.
+        pose_opt: (M, 4) estimate as at test time, without the true pose; detached.
+        pose_opt_plus: (M, 4) the same moved by one differentiable Gauss-Newton step.
+        valid: (M,) bool, the estimate is usable.
+    """
+
+    log_weights: Tensor
+    cost_target: Tensor
+    pose_opt: Tensor
+    pose_opt_plus: Tensor
+    valid: Tensor
+
+
 class PoseEstimates(NamedTuple):
     """Solved poses of a test batch.
 

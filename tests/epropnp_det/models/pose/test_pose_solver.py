@@ -6,9 +6,10 @@ import pytest
 import torch
 from mmdet3d.registry import MODELS
 
-from epropnp_det.models.pose.pose_solver import PoseSolver, merge_settings
+from epropnp_det.models.pose.pose_solver import PoseSolver
 from epropnp_det.models.pose.scores import localization_score, monte_carlo_scores
 from epropnp_det.models.structures import BatchGeometry, ObjectPredictions
+from epropnp_mm.layer import merge_settings
 
 PNP = dict(
     type="EProPnP4DoF",
@@ -98,6 +99,43 @@ def test_certain_objects_keep_their_score_and_uncertain_ones_lose_it(solver):
     uncertain = solver.solve(vague, geometry, img_inds, mc_scoring_ratio=1.0).scores
     assert (certain > 0.9).all()
     assert (uncertain < certain).all()
+
+
+def test_scoring_samples_around_the_returned_pose_with_one_solve(solver, monkeypatch):
+    objects, _, geometry, img_inds = make_objects(noise=2.0)
+    calls = []
+    search = type(solver.test_pnp.solver).search
+
+    def counted(self, *args, **kwargs):
+        calls.append(1)
+        return search(self, *args, **kwargs)
+
+    monkeypatch.setattr(type(solver.test_pnp.solver), "search", counted)
+    sampled = solver.test_pnp.monte_carlo_forward
+    results = []
+    monkeypatch.setattr(
+        solver.test_pnp,
+        "monte_carlo_forward",
+        lambda *args, **kwargs: results.append(sampled(*args, **kwargs)) or results[-1],
+    )
+    estimates = solver.solve(objects, geometry, img_inds, mc_scoring_ratio=0.5)
+    assert len(calls) == 1
+    torch.testing.assert_close(estimates.poses, results[0].pose_opt)
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.5])
+def test_a_generator_makes_inference_repeatable(solver, ratio):
+    objects, _, geometry, img_inds = make_objects(noise=40.0)  # several minima
+    vague = objects._replace(scale=objects.scale / 100)
+
+    def solve(seed):
+        generator = torch.Generator().manual_seed(seed)
+        return solver.solve(vague, geometry, img_inds, mc_scoring_ratio=ratio, generator=generator)
+
+    first, again, other = solve(0), solve(0), solve(1)
+    assert torch.equal(first.poses, again.poses)
+    assert torch.equal(first.scores, again.scores)
+    assert not torch.equal(first.poses, other.poses)
 
 
 @pytest.mark.parametrize(

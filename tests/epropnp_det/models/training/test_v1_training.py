@@ -11,7 +11,6 @@ from epropnp import HuberPnPCost
 from epropnp.kernels import adaptive_delta
 from epropnp_det.models.structures import BatchGeometry, ObjectPredictions
 from epropnp_det.models.training.auxiliary import InterpolatedCells, TransformedCells
-from epropnp_det.models.training.losses.object_loss import solve_training_poses
 from pnp_scenes import IMAGE_SHAPE, scene
 
 V1_CONFIGS = ("v1-coord-regr", "v1b-220312", "v1b-220411")
@@ -59,16 +58,8 @@ def solve(head, problem):
     """Log weights, cost of the truth and moved pose, as the head trains on them."""
     objects, geometry, pose_gt = problem
     torch.manual_seed(0)
-    poses = solve_training_poses(
-        head.pose_solver,
-        objects,
-        pose_gt,
-        geometry,
-        torch.arange(3),
-        head.criterion.object_loss.detach_scales,
-    )
-    result = poses.monte_carlo
-    return result.pose_sample_logweights, result.cost_target, poses.pose_opt_plus
+    poses = head.pose_solver.training_poses(objects, geometry, torch.arange(3), pose_gt)
+    return poses.log_weights, poses.cost_target, poses.pose_opt_plus
 
 
 def solve_by_hand(head, problem):

@@ -1,6 +1,10 @@
 """Settings of inference (the head's ``test_cfg``)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..published_names import refuse_test_cfg
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class InferenceSettings:
         tta_mirror: "resample" flipped maps onto the grid of the others, or (published) "reverse"
             their columns, which is off by half a cell where a level's width is no multiple of its
             stride.
+        seed: of the random starts and samples of every batch, so that inference is repeatable;
+            None draws from torch's own generator.
     """
 
     max_obj_per_img: int = 256
@@ -42,6 +48,17 @@ class InferenceSettings:
     nms_iou_bev: float = 0.25
     drop_lone_box: bool = False
     tta_mirror: str = "resample"
+    seed: int | None = 0
+
+    @classmethod
+    def from_config(cls, test_cfg: Mapping[str, Any]) -> "InferenceSettings":
+        """Settings of a config.
+
+        Raises:
+            ValueError: an unknown name, or a value that is none of the choices.
+        """
+        refuse_test_cfg(test_cfg, [field.name for field in fields(cls)])
+        return cls(**test_cfg)
 
     def __post_init__(self) -> None:
         _check_choice("near_plane", self.near_plane, ("clip", "published"))

@@ -27,7 +27,8 @@ class DeformableAttentionSampler(BaseModule):
         ffn_channels: hidden channels of the feed-forward network.
         dropout: dropout of the feed-forward network.
         image_points: config of the part that turns locations into original pixels and border
-            weights, see :mod:`epropnp_det.models.objects.image_points`.
+            weights, see :mod:`epropnp_det.models.objects.image_points`; the analytic one if None.
+        stride: of that one, aug pixels.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class DeformableAttentionSampler(BaseModule):
         ffn_channels: int = 1024,
         dropout: float = 0.1,
         image_points: dict | None = None,
+        stride: int = 8,
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
@@ -46,7 +48,9 @@ class DeformableAttentionSampler(BaseModule):
         self.out_proj = nn.Linear(embed_dims, embed_dims)
         self.layer_norms = nn.ModuleList(nn.LayerNorm(embed_dims) for _ in range(2))
         self.ffn = FFN(embed_dims, ffn_channels, ffn_drop=dropout)
-        self.image_points = MODELS.build(image_points or dict(type="AnalyticImagePoints"))
+        self.image_points = MODELS.build(
+            image_points or dict(type="AnalyticImagePoints", stride=stride)
+        )
 
     def init_weights(self) -> None:
         """Spread the points over a few strides."""

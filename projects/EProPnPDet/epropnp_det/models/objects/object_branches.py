@@ -61,6 +61,14 @@ class ObjectBranches(BaseModule):
         self.velocity_branch = nn.Linear(embed_dims, 2) if with_velocity else None
         self.attr_branch = nn.Linear(embed_dims, num_attrs) if num_attrs else None
 
+    @property
+    def optional_branches(self) -> dict[str, bool]:
+        """Which of the branches that a config can leave out there are, by the loss of each."""
+        return {
+            "loss_velo": self.velocity_branch is not None,
+            "loss_attr": self.attr_branch is not None,
+        }
+
     def init_weights(self) -> None:
         """Unit weight scale; Xavier uniform for the shared layers, unless told otherwise."""
         super().init_weights()

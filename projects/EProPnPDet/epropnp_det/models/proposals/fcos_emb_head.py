@@ -89,6 +89,11 @@ class FCOSEmbHead(BaseModule):
             self.conv_bbox_prev = branch(feat_channels)
             self.conv_bbox = nn.Conv2d(feat_channels, 4, 1)
 
+    @property
+    def optional_branches(self) -> dict[str, bool]:
+        """Which of the branches that a config can leave out there are, by the loss of each."""
+        return {"loss_bbox": self.with_bbox}
+
     def init_weights(self) -> None:
         """Start with rare objects at the points themselves; 1 stride wide boxes."""
         super().init_weights()

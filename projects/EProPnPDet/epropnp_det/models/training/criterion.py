@@ -1,6 +1,5 @@
 """Training of the detector: targets, object sampling, and the losses of every stage."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from mmdet3d.registry import MODELS, TASK_UTILS
@@ -9,7 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ..geometry.pixels import full_precision
-from ..pose.pose_solver import PoseSolver
+from ..pose.pose_solver import PoseStage
 from ..structures import (
     BatchGeometry,
     DenseOutputs,
@@ -20,13 +19,12 @@ from ..structures import (
 from .auxiliary import AuxiliaryLosses
 from .losses import ObjectLoss, ProposalLoss
 from .targets import (
+    CenterAssigner,
+    CenternessSampler,
     GroundTruth,
     PointTargets,
     VolumeCenter,
-    assign_points,
     collect_ground_truth,
-    make_point_grid,
-    sample_objects,
 )
 
 
@@ -53,31 +51,29 @@ class DetectionCriterion(BaseModule):
     features.
 
     Args:
-        num_classes: number of classes K.
-        regress_ranges: for each level the closed range of the largest distance from a point to a
-            side of its 2D box, aug pixels.
         center_target: config of the annotation centre (:class:`VolumeCenter`).
+        assigner: config of the part that gives the points of the maps their targets
+            (:class:`CenterAssigner`).
+        object_sampler: config of the part that draws objects from these points
+            (:class:`CenternessSampler`).
         proposal_loss: config of :class:`ProposalLoss`.
         object_loss: config of :class:`ObjectLoss`.
         auxiliary: config of :class:`AuxiliaryLosses`; None without them.
-        num_obj_samples_per_img: objects sampled per image, pooled over the batch.
     """
 
     def __init__(
         self,
-        num_classes: int,
-        regress_ranges: Sequence[tuple[float, float]],
         center_target: dict,
+        assigner: dict,
+        object_sampler: dict,
         proposal_loss: dict,
         object_loss: dict,
         auxiliary: dict | None = None,
-        num_obj_samples_per_img: int = 48,
     ) -> None:
         super().__init__()
-        self.num_classes = num_classes
-        self.regress_ranges = tuple(tuple(each) for each in regress_ranges)
-        self.num_obj_samples_per_img = num_obj_samples_per_img
         self.center_target: VolumeCenter = TASK_UTILS.build(center_target)
+        self.assigner: CenterAssigner = TASK_UTILS.build(assigner)
+        self.object_sampler: CenternessSampler = TASK_UTILS.build(object_sampler)
         self.proposal_loss: ProposalLoss = MODELS.build(proposal_loss)
         self.object_loss: ObjectLoss = MODELS.build(object_loss)
         self.auxiliary: AuxiliaryLosses | None = None
@@ -94,17 +90,10 @@ class DetectionCriterion(BaseModule):
             geometry: of the batch.
             data_samples: B samples with ``gt_instances_3d``.
         """
-        num_imgs = len(data_samples)
         with full_precision(geometry.cam_intrinsics):
             ground_truth = collect_ground_truth(data_samples, geometry, self.center_target)
-        grid = make_point_grid(maps.points, maps.strides, self.regress_ranges)
-        points = assign_points(grid, ground_truth, num_imgs, self.num_classes)
-        samples = sample_objects(
-            points,
-            num_gts=len(ground_truth.labels),
-            num_classes=self.num_classes,
-            num_samples=num_imgs * self.num_obj_samples_per_img,
-        )
+        points = self.assigner(maps, ground_truth, len(data_samples))
+        samples = self.object_sampler(points, len(ground_truth.labels))
         return TrainingTargets(ground_truth, points, samples)
 
     def forward(
@@ -113,7 +102,7 @@ class DetectionCriterion(BaseModule):
         objects: ObjectPredictions,
         targets: TrainingTargets,
         geometry: BatchGeometry,
-        pose_solver: PoseSolver,
+        pose_solver: PoseStage,
     ) -> dict[str, Tensor]:
         """Losses of a batch; all are finite and reach every parameter, also without objects.
 
@@ -122,13 +111,13 @@ class DetectionCriterion(BaseModule):
             objects: predictions of the samples.
             targets: from :meth:`assign`.
             geometry: of the batch.
-            pose_solver: camera, cost and PnP layer.
+            pose_solver: the pose stage.
         """
         ground_truth, points, samples = targets
         losses = self.proposal_loss(dense.proposals, points, ground_truth)
         losses |= self.object_loss(objects, samples, ground_truth, geometry, pose_solver)
         if self.auxiliary is not None:
             losses |= self.auxiliary(
-                dense.features, objects, samples, ground_truth, geometry, pose_solver.camera
+                dense.features, objects, samples, ground_truth, geometry, pose_solver
             )
         return losses

@@ -9,11 +9,10 @@ import torch.nn.functional as F
 from mmcv.ops import roi_align
 
 from det_train_reference import TrainReference
-from epropnp import PerspectiveCamera
+from epropnp_det.models.pose import PoseSolver
 from epropnp_det.models.structures import BatchGeometry, FeatureMaps
 from epropnp_det.models.training.auxiliary import LidarDepthHead
 from epropnp_det.models.training.auxiliary.cross_roi import cross_roi_logsumexp, find_overlaps
-from epropnp_det.models.training.auxiliary.reprojection import project_objects
 from epropnp_det.models.training.auxiliary.roi_correspondences import average_samples
 from epropnp_det.models.training.auxiliary.roi_features import (
     extract_roi_features,
@@ -197,7 +196,8 @@ def test_average_samples_is_a_weighted_mean(reference):
 def test_projection_equals_the_camera_model(reference):
     truth, geometry = reference.ground_truth(), reference.geometry()
     x3d = torch.randn(7, 2, 5, 3)
-    projected = project_objects(x3d, truth.poses, truth.img_inds, geometry, PerspectiveCamera())
+    solver = PoseSolver(dict(type="EProPnP4DoF"))
+    projected = solver.project(x3d, truth.poses, truth.img_inds, geometry)
     for i, pose in enumerate(truth.poses):
         cos, sin = pose[3].cos(), pose[3].sin()
         rotation = torch.tensor([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])

@@ -14,7 +14,7 @@ from epropnp_det.models.training.losses import (
     CosineAngleLoss,
     MVDGaussianMixtureNLLLoss,
     ProposalLoss,
-    SmoothL1LossMod,
+    VectorSmoothL1Loss,
 )
 from epropnp_det.models.training.targets import GroundTruth, PointTargets
 
@@ -25,7 +25,7 @@ def test_smooth_l1_of_the_length():
     for beta in (0.5, 1.0, 3.0):
         length = (pred - target).norm(dim=-1)
         expected = F.smooth_l1_loss(length, torch.zeros_like(length), beta=beta)
-        torch.testing.assert_close(SmoothL1LossMod(beta=beta)(pred, target), expected)
+        torch.testing.assert_close(VectorSmoothL1Loss(beta=beta)(pred, target), expected)
 
 
 def test_smooth_l1_turns_with_its_vectors():
@@ -33,13 +33,13 @@ def test_smooth_l1_turns_with_its_vectors():
     residual = 3 * torch.randn(50, 3, dtype=torch.float64)
     rotation = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64)).Q
     zero = torch.zeros_like(residual)
-    loss = SmoothL1LossMod()
+    loss = VectorSmoothL1Loss()
     torch.testing.assert_close(loss(residual @ rotation, zero), loss(residual, zero))
 
 
 def test_smooth_l1_gradient_is_finite_at_zero():
     pred = torch.zeros(4, 3, requires_grad=True)
-    SmoothL1LossMod()(pred, torch.zeros(4, 3)).backward()
+    VectorSmoothL1Loss()(pred, torch.zeros(4, 3)).backward()
     assert (pred.grad == 0).all()
 
 
@@ -52,10 +52,12 @@ def test_cosine_angle_has_the_period_of_angles():
     torch.testing.assert_close(loss(pred, pred + math.pi), torch.full_like(pred, 2.0))
 
 
-@pytest.mark.parametrize("loss", [SmoothL1LossMod(loss_weight=0.5), CosineAngleLoss(loss_weight=2)])
+@pytest.mark.parametrize(
+    "loss", [VectorSmoothL1Loss(loss_weight=0.5), CosineAngleLoss(loss_weight=2)]
+)
 def test_weights_and_average(loss):
     pred = torch.tensor([0.2, 0.5, 4.0])
-    pred = pred[:, None].expand(3, 3) if isinstance(loss, SmoothL1LossMod) else pred
+    pred = pred[:, None].expand(3, 3) if isinstance(loss, VectorSmoothL1Loss) else pred
     parts = [loss(pred[i : i + 1], torch.zeros_like(pred[:1])) for i in range(3)]
     weighted = loss(pred, torch.zeros_like(pred), torch.tensor([1.0, 0, 2]), avg_factor=5.0)
     torch.testing.assert_close(weighted, (parts[0] + 2 * parts[2]) / 5)
@@ -206,3 +208,12 @@ def test_proposal_loss_without_positives_reaches_all_maps():
     sum(losses.values()).backward()
     for level in (maps.cls_logits, maps.centerness_logits, maps.centers, maps.bboxes):
         assert level[0].grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("target", "weight"), [((3,), None), ((1, 3), None), ((4, 3), (4, 3)), ((4, 3), (1,))]
+)
+def test_shapes_that_do_not_fit_are_refused(target, weight):
+    weight = None if weight is None else torch.ones(weight)
+    with pytest.raises(ValueError, match=r"takes vectors \(N, D\).*got \(4, 3\)"):
+        VectorSmoothL1Loss()(torch.ones(4, 3), torch.ones(target), weight=weight)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from det_train_reference import NUM_CLASSES, TrainReference
-from epropnp_det.models.training.targets import PointTargets, assign_points, sample_objects
+from epropnp_det.models.training.targets import CenterAssigner, CenternessSampler, PointTargets
 from epropnp_det.models.training.targets.object_sampling import (
     draw_points,
     foreground_points,
@@ -28,7 +28,9 @@ TARGETS = point_targets([[0, -1, 0, 1], [-1, 2, 2, 2]], [[0.9, 0, 0.1, 0.5], [0,
 
 
 def test_equals_recorded_samples(reference):
-    targets = assign_points(reference.point_grid(), reference.ground_truth(), 2, NUM_CLASSES)
+    targets = CenterAssigner((), NUM_CLASSES).assign(
+        reference.point_grid(), reference.ground_truth(), 2
+    )
     foreground = foreground_points(targets, NUM_CLASSES)
     img_inds, point_inds = reference.sampled_points()
     code = foreground.img_inds * 10_000 + foreground.point_inds  # ascending by construction
@@ -42,7 +44,7 @@ def test_equals_recorded_samples(reference):
 
 
 def test_samples_are_foreground_points():
-    samples = sample_objects(TARGETS, 3, NUM_CLASSES, 20)
+    samples = CenternessSampler(NUM_CLASSES, num_per_img=10)(TARGETS, 3)
     assert len(samples.labels) == 20
     chosen = samples.img_inds, samples.point_inds
     assert samples.gt_inds.equal(TARGETS.gt_inds[chosen])
@@ -71,7 +73,7 @@ def test_draw_follows_the_mixture():
 
 
 def test_weights_count_every_ground_truth_alike():
-    samples = sample_objects(TARGETS, 3, NUM_CLASSES, 60, torch.Generator().manual_seed(1))
+    samples = CenternessSampler(NUM_CLASSES, 30)(TARGETS, 3, torch.Generator().manual_seed(1))
     for weights in (samples.weights, samples.uniform_weights):
         totals = torch.zeros(3).index_add(0, samples.gt_inds, weights)
         torch.testing.assert_close(totals, totals.mean().expand(3))
@@ -99,7 +101,7 @@ def test_weights_estimate_the_centerness_mean():
 
 def test_no_foreground_gives_no_objects():
     targets = point_targets([[-1, -1]], [[0.0, 0.0]])
-    samples = sample_objects(targets, 0, NUM_CLASSES, 48)
+    samples = CenternessSampler(NUM_CLASSES)(targets, 0)
     assert all(len(field) == 0 for field in samples)
     assert samples.gt_inds.dtype == torch.long
     assert samples.weights.dtype == torch.float32

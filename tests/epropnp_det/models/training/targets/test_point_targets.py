@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from det_train_reference import NUM_CLASSES, STRIDES, TrainReference
-from epropnp_det.models.training.targets import GroundTruth, assign_points, make_point_grid
+from epropnp_det.models.training.targets import CenterAssigner, GroundTruth, make_point_grid
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,9 @@ def grid_8_16(regress_ranges=((-1, 48), (48, 1e8))):
 
 
 def test_equals_recorded_targets(reference):
-    targets = assign_points(reference.point_grid(), reference.ground_truth(), 2, NUM_CLASSES)
+    targets = CenterAssigner((), NUM_CLASSES).assign(
+        reference.point_grid(), reference.ground_truth(), 2
+    )
     foreground = targets.labels < NUM_CLASSES
     assert foreground.sum() == 63
     torch.testing.assert_close(targets.labels, reference.by_image("tgt_labels"), rtol=0, atol=0)
@@ -43,7 +45,9 @@ def test_equals_recorded_targets(reference):
 
 def test_square_around_the_centre_is_open():
     # 12 px = 1.5 strides of the first level from the points at 20 and 44
-    targets = assign_points(grid_8_16(), ground_truth([[16, 16, 48, 48]], [32.0, 32]), 1, 10)
+    targets = CenterAssigner((), 10).assign(
+        grid_8_16(), ground_truth([[16, 16, 48, 48]], [32.0, 32]), 1
+    )
     points = grid_8_16().points[targets.labels[0] < 10]
     assert sorted(set(points[:, 0].tolist())) == [28, 36]
 
@@ -51,7 +55,7 @@ def test_square_around_the_centre_is_open():
 def test_level_follows_the_extent_not_the_size():
     # the box is 40 wide; only points with a side 48 or more away belong to the second level
     truth = ground_truth([[0, 0, 60, 40]], [30.0, 20])
-    targets = assign_points(grid_8_16(), truth, 1, 10)
+    targets = CenterAssigner((), 10).assign(grid_8_16(), truth, 1)
     grid = grid_8_16()
     extent = targets.distances[0].amax(-1)
     foreground = targets.labels[0] < 10
@@ -66,7 +70,7 @@ def test_nearest_centre_wins_and_indices_are_global():
         [[10.0, 10], [20.0, 20], [26, 20]],
         img_inds=[0, 1, 1],
     )
-    targets = assign_points(grid_8_16(), truth, 2, 10)
+    targets = CenterAssigner((), 10).assign(grid_8_16(), truth, 2)
     point = (grid_8_16().points == 20).all(-1).nonzero()[0, 0]
     assert targets.gt_inds[0, point] == 0
     assert targets.gt_inds[1, point] == 1
@@ -75,14 +79,16 @@ def test_nearest_centre_wins_and_indices_are_global():
 
 
 def test_point_outside_the_box_may_be_positive():
-    targets = assign_points(grid_8_16(), ground_truth([[30, 30, 50, 50]], [32.0, 32]), 1, 10)
+    targets = CenterAssigner((), 10).assign(
+        grid_8_16(), ground_truth([[30, 30, 50, 50]], [32.0, 32]), 1
+    )
     foreground = targets.labels[0] < 10
     assert (targets.distances[0][foreground] < 0).any()
 
 
 def test_image_without_ground_truth_is_background():
     truth = ground_truth([[0, 0, 40, 40]], [20.0, 20], img_inds=[1])
-    targets = assign_points(grid_8_16(), truth, 3, 10)
+    targets = CenterAssigner((), 10).assign(grid_8_16(), truth, 3)
     for image in (0, 2):
         assert (targets.labels[image] == 10).all()
         assert (targets.centerness[image] == 0).all()
@@ -90,7 +96,7 @@ def test_image_without_ground_truth_is_background():
 
 
 def test_no_ground_truth_at_all():
-    targets = assign_points(grid_8_16(), ground_truth([], []), 2, 10)
+    targets = CenterAssigner((), 10).assign(grid_8_16(), ground_truth([], []), 2)
     assert targets.labels.shape == (2, 80)
     assert (targets.labels == 10).all()
     assert targets.distances.isfinite().all()
@@ -104,3 +110,12 @@ def test_wrong_number_of_ranges_is_named():
 def test_levels_of_the_reference_are_complete(reference):
     grid = reference.point_grid()
     assert len(grid.points) == sum(128 * 256 // stride**2 for stride in STRIDES)
+
+
+def test_radius_and_decay_are_settings():
+    truth = ground_truth([[16, 16, 48, 48]], [32.0, 32])
+    wide = CenterAssigner((), 10, center_radius=3.0).assign(grid_8_16(), truth, 1)
+    narrow = CenterAssigner((), 10).assign(grid_8_16(), truth, 1)
+    assert (wide.labels == 0).sum() > (narrow.labels == 0).sum() > 0
+    steep = CenterAssigner((), 10, centerness_alpha=5.0).assign(grid_8_16(), truth, 1)
+    torch.testing.assert_close(steep.centerness, narrow.centerness.square())

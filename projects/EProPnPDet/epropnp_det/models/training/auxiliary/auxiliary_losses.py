@@ -4,8 +4,7 @@ from mmdet3d.registry import MODELS, TASK_UTILS
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from epropnp import PerspectiveCamera
-
+from ...pose.pose_solver import PoseStage
 from ...structures import BatchGeometry, FeatureMaps, ObjectPredictions, ObjectSamples
 from ..targets import GroundTruth
 from .lidar_regression import lidar_regression_loss
@@ -60,7 +59,7 @@ class AuxiliaryLosses(BaseModule):
         samples: ObjectSamples,
         ground_truth: GroundTruth,
         geometry: BatchGeometry,
-        camera: PerspectiveCamera,
+        solver: PoseStage,
     ) -> dict[str, Tensor]:
         """Losses ``loss_proj``, ``loss_regr``, ``loss_depth``.
 
@@ -70,7 +69,7 @@ class AuxiliaryLosses(BaseModule):
             samples: M samples.
             ground_truth: of the batch.
             geometry: of the batch.
-            camera: settings of the projection.
+            solver: the pose stage, which projects.
         """
         sampled = average_samples(objects, samples, len(ground_truth.labels))
         rois = extract_roi_features(
@@ -80,7 +79,7 @@ class AuxiliaryLosses(BaseModule):
         predictions = self.correspondences(rois, sampled, flips)
         losses = {
             "loss_proj": reprojection_loss(
-                self.loss_proj, rois, predictions, ground_truth, geometry, camera
+                self.loss_proj, rois, predictions, ground_truth, geometry, solver
             )
         }
         if self.loss_regr is not None:

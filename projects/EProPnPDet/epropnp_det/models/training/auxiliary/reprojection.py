@@ -3,10 +3,7 @@
 from mmdet.utils import reduce_mean
 from torch import Tensor
 
-from epropnp import PerspectiveCamera
-from epropnp.solvers import pose_manifold
-
-from ...geometry.pixels import full_precision
+from ...pose.pose_solver import PoseStage
 from ...structures import BatchGeometry
 from ..losses import MVDGaussianMixtureNLLLoss
 from ..targets import GroundTruth
@@ -24,7 +21,7 @@ def reprojection_loss(
     predictions: RoIPredictions,
     ground_truth: GroundTruth,
     geometry: BatchGeometry,
-    camera: PerspectiveCamera,
+    solver: PoseStage,
 ) -> Tensor:
     """Likelihood of each cell's pixel under the projections of the heads.
 
@@ -37,13 +34,11 @@ def reprojection_loss(
         predictions: of these regions.
         ground_truth: of the batch.
         geometry: of the batch.
-        camera: settings of the projection.
+        solver: the pose stage, which projects.
     """
     dims, poses = ground_truth.dims[rois.gt_inds], ground_truth.poses[rois.gt_inds]
-    projected = project_objects(
-        predictions.x3d, poses, ground_truth.img_inds[rois.gt_inds], geometry, camera
-    )
     img_inds = ground_truth.img_inds[rois.gt_inds]
+    projected = solver.project(predictions.x3d, poses, img_inds, geometry)
     focal = geometry.cam_intrinsics[img_inds, 0, 0]
     size = dims.mean(-1) * focal * RELATIVE_ERROR / poses[:, 2].clamp(min=MIN_DEPTH)  # pixels
     error = (projected - rois.x2d[:, None]) / size.view(-1, 1, 1, 1, 1)
@@ -60,29 +55,3 @@ def reprojection_loss(
         avg_factor=num_cells,
         pool=lambda likelihood: cross_roi_logsumexp(likelihood[:, None], overlaps)[:, 0],
     )
-
-
-def project_objects(
-    x3d: Tensor,
-    poses: Tensor,
-    img_inds: Tensor,
-    geometry: BatchGeometry,
-    camera: PerspectiveCamera,
-) -> Tensor:
-    """Project points of A objects into their original images.
-
-    Args:
-        x3d: (A, ..., 3) object frame, metres.
-        poses: (A, 4) (x, y, z, yaw).
-        img_inds: (A,) image of each object.
-        geometry: of the batch.
-        camera: settings of the projection.
-
-    Returns:
-        (A, ..., 2) ori pixels, clipped to the camera's bounds.
-    """
-    bound = camera.bind(geometry.cam_intrinsics[img_inds], geometry.ori_shapes[img_inds])
-    rotation = pose_manifold(4, bound).rotation_matrix(poses)
-    with full_precision(poses):
-        points_cam = x3d.flatten(1, -2).to(poses) @ rotation.mT + poses[:, None, :3]
-        return bound.project(points_cam).view(*x3d.shape[:-1], 2)

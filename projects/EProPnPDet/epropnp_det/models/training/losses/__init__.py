@@ -4,7 +4,7 @@ from .mixture_nll import MVDGaussianMixtureNLLLoss
 from .mixture_smooth_l1 import MixtureSmoothL1Loss
 from .object_loss import ObjectLoss
 from .proposal_loss import ProposalLoss
-from .regression import CosineAngleLoss, SmoothL1LossMod
+from .regression import CosineAngleLoss, VectorSmoothL1Loss
 
 __all__ = [
     "CosineAngleLoss",
@@ -12,5 +12,5 @@ __all__ = [
     "MixtureSmoothL1Loss",
     "ObjectLoss",
     "ProposalLoss",
-    "SmoothL1LossMod",
+    "VectorSmoothL1Loss",
 ]

@@ -3,7 +3,7 @@
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
-from .regression import SmoothL1LossMod
+from .regression import VectorSmoothL1Loss
 
 
 @MODELS.register_module()
@@ -19,7 +19,7 @@ class MixtureSmoothL1Loss(nn.Module):
 
     def __init__(self, beta: float = 0.05, loss_weight: float = 1.0) -> None:
         super().__init__()
-        self.distance_loss = SmoothL1LossMod(beta=beta, loss_weight=loss_weight)
+        self.distance_loss = VectorSmoothL1Loss(beta=beta, loss_weight=loss_weight)
 
     def forward(
         self, pred: Tensor, target: Tensor, log_mixture: Tensor, avg_factor: Tensor | float

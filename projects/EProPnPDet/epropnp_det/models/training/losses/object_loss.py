@@ -1,78 +1,16 @@
 """Losses of sampled objects: pose, dimensions, score, velocity, attribute."""
 
-from typing import NamedTuple
-
 import torch
 from mmdet.utils import reduce_mean
 from mmdet3d.registry import MODELS, TASK_UTILS
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from epropnp import MonteCarloResult
-
 from ...objects.coders import MultiClassLogDimCoder
-from ...pose.pose_solver import PoseSolver
+from ...pose.pose_solver import PoseStage
 from ...pose.scores import localization_score
-from ...structures import BatchGeometry, ObjectPredictions, ObjectSamples
+from ...structures import BatchGeometry, ObjectPredictions, ObjectSamples, TrainingPoses
 from ..targets import GroundTruth
-
-
-class TrainingPoses(NamedTuple):
-    """What the pose losses of M objects need from the PnP layer.
-
-    Attributes:
-        monte_carlo: samples of the pose density, whose mode was sought from the true pose too.
-        pose_opt: (M, 4) estimate as at test time, without the true pose; detached.
-        pose_opt_plus: (M, 4) the same moved by one differentiable Gauss-Newton step.
-        valid: (M,) bool, the estimate is usable.
-    """
-
-    monte_carlo: MonteCarloResult
-    pose_opt: Tensor
-    pose_opt_plus: Tensor
-    valid: Tensor
-
-
-def solve_training_poses(
-    solver: PoseSolver,
-    objects: ObjectPredictions,
-    pose_gt: Tensor,
-    geometry: BatchGeometry,
-    img_inds: Tensor,
-    detach_scales: bool = False,
-) -> TrainingPoses:
-    """Solve twice: sampling may start from the truth, but score and derivatives must not know it.
-
-    Args:
-        solver: the PnP layer with its camera and cost.
-        objects: M objects.
-        pose_gt: (M, 4) true poses.
-        geometry: of the batch.
-        img_inds: (M,) image of each object.
-        detach_scales: the differentiable step does not see dimensions and weight scales (v1).
-    """
-    camera = solver.bind_camera(geometry, img_inds)
-    monte_carlo = solver.pnp.monte_carlo_forward(
-        objects.x3d,
-        objects.x2d,
-        objects.w2d_scaled,
-        camera,
-        solver.cost_fun,
-        pose_init=pose_gt,
-        force_init_solve=True,
-    )
-    if detach_scales:
-        objects = objects._replace(dims=objects.dims.detach(), scale=objects.scale.detach())
-    solution = solver.pnp(
-        objects.x3d,
-        objects.x2d,
-        objects.w2d_scaled,
-        camera,
-        solver.derivative_cost_fun,
-        with_pose_opt_plus=True,
-    )
-    valid = solution.valid & solution.pose_opt_plus.isfinite().all(-1)
-    return TrainingPoses(monte_carlo, solution.pose_opt, solution.pose_opt_plus, valid)
 
 
 @MODELS.register_module()
@@ -81,15 +19,15 @@ class ObjectLoss(BaseModule):
 
     Args:
         dim_coder: config of the coder of dimensions, the one of the object branches.
-        loss_pose: config of the Monte Carlo pose loss.
+        loss_pose: config of the Monte Carlo pose loss, called as ``MonteCarloPoseLoss`` is: log
+            weights (S, M), cost of the true pose (M,), weight scales (M, 2), ``weight``,
+            ``avg_factor``.
         loss_dim: config of the loss on the code of the dimensions.
         loss_score: config of the loss on the localisation score.
         loss_reg_pos: config of the derivative regularisation of positions; None without it.
         loss_reg_orient: config of that of orientations; None without it.
         loss_velo: config of the velocity loss; None without that branch.
         loss_attr: config of the attribute loss; None without that branch.
-        detach_scales: no gradient from the derivative regularisation to dimensions and weight
-            scales (v1).
     """
 
     def __init__(
@@ -102,10 +40,8 @@ class ObjectLoss(BaseModule):
         loss_reg_orient: dict | None = None,
         loss_velo: dict | None = None,
         loss_attr: dict | None = None,
-        detach_scales: bool = False,
     ) -> None:
         super().__init__()
-        self.detach_scales = detach_scales
 
         def build(config: dict | None):
             return None if config is None else MODELS.build(config)
@@ -119,29 +55,34 @@ class ObjectLoss(BaseModule):
         self.loss_velo = build(loss_velo)
         self.loss_attr = build(loss_attr)
 
+    @property
+    def optional_losses(self) -> dict[str, bool]:
+        """Which of the losses that a config can leave out there are."""
+        return {"loss_velo": self.loss_velo is not None, "loss_attr": self.loss_attr is not None}
+
     def forward(
         self,
         objects: ObjectPredictions,
         samples: ObjectSamples,
         ground_truth: GroundTruth,
         geometry: BatchGeometry,
-        solver: PoseSolver,
+        solver: PoseStage,
     ) -> dict[str, Tensor]:
-        """All losses; besides, ``ate`` (mean ground-plane error, m) and ``norm_factor`` to log.
+        """All losses; besides, ``ate`` (mean ground-plane error, m) to log, and ``norm_factor``.
+
+        The latter is the running scale of the pose loss, where that keeps one.
 
         Args:
             objects: predictions of the samples.
             samples: M samples; zero is a normal number.
             ground_truth: of the batch.
             geometry: of the batch.
-            solver: the PnP layer with its camera and cost.
+            solver: the pose stage.
         """
         gt_inds = samples.gt_inds
         pose_gt = ground_truth.poses[gt_inds]
         num_samples = reduce_mean(pose_gt.new_tensor(float(len(pose_gt)))).clamp(min=1)
-        poses = solve_training_poses(
-            solver, objects, pose_gt, geometry, samples.img_inds, self.detach_scales
-        )
+        poses = solver.training_poses(objects, geometry, samples.img_inds, pose_gt)
         losses = self._pose(objects, samples, poses, num_samples)
         losses |= self._derivatives(samples, poses, pose_gt, num_samples)
         losses["loss_dim"] = self.loss_dim(
@@ -168,17 +109,18 @@ class ObjectLoss(BaseModule):
         poses: TrainingPoses,
         num_samples: Tensor,
     ) -> dict[str, Tensor]:
-        weighted_scale = objects.scale.detach() * samples.weights[:, None]
-        # a rank without objects must not move the running mean
-        neutral = self.loss_pose.norm_factor
-        loss = self.loss_pose(
-            poses.monte_carlo.pose_sample_logweights,
-            poses.monte_carlo.cost_target,
-            weighted_scale.mean() if len(weighted_scale) else neutral,
-            weight=samples.weights,
-            avg_factor=num_samples,
-        )
-        return {"loss_pose": loss, "norm_factor": self.loss_pose.norm_factor.clone()}
+        losses = {
+            "loss_pose": self.loss_pose(
+                poses.log_weights,
+                poses.cost_target,
+                objects.scale.detach() * samples.weights[:, None],
+                weight=samples.weights,
+                avg_factor=num_samples,
+            )
+        }
+        if hasattr(self.loss_pose, "norm_factor"):
+            losses["norm_factor"] = self.loss_pose.norm_factor.clone()
+        return losses
 
     def _derivatives(
         self, samples: ObjectSamples, poses: TrainingPoses, pose_gt: Tensor, num_samples: Tensor

@@ -44,6 +44,11 @@ class ProposalLoss(BaseModule):
         self.loss_rp = MODELS.build(loss_rp)
         self.loss_bbox = None if loss_bbox is None else MODELS.build(loss_bbox)
 
+    @property
+    def optional_losses(self) -> dict[str, bool]:
+        """Which of the losses that a config can leave out there are."""
+        return {"loss_bbox": self.loss_bbox is not None}
+
     def forward(
         self, maps: ProposalMaps, targets: PointTargets, ground_truth: GroundTruth
     ) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 @MODELS.register_module()
-class SmoothL1LossMod(nn.Module):
+class VectorSmoothL1Loss(nn.Module):
     """Smooth L1 of the length of a residual vector, so that its direction does not matter.
 
     Args:
@@ -37,12 +37,26 @@ class SmoothL1LossMod(nn.Module):
             target: (N, D).
             weight: (N,).
             avg_factor: divisor of the sum instead of N.
+
+        Raises:
+            ValueError: shapes that do not fit; they would be broadcast in silence.
         """
+        _check_vectors(pred, target, weight)
         squared = (pred - target).square().sum(-1)
         # a root only where the loss is linear: its derivative has no limit at zero
         length = squared.clamp(min=self.beta**2).sqrt()
         loss = length - 0.5 * self.beta + (squared - length.square()) / (2 * self.beta)
         return self.loss_weight * weight_reduce_loss(loss, weight, self.reduction, avg_factor)
+
+
+def _check_vectors(pred: Tensor, target: Tensor, weight: Tensor | None) -> None:
+    given = (pred, target) if weight is None else (pred, target, weight)
+    shapes = [tuple(tensor.shape) for tensor in given]
+    if shapes != [shapes[0], shapes[0], shapes[0][:-1]][: len(shapes)]:
+        raise ValueError(
+            "VectorSmoothL1Loss takes vectors (N, D), targets (N, D) and weights (N,), got "
+            + ", ".join(map(str, shapes))
+        )
 
 
 @MODELS.register_module()

@@ -4,9 +4,11 @@ Half of the objects are drawn uniformly, half in proportion to the centerness; i
 undo both, and let every ground truth count as a mean over its own points (paper, appendix).
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from mmdet3d.registry import TASK_UTILS
 from torch import Generator, Tensor
 
 from ...structures import ObjectSamples
@@ -97,26 +99,38 @@ def weigh_samples(
     )
 
 
-@torch.no_grad()
-def sample_objects(
-    targets: PointTargets,
-    num_gts: int,
-    num_classes: int,
-    num_samples: int,
-    generator: Generator | None = None,
-) -> ObjectSamples:
+@TASK_UTILS.register_module()
+@dataclass(frozen=True)
+class CenternessSampler:
     """Draw the objects that train the object branches and the pose.
 
-    Args:
-        targets: of all points of the batch.
-        num_gts: ground truths of the batch.
+    Attributes:
         num_classes: K.
-        num_samples: M, objects of the whole batch; none are drawn if no point has a ground truth.
-        generator: of the device of ``targets``.
+        num_per_img: objects per image, pooled over the batch; none are drawn if no point has a
+            ground truth.
     """
-    foreground = foreground_points(targets, num_classes)
-    drawn = draw_points(foreground, num_samples, generator)
-    return gather_samples(foreground, drawn, num_gts)
+
+    num_classes: int
+    num_per_img: int = 48
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        targets: PointTargets,
+        num_gts: int,
+        generator: Generator | None = None,
+    ) -> ObjectSamples:
+        """Draw M objects.
+
+        Args:
+            targets: of all points of the B images of a batch.
+            num_gts: ground truths of the batch.
+            generator: of the device of ``targets``.
+        """
+        num_samples = len(targets.labels) * self.num_per_img
+        foreground = foreground_points(targets, self.num_classes)
+        drawn = draw_points(foreground, num_samples, generator)
+        return gather_samples(foreground, drawn, num_gts)
 
 
 def gather_samples(foreground: ForegroundPoints, drawn: Tensor, num_gts: int) -> ObjectSamples:

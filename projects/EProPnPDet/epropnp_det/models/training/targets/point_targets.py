@@ -1,11 +1,14 @@
 """Which ground truth each point of the proposal maps has to predict (FCOS3D with own ranges)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from mmdet3d.registry import TASK_UTILS
 from torch import Tensor
 
+from ...structures import ProposalMaps
 from .ground_truth import GroundTruth
 
 
@@ -69,36 +72,54 @@ def make_point_grid(
     )
 
 
-@torch.no_grad()
-def assign_points(
-    grid: PointGrid,
-    ground_truth: GroundTruth,
-    num_imgs: int,
-    num_classes: int,
-    center_radius: float = 1.5,
-    centerness_alpha: float = 2.5,
-) -> PointTargets:
+@TASK_UTILS.register_module()
+@dataclass(frozen=True)
+class CenterAssigner:
     """Assign each point the ground truth with the nearest centre among its candidates.
 
     A ground truth is a candidate if the point lies strictly inside the square around its centre,
     and the largest distance to a side of its 2D box is in the range of the point's level.
 
-    Args:
-        grid: points of all levels.
-        ground_truth: of the batch.
-        num_imgs: B.
+    Attributes:
+        regress_ranges: for each level the closed range of the largest distance from a point to a
+            side of its 2D box, aug pixels.
         num_classes: K, the background label.
         center_radius: half side of the square, in strides.
         centerness_alpha: decay of the centerness with the distance in units of that radius.
     """
-    targets = [
-        _assign_image(grid, ground_truth, img_ind, num_classes, center_radius)
-        for img_ind in range(num_imgs)
-    ]
-    labels, gt_inds, distances, offsets = (torch.stack(each) for each in zip(*targets, strict=True))
-    # 1.414 instead of the root of 2 as published
-    centerness = torch.exp(-centerness_alpha * offsets / (1.414 * center_radius * grid.strides))
-    return PointTargets(labels, gt_inds, distances, centerness)
+
+    regress_ranges: Sequence[tuple[float, float]]
+    num_classes: int
+    center_radius: float = 1.5
+    centerness_alpha: float = 2.5
+
+    @torch.no_grad()
+    def __call__(
+        self, maps: ProposalMaps, ground_truth: GroundTruth, num_imgs: int
+    ) -> PointTargets:
+        """Targets of all points of a batch.
+
+        Args:
+            maps: points and strides of the levels are read.
+            ground_truth: of the batch.
+            num_imgs: B.
+        """
+        grid = make_point_grid(maps.points, maps.strides, self.regress_ranges)
+        return self.assign(grid, ground_truth, num_imgs)
+
+    def assign(self, grid: PointGrid, ground_truth: GroundTruth, num_imgs: int) -> PointTargets:
+        """Targets of the points of a grid."""
+        targets = [
+            _assign_image(grid, ground_truth, img_ind, self.num_classes, self.center_radius)
+            for img_ind in range(num_imgs)
+        ]
+        labels, gt_inds, distances, offsets = (
+            torch.stack(each) for each in zip(*targets, strict=True)
+        )
+        # 1.414 instead of the root of 2 as published
+        reach = 1.414 * self.center_radius * grid.strides
+        centerness = torch.exp(-self.centerness_alpha * offsets / reach)
+        return PointTargets(labels, gt_inds, distances, centerness)
 
 
 def _assign_image(
