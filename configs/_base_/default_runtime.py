@@ -9,7 +9,7 @@ default_hooks = dict(
     checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )
-custom_hooks = [dict(type="SkippedStepHook")]
+custom_hooks = [dict(type="SkippedStepHook"), dict(type="ClassesHook")]
 
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -1,34 +1,46 @@
 """EPro-PnP-Det v2: ResNet-101-DCN, FPN, deformable correspondences, probabilistic PnP."""
 
-num_classes = 10
 embed_dims = 256
+# of metainfo.classes of the data sets; a subset or another order is stated here and there
+classes = (
+    "car",
+    "truck",
+    "trailer",
+    "bus",
+    "construction_vehicle",
+    "bicycle",
+    "motorcycle",
+    "pedestrian",
+    "traffic_cone",
+    "barrier",
+)
 dim_coder = dict(
     type="MultiClassLogDimCoder",
     # mean and standard deviation of (length, height, width) in metres, nuScenes train
-    target_means=[
-        (4.62, 1.73, 1.96),  # car
-        (6.94, 2.84, 2.52),  # truck
-        (12.56, 3.89, 2.94),  # trailer
-        (11.22, 3.50, 2.95),  # bus
-        (6.68, 3.21, 2.85),  # construction vehicle
-        (1.70, 1.29, 0.61),  # bicycle
-        (2.11, 1.46, 0.78),  # motorcycle
-        (0.73, 1.77, 0.67),  # pedestrian
-        (0.41, 1.08, 0.41),  # traffic cone
-        (0.50, 0.99, 2.52),  # barrier
-    ],
-    target_stds=[
-        (0.46, 0.24, 0.16),
-        (2.11, 0.84, 0.45),
-        (4.50, 0.77, 0.54),
-        (2.06, 0.49, 0.33),
-        (3.23, 0.93, 1.07),
-        (0.26, 0.35, 0.16),
-        (0.33, 0.29, 0.17),
-        (0.19, 0.19, 0.14),
-        (0.14, 0.27, 0.13),
-        (0.17, 0.15, 0.62),
-    ],
+    target_means=dict(
+        car=(4.62, 1.73, 1.96),
+        truck=(6.94, 2.84, 2.52),
+        trailer=(12.56, 3.89, 2.94),
+        bus=(11.22, 3.50, 2.95),
+        construction_vehicle=(6.68, 3.21, 2.85),
+        bicycle=(1.70, 1.29, 0.61),
+        motorcycle=(2.11, 1.46, 0.78),
+        pedestrian=(0.73, 1.77, 0.67),
+        traffic_cone=(0.41, 1.08, 0.41),
+        barrier=(0.50, 0.99, 2.52),
+    ),
+    target_stds=dict(
+        car=(0.46, 0.24, 0.16),
+        truck=(2.11, 0.84, 0.45),
+        trailer=(4.50, 0.77, 0.54),
+        bus=(2.06, 0.49, 0.33),
+        construction_vehicle=(3.23, 0.93, 1.07),
+        bicycle=(0.26, 0.35, 0.16),
+        motorcycle=(0.33, 0.29, 0.17),
+        pedestrian=(0.19, 0.19, 0.14),
+        traffic_cone=(0.14, 0.27, 0.13),
+        barrier=(0.17, 0.15, 0.62),
+    ),
 )
 
 model = dict(
@@ -65,7 +77,7 @@ model = dict(
     bbox_head=dict(
         type="DeformPnPHead",
         # stated once: every stage gets those of these settings that it has an argument for
-        num_classes=num_classes,
+        classes=classes,
         dim_coder=dim_coder,
         embed_dims=embed_dims,
         num_heads=8,

@@ -34,14 +34,12 @@ def merge_settings(settings: dict, overrides: dict) -> dict:
 
     A part of another type takes the place of the whole part, as ``_delete_`` does in a config.
     """
+    if overrides.get("type", settings.get("type")) != settings.get("type"):
+        return copy.deepcopy(overrides)
     merged = copy.deepcopy(settings)
     for key, value in overrides.items():
-        old = merged.get(key)
-        nested = isinstance(value, dict) and isinstance(old, dict)
-        if nested and value.get("type", old.get("type")) == old.get("type"):
-            merged[key] = merge_settings(old, value)
-        else:
-            merged[key] = copy.deepcopy(value)
+        nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge_settings(merged[key], value) if nested else copy.deepcopy(value)
     return merged
 
 

@@ -109,7 +109,7 @@ class TestAuxiliaryLosses:
             reference.samples(),
             reference.ground_truth(),
             reference.geometry(),
-            ReplayedPoseSolver(reference).camera,
+            ReplayedPoseSolver(reference),
         )
 
     def test_values(self, reference, losses):

@@ -1,5 +1,7 @@
 """Names of nuScenes and of its detection task: sensors, classes, attributes and who has which."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 CAMERAS = (
@@ -116,6 +118,20 @@ DEFAULT_ATTRIBUTE_OF_CLASS = {
 def visibility_level(fraction: float) -> int:
     """Level 1..4 of a visible fraction in [0, 1] (0-40, 40-60, 60-80, 80-100 %)."""
     return 1 + sum(fraction >= bound for bound in (0.4, 0.6, 0.8))
+
+
+def task_labels(classes: Sequence[str]) -> np.ndarray:
+    """Index in ``CLASSES`` of each class of a data set, which may be a subset in another order.
+
+    Raises:
+        ValueError: a class that the detection task does not have.
+    """
+    if unknown := [name for name in classes if name not in CLASSES]:
+        raise ValueError(
+            f"classes {unknown} (metainfo.classes of the data set) are none of the detection "
+            f"task's: {CLASSES}"
+        )
+    return np.array([CLASSES.index(name) for name in classes], dtype=np.int64)
 
 
 def attribute_scope() -> np.ndarray:

@@ -10,7 +10,7 @@ from mmdet3d.registry import DATASETS
 from mmengine.logging import print_log
 
 from epropnp_data.errors import DatasetError
-from epropnp_data.nuscenes.taxonomy import CAMERAS, CLASSES
+from epropnp_data.nuscenes.taxonomy import CAMERAS, CLASSES, task_labels
 
 from .annotation_filter import AnnotationFilter
 from .camera_annotations import CameraAnnotations, load_side_file, side_file_of
@@ -37,12 +37,14 @@ class NuScenesMonoDataset(NuScenesDataset):
         filter_empty_gt: leave out training images without a kept annotation.
         test_mode: load no annotations, keep all images in order.
         data_prefix: folder of each sensor; the nuScenes layout by default.
-        metainfo: overrides of the meta information.
+        metainfo: overrides of the meta information; ``classes`` may be a subset of the ten, in any
+            order, and is then also that of the model (``bbox_head.classes``).
         indices: use only these images, or the first so many.
         lazy_init: do not read anything yet.
 
     Raises:
         DatasetError: a file is missing, outdated or belongs to other data.
+        ValueError: a class that the detection task does not have.
     """
 
     METAINFO = {"classes": CLASSES, "palette": NuScenesDataset.METAINFO["palette"]}
@@ -62,6 +64,7 @@ class NuScenesMonoDataset(NuScenesDataset):
     ):
         self.annotation_filter = AnnotationFilter(**(annotation_filter or {}))
         self._annotations: dict[str, CameraAnnotations] = {}
+        task_labels((metainfo or self.METAINFO).get("classes", CLASSES))  # all are known
         super().__init__(
             data_root=data_root,
             ann_file=ann_file,
@@ -150,6 +153,7 @@ class NuScenesMonoDataset(NuScenesDataset):
             "box_mode_3d": self.box_mode_3d,
         }
         if not self.test_mode:
+            item["classes"] = self.metainfo["classes"]
             item["annotations"] = self._kept_annotations(image["sample_data_token"])
         return item
 

@@ -24,7 +24,7 @@ class CameraBoxes(NamedTuple):
         yaws: (N,) heading about the camera's y axis.
         velocities: (N, 2) along camera x and z, m/s.
         scores: (N,).
-        labels: (N,) int class.
+        labels: (N,) int class of the detection task, an index into ``CLASSES``.
         attr_labels: (N,) int attribute, 8 is none.
     """
 
@@ -46,7 +46,7 @@ class GlobalBoxes(NamedTuple):
         rotations: (N, 3, 3) nuScenes box frame (x forward, y left, z up) to global.
         velocities: (N, 2) along global x and y, m/s.
         scores: (N,).
-        labels: (N,) int class.
+        labels: (N,) int class of the detection task, an index into ``CLASSES``.
         attr_labels: (N,) int attribute, 8 is none.
     """
 

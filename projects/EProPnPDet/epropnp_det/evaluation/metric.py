@@ -11,7 +11,7 @@ from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from epropnp_data.nuscenes.taxonomy import NO_ATTRIBUTE
+from epropnp_data.nuscenes.taxonomy import CLASSES, NO_ATTRIBUTE, task_labels
 
 from .attributes import attributes_from_labels, attributes_from_logits
 from .boxes import CameraBoxes, GlobalBoxes, camera_to_global
@@ -27,6 +27,8 @@ class NuScenesMono3DMetric(BaseMetric):
 
     Takes the predictions of any detector with camera boxes (ours, FCOS3D, PGD), in any order and
     from any number of processes. Each box moves with the poses of its own camera's timestamp.
+    Labels are those of the data set (``dataset_meta["classes"]``), which may have a subset of the
+    ten classes, in any order.
 
     Args:
         data_root: data root with the tables.
@@ -72,9 +74,13 @@ class NuScenesMono3DMetric(BaseMetric):
         """Move the predictions of a batch to the global frame."""
         for sample in data_samples:
             key = self.frames.key(sample)
-            boxes = to_camera_boxes(sample["pred_instances_3d"])
+            boxes = to_camera_boxes(sample["pred_instances_3d"], self._classes())
             moved = camera_to_global(boxes, self.frames.pose(key), self.ranges)
             self.results.append((key, _finite(moved, key)))
+
+    def _classes(self) -> Sequence[str]:
+        """Classes of the tested data set, whose labels the predictions carry."""
+        return (self.dataset_meta or {}).get("classes", CLASSES)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Write the results file of the split and evaluate it."""
@@ -111,17 +117,18 @@ class NuScenesMono3DMetric(BaseMetric):
             )
 
 
-def to_camera_boxes(predictions) -> CameraBoxes:
-    """Predictions of one image as plain arrays.
+def to_camera_boxes(predictions, classes: Sequence[str] = CLASSES) -> CameraBoxes:
+    """Predictions of one image as plain arrays, with the labels of the detection task.
 
     Args:
         predictions: ``bboxes_3d`` (CameraInstance3DBoxes of 7 or 9 numbers), ``scores_3d``,
             ``labels_3d`` and, when the detector has them, ``attr_logits`` or ``attr_labels``. A
             velocity that is not predicted counts as zero.
+        classes: of the data set, in the order of its labels.
     """
     bboxes = predictions["bboxes_3d"]
     tensor = bboxes.tensor.detach().cpu().double().numpy()
-    labels = predictions["labels_3d"].cpu().numpy().astype(int)
+    labels = task_labels(classes)[predictions["labels_3d"].cpu().numpy().astype(int)]
     velocities = tensor[:, 7:9] if tensor.shape[1] >= 9 else np.zeros((len(labels), 2))
     centers = tensor[:, :3].copy()
     centers[:, 1] -= 0.5 * tensor[:, 4]  # mmdet3d stores the bottom centre; y points down

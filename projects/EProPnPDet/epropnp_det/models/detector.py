@@ -16,6 +16,11 @@ class EProPnPDet(SingleStageMono3DDetector):
     those of mmdet3d's monocular detectors.
     """
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the labels."""
+        return self.bbox_head.classes
+
     def _forward(
         self, batch_inputs: dict, batch_data_samples: list[Det3DDataSample]
     ) -> DenseOutputs:

@@ -1,5 +1,7 @@
 """The EPro-PnP head: a list of stages."""
 
+from collections.abc import Sequence
+
 import torch
 from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample
@@ -26,7 +28,8 @@ class DeformPnPHead(BaseModule):
     (:func:`~epropnp_det.models.shared_settings.hand_down`).
 
     Args:
-        num_classes: number of classes K.
+        classes: names of the K classes in the order of the labels, those of the data set
+            (``metainfo.classes``). Stages get their number as ``num_classes``.
         dim_coder: config of the coder of dimensions (:class:`MultiClassLogDimCoder`).
         detector: dense proposals (:class:`FCOSEmbHead`).
         dense_features: key and value maps (:class:`DenseFeatures`).
@@ -58,7 +61,7 @@ class DeformPnPHead(BaseModule):
 
     def __init__(  # noqa: PLR0913 - one argument per stage, and what the stages share
         self,
-        num_classes: int,
+        classes: Sequence[str],
         dim_coder: dict,
         detector: dict,
         dense_features: dict,
@@ -81,9 +84,10 @@ class DeformPnPHead(BaseModule):
     ) -> None:
         super().__init__()
         refuse_train_cfg(train_cfg)
+        self.classes = tuple(classes)
         shared = dict(
-            num_classes=num_classes,
-            dim_coder=dim_coder,
+            num_classes=len(classes),
+            dim_coder=hand_down(dim_coder, dict(classes=self.classes)),
             embed_dims=embed_dims,
             in_channels=in_channels or embed_dims,
             feat_channels=feat_channels or embed_dims,

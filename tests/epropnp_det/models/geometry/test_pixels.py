@@ -48,3 +48,26 @@ def test_points_go_back_through_any_homography():
     homogeneous = torch.cat((points, torch.ones(3, 20, 1)), dim=-1) @ transforms.mT
     augmented = homogeneous[..., :2] / homogeneous[..., 2:]
     torch.testing.assert_close(to_original_pixels(augmented, transforms), points)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        dict(img_transform=np.eye(3)),  # RandomFlip3D after LoadMonoImage
+        dict(flip=False),
+        dict(scale_factor=(1.0, 1.0)),
+        dict(scale_factor=np.array([0.5, 0.25, 0.5, 0.25])),  # Resize of older mmdet
+    ],
+)
+def test_pixels_that_moved_unseen_are_refused(changed):
+    told = {**META, "img_path": "image_7", "scale_factor": (0.5, 0.5)}
+    assert batch_geometry([told], (160, 320), "cpu").flips.all()
+    with pytest.raises(ValueError, match=r"image_7: flip.*RandomFlip3D, Resize.*MonoFlip"):
+        batch_geometry([told | changed], (160, 320), "cpu")
+
+
+@pytest.mark.parametrize("foreign", [dict(flip=True), dict(scale_factor=(0.5, 0.5))])
+def test_a_foreign_pipeline_that_moves_pixels_is_refused(foreign):
+    plain = dict(cam2img=np.eye(4), img_shape=(160, 320))
+    with pytest.raises(ValueError, match="img_transform"):
+        batch_geometry([plain | foreign], (160, 320), "cpu")

@@ -12,7 +12,7 @@ from pyquaternion import Quaternion
 from epropnp_data.errors import DatasetError
 from epropnp_data.geometry.camera import NEAR_PLANE, project_points
 from epropnp_data.geometry.rigid import transform_points
-from epropnp_data.nuscenes.taxonomy import attribute_scope
+from epropnp_data.nuscenes.taxonomy import attribute_scope, task_labels
 
 from ..camera_annotations import CameraAnnotations
 
@@ -60,11 +60,8 @@ class LoadMonoAnnotations(BaseTransform):
     ``truncation`` and ``visibility`` (G,).
     """
 
-    def __init__(self):
-        self.scope = attribute_scope()
-
     def transform(self, results: dict) -> dict:
-        """Unpack ``results['annotations']``."""
+        """Unpack ``results['annotations']``, whose labels are those of ``results['classes']``."""
         annotations: CameraAnnotations = results["annotations"]
         bboxes = annotations.bboxes.astype(np.float32)
         seen_share = np.maximum(1.0 - annotations.truncation, 1e-4)
@@ -76,8 +73,8 @@ class LoadMonoAnnotations(BaseTransform):
         results["gt_bboxes_3d"] = CameraInstance3DBoxes(boxes, box_dim=7, origin=(0.5, 0.5, 0.5))
         results["gt_labels_3d"] = annotations.labels.astype(np.int64)
         attributes = annotations.attr_labels.astype(np.int64)
-        is_known = self.scope[annotations.labels, attributes]
-        results["attr_labels"] = np.where(is_known, attributes, -1)
+        scope = attribute_scope()[task_labels(results["classes"])]
+        results["attr_labels"] = np.where(scope[annotations.labels, attributes], attributes, -1)
         results["velocities"] = annotations.velocities.astype(np.float32)
         results["truncation"] = annotations.truncation.astype(np.float32)
         results["visibility"] = annotations.visibility.astype(np.int64)

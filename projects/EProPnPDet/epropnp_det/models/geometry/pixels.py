@@ -20,8 +20,8 @@ def batch_geometry(
     """Collect the geometry of a batch from the metainfos of its data samples.
 
     ``cam_intrinsic`` and ``img_transform`` are written by the transforms of this project; without
-    them ``cam2img`` and the identity are taken, as for images of other mmdet3d pipelines that are
-    neither flipped nor resized.
+    them ``cam2img`` and the identity are taken, as for images of other mmdet3d pipelines. What
+    ``flip`` and ``scale_factor`` say was done to the pixels has to be in ``img_transform``.
 
     Args:
         metainfos: B dictionaries with ``cam_intrinsic`` or ``cam2img``, ``img_shape`` and, where
@@ -34,6 +34,7 @@ def batch_geometry(
 
     Raises:
         KeyError: when a data sample has no camera matrix.
+        ValueError: an image was flipped or resized and its ``img_transform`` does not say so.
     """
 
     def stack(values: list) -> Tensor:
@@ -43,9 +44,7 @@ def batch_geometry(
     cam_intrinsics[:, :2, 2] += principal_point_shift
     return BatchGeometry(
         cam_intrinsics=stack(cam_intrinsics),
-        img_transforms=stack(
-            [_to_array(meta.get("img_transform", np.eye(3))) for meta in metainfos]
-        ),
+        img_transforms=stack([_img_transform(meta) for meta in metainfos]),
         img_shapes=stack([_to_array(meta["img_shape"])[:2] for meta in metainfos]),
         ori_shapes=stack(
             [_to_array(meta.get("ori_shape", meta["img_shape"]))[:2] for meta in metainfos]
@@ -94,6 +93,22 @@ def _intrinsics(meta: dict) -> np.ndarray:
             "'cam_intrinsic' nor 'cam2img'; list one of them in meta_keys of the packing transform"
         )
     return _to_array(matrix)[:3, :3]
+
+
+def _img_transform(meta: dict) -> np.ndarray:
+    transform = _to_array(meta.get("img_transform", np.eye(3)))
+    is_mirrored = np.linalg.det(transform[:2, :2]) < 0
+    told = np.broadcast_to(_to_array(meta.get("scale_factor", np.nan)).ravel()[:2], 2)
+    scale = np.abs(np.diag(transform)[:2])
+    is_resized_unseen = np.isfinite(told).all() and not np.allclose(scale, told, rtol=1e-3)
+    if bool(meta.get("flip", False)) != is_mirrored or is_resized_unseen:
+        raise ValueError(
+            f"{meta.get('img_path', 'an image')}: flip={meta.get('flip', False)} and scale_factor="
+            f"{meta.get('scale_factor')} do not fit img_transform={transform.tolist()}. Transforms "
+            "of other packages (RandomFlip3D, Resize) move pixels without recording it there: use "
+            "MonoFlip, MonoResize and MonoCrop"
+        )
+    return transform
 
 
 def _to_array(value: object) -> np.ndarray:
