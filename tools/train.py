@@ -43,14 +43,14 @@ def parse_args() -> argparse.Namespace:
 
 
 def enable_amp(cfg: Config) -> None:
-    """Switch the optimizer wrapper to mixed precision, whose loss scaler skips bad steps itself.
+    """Switch the optimizer wrapper to mixed precision; it skips and reports bad steps as well.
 
     Raises:
         UsageError: without a GPU.
     """
     if not torch.cuda.is_available():
         raise UsageError("--amp needs a CUDA GPU; leave it out to train in float32")
-    cfg.optim_wrapper.type = "AmpOptimWrapper"
+    cfg.optim_wrapper.type = "FiniteGradAmpOptimWrapper"
     cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
 
 

@@ -123,6 +123,14 @@ def test_missing_attribute_is_unknown_and_cones_have_none(nuscenes_root):
     assert (True, 0) in seen
 
 
+def test_missing_attribute_is_trained_on_as_published_if_asked_for(nuscenes_root):
+    as_none = dict(type="LoadMonoAnnotations", unknown_attribute=8)
+    dataset = build(nuscenes_root, filter_empty_gt=False, pipeline=[LOAD[0], as_none, PACK])
+    info = dataset.get_data_info(0)
+    info["annotations"].attr_labels[:] = 8
+    assert (dataset.pipeline(info)["data_samples"].gt_instances_3d.attr_labels == 8).all()
+
+
 def test_lidar_agrees_with_the_devkit(nuscenes_root):
     nusc = load_tables(nuscenes_root)
     dataset = build(nuscenes_root, "val", filter_empty_gt=False)

@@ -67,6 +67,8 @@ def test_range_is_measured_in_the_ego_plane_with_a_margin_of_a_metre():
     boxes = make_boxes(6)._replace(centers=ahead, labels=np.array([0, 4, 7, 5, 8, 9]))
     kept = camera_to_global(boxes, pose, class_ranges())
     np.testing.assert_array_equal(kept.labels, [0, 7, 8])
+    published = camera_to_global(boxes, pose, class_ranges(), range_margin=0.0)
+    assert len(published.labels) == 0
     high = boxes._replace(centers=ahead - [0, 30.0, 0])
     np.testing.assert_array_equal(camera_to_global(high, pose, class_ranges()).labels, [0, 7, 8])
 

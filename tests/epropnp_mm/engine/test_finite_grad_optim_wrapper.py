@@ -7,7 +7,11 @@ import torch
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import nn
 
-from epropnp_mm.engine import FiniteGradOptimWrapper, SkippedStepHook
+from epropnp_mm.engine import (
+    FiniteGradAmpOptimWrapper,
+    FiniteGradOptimWrapper,
+    SkippedStepHook,
+)
 
 
 def small_model() -> nn.Module:
@@ -17,7 +21,7 @@ def small_model() -> nn.Module:
 
 def make_wrapper(kind, model):
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.1)
-    return kind(optimizer, clip_grad=dict(max_norm=0.5, norm_type=2))
+    return kind(optimizer=optimizer, clip_grad=dict(max_norm=0.5, norm_type=2))
 
 
 def train_step(wrapper, model, inputs):
@@ -91,6 +95,57 @@ def test_sampling_offsets_learn_slower():
     }
     assert rates["sampling_offsets.weight"] == pytest.approx(1e-5)
     assert rates["other.bias"] == pytest.approx(1e-4)
+
+
+@pytest.fixture
+def amp_wrapper(monkeypatch):
+    """The wrapper of mixed precision, with a loss scaler that works without a GPU."""
+    module = "mmengine.optim.optimizer.amp_optimizer_wrapper.is_cuda_available"
+    monkeypatch.setattr(module, lambda: True)
+    model = small_model()
+    wrapper = make_wrapper(FiniteGradAmpOptimWrapper, model)
+    wrapper.loss_scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    return model, wrapper
+
+
+def backward(model, wrapper, bad=False):
+    wrapper.zero_grad()
+    wrapper.loss_scaler.scale(model(torch.ones(1, 3)).square().sum()).backward()
+    if bad:
+        model[2].bias.grad[0] = float("inf")
+
+
+def test_mixed_precision_counts_and_names_skipped_steps(amp_wrapper, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        "epropnp_mm.engine.finite_grad_optim_wrapper.print_log",
+        lambda text, *others: said.append(text),
+    )
+    model, wrapper = amp_wrapper
+    before = [param.clone() for param in model.parameters()]
+    with wrapper.optim_context(model):
+        backward(model, wrapper, bad=True)
+    wrapper.step()
+    assert (wrapper.skipped_last, wrapper.num_skipped) == (True, 1)
+    assert "2.bias" in said[0]
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), before, strict=True))
+    assert wrapper.loss_scaler.get_scale() == 512.0  # the scaler has noticed
+    backward(model, wrapper)
+    wrapper.step()
+    assert (wrapper.skipped_last, wrapper.num_skipped) == (False, 1)
+    assert not torch.equal(model[2].bias, before[3])
+
+
+def test_mixed_precision_steps_on_unscaled_clipped_gradients(amp_wrapper):
+    model, wrapper = amp_wrapper
+    twin = small_model()
+    reference = make_wrapper(OptimWrapper, twin)
+    backward(model, wrapper)
+    wrapper.step()
+    twin(torch.ones(1, 3)).square().sum().backward()
+    reference.step()
+    for param, expected in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(param, expected)
 
 
 class WarningList:

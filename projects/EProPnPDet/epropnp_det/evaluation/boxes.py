@@ -93,7 +93,10 @@ class GlobalBoxes(NamedTuple):
 
 
 def camera_to_global(
-    boxes: CameraBoxes, pose: CameraPose, class_ranges: np.ndarray | None = None
+    boxes: CameraBoxes,
+    pose: CameraPose,
+    class_ranges: np.ndarray | None = None,
+    range_margin: float = RANGE_MARGIN,
 ) -> GlobalBoxes:
     """Move boxes camera -> ego -> global with the poses of that camera's own time.
 
@@ -104,7 +107,8 @@ def camera_to_global(
         boxes: N detections of one image.
         pose: pose of its camera.
         class_ranges: (K,) metres; boxes whose centre is farther than the range of their class (and
-            ``RANGE_MARGIN``) from the ego origin, in the ego plane, are dropped.
+            the margin) from the ego origin, in the ego plane, are dropped.
+        range_margin: metres added to these ranges; 0 as published.
     """
     rotations_ego = pose.cam_to_ego[:3, :3] @ yaw_to_nuscenes_rotation(boxes.yaws)
     centers_ego = transform_points(pose.cam_to_ego, boxes.centers)
@@ -124,4 +128,4 @@ def camera_to_global(
     if class_ranges is None:
         return result
     distance = np.linalg.norm(centers_ego[:, :2], axis=1)
-    return result.select(distance <= class_ranges[boxes.labels] + RANGE_MARGIN)
+    return result.select(distance <= class_ranges[boxes.labels] + range_margin)

@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from epropnp_data.nuscenes.taxonomy import CLASSES, NO_ATTRIBUTE, task_labels
 
 from .attributes import attributes_from_labels, attributes_from_logits
-from .boxes import CameraBoxes, GlobalBoxes, camera_to_global
+from .boxes import RANGE_MARGIN, CameraBoxes, GlobalBoxes, camera_to_global
 from .frames import FrameTable, class_ranges
 from .merging import MAX_BOXES, NMS_IOU, merge_cameras
 from .official import evaluate_results_file, format_table
@@ -40,6 +40,9 @@ class NuScenesMono3DMetric(BaseMetric):
             not given.
         nms_iou_threshold: overlap of boxes across cameras.
         use_external: declare that the detector used data beyond nuScenes.
+        range_margin: metres beyond the range of its class up to which a box is kept; the evaluator
+            cuts exactly.
+        exact_nms: overlaps across cameras in float64; else by mmcv in float32.
 
     Raises:
         ValueError: ``format_only`` without ``out_dir``.
@@ -57,6 +60,8 @@ class NuScenesMono3DMetric(BaseMetric):
         out_dir: str | None = None,
         nms_iou_threshold: float = NMS_IOU,
         use_external: bool = False,
+        range_margin: float = RANGE_MARGIN,
+        exact_nms: bool = True,
     ):
         super().__init__(collect_device="cpu")
         if format_only and out_dir is None:
@@ -66,6 +71,8 @@ class NuScenesMono3DMetric(BaseMetric):
         self.out_dir = out_dir
         self.nms_iou_threshold = nms_iou_threshold
         self.use_external = use_external
+        self.range_margin = range_margin
+        self.exact_nms = exact_nms
         self.frames = FrameTable(ann_file, data_root)
         self.format_only = format_only or self.frames.version == "v1.0-test"
         self.ranges = class_ranges()
@@ -75,7 +82,7 @@ class NuScenesMono3DMetric(BaseMetric):
         for sample in data_samples:
             key = self.frames.key(sample)
             boxes = to_camera_boxes(sample["pred_instances_3d"], self._classes())
-            moved = camera_to_global(boxes, self.frames.pose(key), self.ranges)
+            moved = camera_to_global(boxes, self.frames.pose(key), self.ranges, self.range_margin)
             self.results.append((key, _finite(moved, key)))
 
     def _classes(self) -> Sequence[str]:
@@ -90,7 +97,7 @@ class NuScenesMono3DMetric(BaseMetric):
             parts[sample_token].append(boxes)
         self._note_missing(parts)
         boxes = {
-            token: merge_cameras(parts[token], self.nms_iou_threshold, MAX_BOXES)
+            token: merge_cameras(parts[token], self.nms_iou_threshold, MAX_BOXES, self.exact_nms)
             for token in self.frames.sample_tokens
         }
         with tempfile.TemporaryDirectory() as scratch:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 from mmdet3d.registry import OPTIM_WRAPPERS
 from mmengine.logging import print_log
-from mmengine.optim import OptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
 
 NAMES_SHOWN = 5
@@ -18,35 +18,28 @@ def total_norm(grads: list[Tensor]) -> Tensor:
     return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
 
 
-@OPTIM_WRAPPERS.register_module()
-class FiniteGradOptimWrapper(OptimWrapper):
-    """`OptimWrapper` that skips a step whose gradient holds NaN or infinity.
-
-    Parameters, momentum and weight decay are left alone and the parameters at fault are named in
-    the log. Clipping comes after the check, since it would spread one NaN over all gradients.
-    With several processes the gradients are averaged before, so all of them skip together.
+class StepCheck:
+    """Finds the gradients that make a step impossible; part of an optimizer wrapper.
 
     Attributes:
         num_skipped: steps skipped so far.
         skipped_last: whether the last step was skipped.
     """
 
-    def __init__(self, optimizer, accumulative_counts: int = 1, clip_grad: dict | None = None):
-        super().__init__(optimizer, accumulative_counts, clip_grad)
-        self.num_skipped = 0
-        self.skipped_last = False
-        self._names: dict[int, str] = {}
+    num_skipped = 0
+    skipped_last = False
+    _names: dict[int, str] | None = None
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Remember the names of the model's parameters, then do as the base class."""
-        if not self._names:
+        if self._names is None:
             self._names = {id(param): name for name, param in model.named_parameters()}
         with super().optim_context(model):
             yield
 
-    def step(self, **kwargs) -> None:
-        """Clip and step, or skip both; ``kwargs`` go to the optimizer's step as in the base."""
+    def _check_step(self) -> bool:
+        """Whether the step can be made; one that cannot is counted and logged."""
         params = [
             param
             for group in self.optimizer.param_groups
@@ -56,16 +49,52 @@ class FiniteGradOptimWrapper(OptimWrapper):
         self.skipped_last = bool(params) and not bool(
             total_norm([param.grad for param in params]).isfinite()
         )
-        if not self.skipped_last:
-            return super().step(**kwargs)
-        self.num_skipped += 1
-        names = [
-            self._names.get(id(param), f"parameter of shape {tuple(param.shape)}")
-            for param in params
-            if not param.grad.isfinite().all()
-        ]
+        if self.skipped_last:
+            self.num_skipped += 1
+            self._report([param for param in params if not param.grad.isfinite().all()])
+        return not self.skipped_last
+
+    def _report(self, params: list[nn.Parameter]) -> None:
+        known = self._names or {}
+        names = [known.get(id(p), f"parameter of shape {tuple(p.shape)}") for p in params]
         shown = ", ".join(names[:NAMES_SHOWN]) + (" ..." if len(names) > NAMES_SHOWN else "")
         cause = f"{len(names)} parameters have non-finite gradients: {shown}"
         if not names:
             cause = "the norm of the gradient overflows"
         print_log(f"Step skipped ({self.num_skipped} so far): {cause}", "current", logging.WARNING)
+
+
+@OPTIM_WRAPPERS.register_module()
+class FiniteGradOptimWrapper(StepCheck, OptimWrapper):
+    """`OptimWrapper` that skips a step whose gradient holds NaN or infinity.
+
+    Parameters, momentum and weight decay are left alone and the parameters at fault are named in
+    the log. Clipping comes after the check, since it would spread one NaN over all gradients.
+    With several processes the gradients are averaged before, so all of them skip together.
+    """
+
+    def __init__(self, optimizer, accumulative_counts: int = 1, clip_grad: dict | None = None):
+        super().__init__(optimizer, accumulative_counts, clip_grad)
+
+    def step(self, **kwargs) -> None:
+        """Clip and step, or skip both; ``kwargs`` go to the optimizer's step as in the base."""
+        if self._check_step():
+            super().step(**kwargs)
+
+
+@OPTIM_WRAPPERS.register_module()
+class FiniteGradAmpOptimWrapper(StepCheck, AmpOptimWrapper):
+    """The same in mixed precision (``tools/train.py --amp``).
+
+    The loss scaler would skip such a step, too, but tell nobody. It lowers its scale then, so a few
+    skipped steps at the start are normal.
+    """
+
+    def step(self, **kwargs) -> None:
+        """Unscale, then clip and step, or skip both; ``kwargs`` go to the optimizer's step."""
+        self.loss_scaler.unscale_(self.optimizer)
+        if self._check_step():
+            if self.clip_grad_kwargs:
+                self._clip_grad()
+            self.loss_scaler.step(self.optimizer, **kwargs)
+        self.loss_scaler.update(self._scale_update_param)

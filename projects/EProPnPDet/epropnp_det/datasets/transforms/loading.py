@@ -58,7 +58,14 @@ class LoadMonoAnnotations(BaseTransform):
     truncation, ``gt_bboxes_3d``, ``gt_labels_3d``, ``attr_labels`` (-1 where the annotation lacks
     the attribute that its class should have), ``velocities`` (G, 2; NaN where unknown),
     ``truncation`` and ``visibility`` (G,).
+
+    Args:
+        unknown_attribute: label of an attribute that the class of an object should have and the
+            annotation lacks: -1 is not trained on; 8, "none", is, as in the published system.
     """
+
+    def __init__(self, unknown_attribute: int = -1):
+        self.unknown_attribute = unknown_attribute
 
     def transform(self, results: dict) -> dict:
         """Unpack ``results['annotations']``, whose labels are those of ``results['classes']``."""
@@ -74,7 +81,8 @@ class LoadMonoAnnotations(BaseTransform):
         results["gt_labels_3d"] = annotations.labels.astype(np.int64)
         attributes = annotations.attr_labels.astype(np.int64)
         scope = attribute_scope()[task_labels(results["classes"])]
-        results["attr_labels"] = np.where(scope[annotations.labels, attributes], attributes, -1)
+        is_known = scope[annotations.labels, attributes]
+        results["attr_labels"] = np.where(is_known, attributes, self.unknown_attribute)
         results["velocities"] = annotations.velocities.astype(np.float32)
         results["truncation"] = annotations.truncation.astype(np.float32)
         results["visibility"] = annotations.visibility.astype(np.int64)
