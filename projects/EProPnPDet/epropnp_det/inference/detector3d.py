@@ -72,7 +72,8 @@ class Detector3D:
         self.model = model.to(device).eval()
         dataset = cfg.test_dataloader.dataset
         self.pipeline = list(dataset.pipeline)
-        self.classes = list(DATASETS.get(dataset.type).METAINFO["classes"])
+        metainfo = DATASETS.get(dataset.type).METAINFO | dataset.get("metainfo", {})
+        self.classes = list(metainfo["classes"])
         self.score_thr, self.seed, self.device = score_thr, seed, device
         path = calibration_path(checkpoint)
         self.calibration = Calibration.load(path) if path.is_file() else None

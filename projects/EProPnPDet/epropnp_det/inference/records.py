@@ -4,7 +4,7 @@ import numpy as np
 from pyquaternion import Quaternion
 
 from epropnp_data.geometry.boxes import OBJECT_TO_NUSCENES, yaw_to_rotation
-from epropnp_data.nuscenes.taxonomy import ATTRIBUTES, NO_ATTRIBUTE
+from epropnp_data.nuscenes.taxonomy import ATTRIBUTES, CLASSES, NO_ATTRIBUTE
 from epropnp_mm.pose_summary import PoseSummary
 from epropnp_results import ObjectResult, TruthBox
 
@@ -31,7 +31,7 @@ def objects_of(
     covariance = explained.distribution.covariance.detach().cpu().double().numpy()
     records, start = [], 0
     for instances, ground in zip(explained.instances, camera_to_ground, strict=True):
-        boxes = to_camera_boxes(instances)
+        boxes = to_camera_boxes(instances, classes)
         rotations = yaw_to_rotation(boxes.yaws)
         if ground is not None:
             rotations = ground.T @ rotations
@@ -41,7 +41,7 @@ def objects_of(
             k = start + index
             own.append(
                 ObjectResult(
-                    label=classes[label],
+                    label=CLASSES[label],
                     score=float(boxes.scores[index]),
                     translation=poses[k, :3].tolist(),
                     rotation=rotations[index].tolist(),

@@ -4,6 +4,8 @@ visualizer = dict(type="DetectionVisualizer", vis_backends=[dict(type="LocalVisB
 custom_hooks = [dict(type="DrawDetectionsHook", interval=50)]
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from mmdet3d.registry import HOOKS, VISUALIZERS
@@ -59,7 +61,8 @@ class DetectionVisualizer(Visualizer):
             step: of the training, for the backends.
         """
         image = _picture_of(data_input["img"])
-        result = _result_of(image, data_sample, pred_score_thr, draw_gt, draw_pred)
+        classes = (self.dataset_meta or {}).get("classes", CLASSES)
+        result = _result_of(image, data_sample, pred_score_thr, draw_gt, draw_pred, classes)
         picture = draw_result(image, result, {}, ("boxes", "bev"))[..., ::-1]
         if show:
             self.show(picture, win_name=name, wait_time=wait_time)
@@ -120,7 +123,12 @@ def _picture_of(image: object) -> np.ndarray:
 
 
 def _result_of(
-    image: np.ndarray, sample: Det3DDataSample | None, score_thr: float, gt: bool, pred: bool
+    image: np.ndarray,
+    sample: Det3DDataSample | None,
+    score_thr: float,
+    gt: bool,
+    pred: bool,
+    classes: Sequence[str] = CLASSES,
 ) -> ImageResult:
     meta = {} if sample is None else sample.metainfo
     matrix = meta.get("cam_intrinsic", meta.get("cam2img"))
@@ -137,13 +145,13 @@ def _result_of(
         width=image.shape[1],
         height=image.shape[0],
         intrinsics=np.asarray(matrix, dtype=float)[:3, :3].tolist(),
-        objects=[] if found is None else _objects(found, score_thr),
-        truth=_truth(truth) if has_truth else None,
+        objects=[] if found is None else _objects(found, score_thr, classes),
+        truth=_truth(truth, classes) if has_truth else None,
     )
 
 
-def _objects(instances: object, score_thr: float) -> list[ObjectResult]:
-    boxes = to_camera_boxes(instances)
+def _objects(instances: object, score_thr: float, classes: Sequence[str]) -> list[ObjectResult]:
+    boxes = to_camera_boxes(instances, classes)
     return [
         ObjectResult(
             label=CLASSES[boxes.labels[i]],
@@ -157,12 +165,12 @@ def _objects(instances: object, score_thr: float) -> list[ObjectResult]:
     ]
 
 
-def _truth(instances: object) -> list[TruthBox]:
+def _truth(instances: object, classes: Sequence[str]) -> list[TruthBox]:
     centers = instances["bboxes_3d"].gravity_center.cpu().numpy()
     rows = instances["bboxes_3d"].tensor.cpu().double().numpy()
     return [
         TruthBox(
-            CLASSES[label], center.tolist(), yaw_to_rotation(row[6]).tolist(), row[3:6].tolist()
+            classes[label], center.tolist(), yaw_to_rotation(row[6]).tolist(), row[3:6].tolist()
         )
         for label, center, row in zip(instances["labels_3d"].tolist(), centers, rows, strict=True)
     ]
