@@ -7,6 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from epropnp_6dof.bop import (
+    ObjectModel,
     PoseEstimate,
     read_detections,
     read_models_info,
@@ -88,3 +89,12 @@ def test_detections_are_grouped_and_sorted(tmp_path):
     path.write_text(json.dumps([{"image_id": 3, "bbox": [0, 0, 1, 1]}]))
     with pytest.raises(ValueError, match="entry 0 lacks category_id"):
         read_detections(path)
+
+
+def test_a_frame_that_touches_its_box_still_gives_a_unit():
+    """Objects that stand on their frame's plane have no extent below it."""
+    corner, size = np.array([-0.05, -0.02, 0.0]), np.array([0.1, 0.04, 0.2])
+    none = np.zeros((0, 3))
+    model = ObjectModel(1, 0.25, corner, size, (RigidPose(np.eye(3), np.zeros(3)),), none, none)
+    np.testing.assert_allclose(model.coord_scale, [0.05, 0.02, 0.1])
+    assert np.abs(model.box_corners / model.coord_scale).max() <= 2

@@ -245,6 +245,16 @@ def test_workers_and_epochs_draw_different_numbers_that_follow_the_seed():
     assert set(run(1)).isdisjoint(first)
 
 
+def test_ranks_draw_different_numbers(monkeypatch):
+    """Processes that train together have the same seed of torch."""
+    drawn = []
+    for rank in range(3):
+        monkeypatch.setattr("epropnp_6dof.datasets.random_state.get_rank", lambda rank=rank: rank)
+        torch.manual_seed(0)
+        drawn += WorkerRandom("test").generator().random(4).tolist()
+    assert len(set(drawn)) == 12
+
+
 def test_transforms_of_one_worker_are_independent():
     torch.manual_seed(0)
     one, two = (WorkerRandom(name).generator().random(4).tolist() for name in "ab")

@@ -12,6 +12,7 @@ from epropnp_data.geometry.boxes import CORNER_SIGNS
 from epropnp_data.geometry.rigid import RigidPose
 
 MM = 1e-3  # BOP lengths are millimetres
+MIN_COORD_SCALE = 0.01  # of the longest side; nearer to the frame a side gives no unit
 MAX_SYMMETRY_STEP = 0.01  # arc between discretised rotations, in diameters (BOP default)
 
 
@@ -44,8 +45,13 @@ class ObjectModel:
 
     @property
     def coord_scale(self) -> np.ndarray:
-        """(3,) |min| of each axis, the unit of normalised object coordinates (spec of CDPN)."""
-        return np.abs(self.corner_min)
+        """(3,) |min| of each axis, the unit of normalised object coordinates, as in CDPN.
+
+        Where the frame all but touches that side of the box it would be zero, or next to it; half
+        the longest side takes its place.
+        """
+        least = np.abs(self.corner_min)
+        return np.where(least > MIN_COORD_SCALE * self.size.max(), least, self.size.max() / 2)
 
     @property
     def box_corners(self) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""Random numbers that differ between loader workers and between epochs."""
+"""Random numbers that differ between loader workers, ranks and epochs."""
 
 import zlib
 
 import numpy as np
 import torch
+from mmengine.dist import get_rank
 from torch.utils.data import get_worker_info
 
 
@@ -12,7 +13,7 @@ class WorkerRandom:
 
     A generator made before the loader forks, or numpy's global one seeded alike in every worker,
     gives all workers the same augmentations. Here the seed is the loader's own, which differs
-    between workers and epochs and follows torch's seed.
+    between workers and epochs and follows torch's seed, together with the rank of the process.
 
     Args:
         name: of the user; users draw independent numbers.
@@ -29,5 +30,6 @@ class WorkerRandom:
         seed = torch.initial_seed() if worker is None else worker.seed
         if self._generator is None or seed != self._seed:
             self._seed = seed
-            self._generator = np.random.default_rng([seed % 2**63, self._salt])
+            rank = [get_rank()] if get_rank() else []  # ranks share torch's seed
+            self._generator = np.random.default_rng([seed % 2**63, self._salt, *rank])
         return self._generator
