@@ -3,10 +3,11 @@ import { CHOSEN, RING, TEXT, TRUTH } from "./colors.js";
 import { fresh } from "./dom.js";
 import { footprint, groundToPlane, inside } from "./geometry.js";
 import { boxColor } from "./images.js";
-import { groundCloud } from "./plots.js";
+import { groundCloud, roundStep } from "./plots.js";
 
-const STEP = 10; // metres between rings
-const PICK = 1.0; // metres beside a box that still hit it
+const RINGS = 40; // pixels between rings at least
+const PICK = 8; // pixels beside a centre that still hit the object
+const FAR = 120; // metres; what is farther does not decide what is shown at first
 
 export const toWorld = ([right, forward]) => [right, -forward];
 
@@ -17,19 +18,21 @@ export function planeExtent(sample) {
   for (const view of sample.views) {
     for (const box of view.truth ?? []) places.push(...footprint(view, box).outline.map(toWorld));
   }
-  const near = places.filter(([x, y]) => Math.hypot(x, y) < 120);
+  const near = places.filter(([x, y]) => Math.hypot(x, y) < FAR);
+  const reach = Math.max(...near.map(([x, y]) => Math.hypot(x, y)), 0.1);
   const [xs, ys] = [near.map((p) => p[0]), near.map((p) => p[1])];
-  const [left, top] = [Math.min(...xs, -8) - 4, Math.min(...ys, -12) - 4];
-  return [left, top, Math.max(...xs, 8) + 4 - left, Math.max(...ys, 0) + 4 - top];
+  const [side, margin] = [reach / 4, reach / 12];
+  const [left, top] = [Math.min(...xs, -side) - margin, Math.min(...ys, -side) - margin];
+  return [left, top, Math.max(...xs, side) + margin - left, Math.max(...ys, 0) + margin - top];
 }
 
-export function objectFromAbove(scene, point) {
+export function objectFromAbove(scene, point, scale) {
   let best = null;
   for (const object of scene.shown) {
     const shape = footprint(scene.sample.views[object.view], object);
     const [x, y] = toWorld(shape.center);
     const apart = Math.hypot(point[0] - x, point[1] - y);
-    const hit = inside(shape.outline.map(toWorld), point) || apart < PICK;
+    const hit = inside(shape.outline.map(toWorld), point) || apart * scale < PICK;
     if (hit && (!best || apart < best.apart)) best = { id: object.id, apart };
   }
   return best && best.id;
@@ -56,15 +59,16 @@ export function drawPlane(canvas, zoom, scene) {
 
 function rings(context, zoom) {
   const [x, y] = zoom.toScreen([0, 0]);
-  const step = STEP * zoom.scale > 14 ? STEP : 5 * STEP;
+  const step = roundStep(RINGS / zoom.scale);
   context.strokeStyle = RING;
   context.fillStyle = RING;
   context.font = "10px system-ui, sans-serif";
-  for (let radius = step; radius <= 200; radius += step) {
+  for (let ring = 1; ring <= 40; ring++) {
+    const radius = ring * step;
     context.beginPath();
     context.arc(x, y, radius * zoom.scale, 0, 2 * Math.PI);
     context.stroke();
-    context.fillText(`${radius} m`, x + 3, y - radius * zoom.scale - 3);
+    context.fillText(`${Number(radius.toPrecision(6))} m`, x + 3, y - radius * zoom.scale - 3);
   }
   context.fillStyle = TEXT;
   context.beginPath();

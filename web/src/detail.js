@@ -7,7 +7,8 @@ import { LEVELS, drawGround, drawPolar, plotDepth, plotErrors } from "./plots.js
 const SIZE = 300;
 const degrees = (radians) => (radians * 180) / Math.PI;
 const percent = (share) => `${(100 * share).toFixed(0)} %`;
-const metres = (value) => `${value.toFixed(value < 10 ? 2 : 1)} m`;
+const metres = (value) => (Math.abs(value) < 0.1 ? `${(1000 * value).toFixed(1)} mm` : `${value.toFixed(value < 10 ? 2 : 1)} m`);
+const exact = (value, size) => value.toFixed(size < 2 ? 3 : 2); // digits that suit the distance
 
 export function showOverview(aside, points, total, choose) {
   aside.replaceChildren(element("div", { className: "name" }, "All objects that pass the filters"));
@@ -51,7 +52,7 @@ export function showDetail(aside, object, view) {
   if (object.panels) aside.append(element("h2", {}, "What the network saw"), panels(object.panels));
   if (Object.keys(object.trust).length) {
     aside.append(element("h2", {}, "Trust"), table(Object.entries(object.trust)
-      .map(([name, value]) => [name.replaceAll("_", " "), value === null ? "–" : Number(value.toPrecision(3)).toString()])));
+      .map(([name, value]) => [name.replaceAll("_", " "), value === null ? "–" : typeof value === "boolean" ? (value ? "yes" : "no") : Number(value.toPrecision(3)).toString()])));
   }
 }
 
@@ -72,19 +73,19 @@ function regionKey() {
 }
 
 function numbers(object) {
-  const rows = [["position x, y, z", `${object.translation.map((v) => v.toFixed(2)).join(", ")} m`],
-    ["distance", metres(object.distance)], ["size", `${object.size.map((v) => v.toFixed(2)).join(" × ")} m`]];
+  const rows = [["position x, y, z", `${object.translation.map((v) => exact(v, object.distance)).join(", ")} m`],
+    ["distance", metres(object.distance)], ["size", `${object.size.map((v) => exact(v, object.distance)).join(" × ")} m`]];
   if (object.yaw !== null) rows.push(["heading", `${degrees(object.yaw).toFixed(1)}°`]);
   if (object.velocity) rows.push(["speed", `${Math.hypot(...object.velocity).toFixed(1)} m/s`]);
   if (object.attribute) rows.push(["attribute", object.attribute]);
-  for (const interval of object.intervals) rows.push(...intervalRows(interval));
+  for (const interval of object.intervals) rows.push(...intervalRows(interval, object.distance));
   return rows;
 }
 
-function intervalRows(interval) {
+function intervalRows(interval, size) {
   const level = percent(interval.level);
   const rows = Object.entries(interval).filter(([name, value]) => name !== "level" && name !== "yaw" && value)
-    .map(([name, [low, high]]) => [`${name}, ${level}`, `${low.toFixed(2)} to ${high.toFixed(2)} m`]);
+    .map(([name, [low, high]]) => [`${name}, ${level}`, `${exact(low, size)} to ${exact(high, size)} m`]);
   if (interval.yaw) {
     rows.push([`heading, ${level}`, interval.yaw
       .map(([low, high]) => `${degrees(low).toFixed(0)}° to ${degrees(high).toFixed(0)}°`).join(", ")]);
@@ -94,7 +95,7 @@ function intervalRows(interval) {
 
 function errors(object) {
   const { match } = object;
-  const rows = [["position", metres(match.position)], ["depth", `${match.depth > 0 ? "+" : ""}${match.depth.toFixed(2)} m`],
+  const rows = [["position", metres(match.position)], ["depth", `${match.depth > 0 ? "+" : ""}${metres(match.depth)}`],
     ["angle", `${degrees(match.angle).toFixed(1)}°`], ["size (1 - overlap)", match.size.toFixed(2)]];
   if (match.positionLevel !== undefined) rows.push(["position within region of", percent(match.positionLevel)]);
   if (match.headingLevel !== undefined) rows.push(["heading within region of", percent(match.headingLevel)]);

@@ -14,7 +14,7 @@ const scene = { state, sample: null, shown: [], tiles: [] };
 const images = new PanZoom(at("images"), () => scene.sample && drawImages(at("images"), images, scene),
   (point) => chooseObject(objectAt(scene, point)));
 const plane = new PanZoom(at("plane"), () => scene.sample && drawPlane(at("plane"), plane, scene),
-  (point) => chooseObject(objectFromAbove(scene, point)));
+  (point) => chooseObject(objectFromAbove(scene, point, plane.scale)));
 let numbers = [];
 
 function redraw() {

@@ -115,10 +115,14 @@ function mark(context, [x, y], color) {
   context.stroke();
 }
 
+/** The next 1, 2 or 5 times a power of ten that is not below a number. */
+export function roundStep(least) {
+  const power = 10 ** Math.floor(Math.log10(least));
+  return power * [1, 2, 5, 10].find((factor) => factor * power >= least * 0.999);
+}
+
 function scaleBar(context, size, span) {
-  const rough = span / 4;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const metres = power * (rough / power >= 5 ? 5 : rough / power >= 2 ? 2 : 1);
+  const metres = roundStep(span / 8);
   const width = (metres / span) * size;
   context.fillStyle = "#fff";
   context.fillRect(8, size - 10, width, 2);
