@@ -1,9 +1,7 @@
-import contextlib
 import math
 
 import pytest
 import torch
-from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from epropnp import (
     AdaptiveHuberPnPCost,
@@ -219,47 +217,3 @@ def test_a_layer_without_a_solver_gets_one():
 
 def test_layers_have_no_state():
     assert not layer(4).state_dict()
-
-
-def every_output(data, dof):
-    """Training and inference on a device where nothing is computed."""
-    net = layer(dof, 16, num_iter=2, normalize=True)
-    result = net.monte_carlo_forward(
-        *data.correspondences, ADAPTIVE, data.pose, with_pose_opt_plus=True
-    )
-    loss = monte_carlo_pose_loss(result.pose_sample_logweights, result.cost_target).sum()
-    (loss + result.pose_opt_plus.sum()).backward()
-    solution = net(*data.correspondences, ADAPTIVE, fast_mode=True, with_pose_cov=True)
-    return [*(t for t in (*result, *solution) if t is not None), data.x3d.grad, data.w2d.grad]
-
-
-def transfer(data, move, gravity=None):
-    camera = data.camera.bind(
-        move(data.camera.cam_mats), move(torch.tensor([[620, 840]] * 3)), gravity=gravity
-    )
-    x3d, x2d, w2d = (move(t).detach().requires_grad_() for t in data[:3])
-    return data._replace(x3d=x3d, x2d=x2d, w2d=w2d, camera=camera, pose=move(data.pose))
-
-
-@pytest.mark.parametrize("dof", [4, 6])
-def test_the_host_never_waits_for_a_value(dof):
-    """A fake tensor has no values: reading one, to branch or to index, raises."""
-    mode = FakeTensorMode()
-    data = transfer(scene(dof), mode.from_tensor)
-    with mode:
-        for tensor in every_output(data, dof):
-            with pytest.raises(DataDependentOutputException):
-                tensor.sum().item()
-
-
-@pytest.mark.parametrize("dof", [4, 6])
-def test_everything_stays_on_the_device_of_the_input(dof, monkeypatch):
-    monkeypatch.setattr(
-        torch, "autocast", lambda *_, **__: contextlib.nullcontext()
-    )  # no such type
-
-    def move(tensor):
-        return tensor.to("meta")
-
-    data = transfer(scene(dof), move, gravity=torch.eye(3, device="meta"))
-    assert {tensor.device.type for tensor in every_output(data, dof)} == {"meta"}

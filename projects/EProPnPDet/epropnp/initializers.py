@@ -88,7 +88,8 @@ class RSLMSolver:
         if self.dof is not None and self.dof != cost.manifold.dof:
             raise ValueError(f"start with dof={self.dof} used for dof={cost.manifold.dof}")
         weights = cost.point_weights()
-        index = draw_subsets(weights, self.num_proposals, self.num_points, generator)
+        drawn = (weights, self.num_proposals, self.num_points, generator, backend)
+        index = draw_subsets(*drawn)
         rotation = cost.manifold.random_rotation(index.shape[:-1], weights, generator)
         return self.from_subsets(cost, index, rotation, rule, backend)
 

@@ -55,28 +55,53 @@ def damped(matrix: Tensor, damping: float = ABSOLUTE_DAMPING) -> Tensor:
 
 
 def factorize(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Cholesky factors (..., D, D) and a mask (...,) of the matrices that have one.
+    """Cholesky factors (..., D, D) and a mask (...,) of the matrices that have one; no gradient.
 
     A matrix that has none gets the factor of the identity.
     """
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
-    with torch.no_grad():
-        factor, info = torch.linalg.cholesky_ex(matrix)
-        solved = (info == 0) & factor.isfinite().flatten(-2).all(-1)
-    safe = torch.where(solved[..., None, None], matrix, identity)
-    if safe.requires_grad:
-        return torch.linalg.cholesky_ex(safe).L, solved
+    factor, info = torch.linalg.cholesky_ex(matrix.detach())
+    solved = (info == 0) & factor.isfinite().flatten(-2).all(-1)
     return torch.where(solved[..., None, None], factor, identity), solved
 
 
 def solve(matrix: Tensor, vector: Tensor) -> Tensor:
-    """Solve (..., D, D) systems for (..., D); the solution of a failed system is zero."""
-    factor, solved = factorize(matrix)
-    solution = torch.cholesky_solve(vector.unsqueeze(-1), factor).squeeze(-1)
-    return torch.where(solved.unsqueeze(-1), solution, torch.zeros_like(solution))
+    """Solve symmetric (..., D, D) systems for (..., D); the solution of a failed system is zero.
+
+    Differentiable, more than once; a failed system has no gradient.
+    """
+    return _Solve.apply(matrix, vector)
+
+
+class _Solve(torch.autograd.Function):
+    """x = A^-1 b with the gradients A^-1 g and -(A^-1 g) x^T.
+
+    That of a Cholesky factor would go through products on the matrix unit.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(matrix, vector):
+        factor, solved = factorize(matrix)
+        solution = torch.cholesky_solve(vector.unsqueeze(-1), factor).squeeze(-1)
+        return torch.where(solved.unsqueeze(-1), solution, torch.zeros_like(solution))
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(inputs[0], output)
+
+    @staticmethod
+    def backward(ctx, grad):
+        matrix, solution = ctx.saved_tensors
+        by_vector = solve(matrix, grad)
+        return -by_vector.unsqueeze(-1) * solution.unsqueeze(-2), by_vector
 
 
 def inverse(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Inverse of (..., D, D) and a mask (...,); a failed matrix has the identity as inverse."""
+    """Inverse of (..., D, D) and a mask (...,), without gradient.
+
+    A failed matrix has the identity as inverse.
+    """
     factor, solved = factorize(matrix)
     return torch.cholesky_inverse(factor), solved

@@ -17,6 +17,7 @@ from epropnp.cost import PoseCost
 from epropnp.gauss_newton import gauss_newton_step
 from epropnp.levenberg_marquardt import Solution
 from epropnp.mixture import Mixture
+from epropnp.precision import full_precision
 from epropnp.proposals import Proposal, ProposalFamily
 
 CPU_CHUNK = 2**17  # residuals evaluated at a time, about what second level caches hold
@@ -116,14 +117,14 @@ class _Spec:
     hollow: PoseCost
     names: tuple[str, ...]
 
+    @full_precision
     def gradient(
         self, poses: Tensor, weights: Tensor, leaves: tuple[Tensor, ...], needed: tuple[bool, ...]
     ) -> list[Tensor | None]:
         """Gradient of sum(weights * cost) by each leaf that needs one."""
         cost = self.hollow.with_leaves(dict(zip(self.names, leaves, strict=True)))
         wanted = [name for name, need in zip(self.names, needed, strict=True) if need]
-        with torch.autocast(poses.device.type, enabled=False):
-            found = self.backend.weighted_gradient(cost, poses, weights, wanted)
+        found = self.backend.weighted_gradient(cost, poses, weights, wanted)
         return [found.get(name) for name in self.names]
 
 
