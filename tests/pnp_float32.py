@@ -11,11 +11,13 @@ from pnp_golden import Case
 def float32_error(path: Path, number: int) -> float:
     """Distance of float32 poses to the recorded float64 ones, in multiples of what rounding allows.
 
-    The solver accepts a step by comparing two costs, sums whose rounding errors are a few units
-    ``u = 2**-24`` each: within ``4 u C`` of the smallest cost ``C`` it cannot tell poses apart.
-    With ``C(pose) - C = d^T H d / 2``, ``H`` the Hessian, those are the poses with
-    ``d^T H d <= 8 u C``. The bound in metres and radians follows from each object's own points; it
-    holds for any order of summation, so on any processor.
+    The solver accepts a step by comparing two costs. Each is a sum with a rounding error of a few
+    units ``u = 2**-24``, and of projections of ``p`` pixels that are known to some four units
+    (product with the intrinsics, sum, division, subtraction), which a weighted residual ``r``
+    carries into the cost: so within ``E = 4 u C + 2 sum |r| 4 u w p`` of the smallest cost ``C`` it
+    cannot tell poses apart. With ``C(pose) - C = d^T H d / 2``, ``H`` the Hessian, those are the
+    poses with ``d^T H d <= 2 E``. The bound in metres and radians follows from each object's own
+    points; it holds for any order of summation, so on any processor.
     """
     case = Case(path, number)
     single = case.float32()
@@ -24,7 +26,9 @@ def float32_error(path: Path, number: int) -> float:
     cost, recorded = case.cost(), case.out("lm10_pose")
     lin = cost.linearize(recorded)
     moved = (lin.jacobian @ _tangent(cost.manifold, recorded, pose.double())).square().sum((1, 2))
-    return (moved / (8 * 2**-24 * lin.value)).sqrt().max().item()
+    pixels = (cost.weights * cost.points_2d).abs().flatten(1)
+    error = 2**-24 * (4 * lin.value + 8 * (lin.residual.abs() * pixels).sum(1))
+    return (moved / (2 * error)).sqrt().max().item()
 
 
 def _tangent(manifold, origin: torch.Tensor, pose: torch.Tensor) -> torch.Tensor:
