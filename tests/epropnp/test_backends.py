@@ -1,10 +1,12 @@
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
 import torch
 
 from epropnp.backends import EagerBackend
-from pnp_scenes import cost_of, scene
+from pnp_scenes import cost_of, near_scene, scene, tilted
 from pose_problems import QuadraticYawCost
 
 
@@ -107,3 +109,74 @@ def test_no_objects_and_no_samples():
     poses = torch.zeros(5, 0, 4, dtype=torch.float64)
     assert EagerBackend().values(cost, poses).shape == (5, 0)
     assert EagerBackend().values(problem()[0], torch.zeros(0, 3, 4).double()).shape == (0, 3)
+
+
+def full_problem(samples=6):
+    """A tilted camera with clipped projections: a gradient to every leaf a cost can have."""
+    cost, pose = near_scene(4, gravity=tilted(4), delta=0.5)
+    cost = replace(cost, camera=replace(cost.camera, gravity=None))  # the manifold has it
+    leaves = {name: leaf.detach().clone() for name, leaf in cost.leaves().items()}
+    noise = torch.randn(samples, *pose.shape, generator=torch.Generator().manual_seed(0))
+    return cost, leaves, pose + 0.1 * noise.double()
+
+
+LEAVES = (
+    "points_obj", "points_2d", "weights", "camera.cam_mats", "camera.lower", "camera.upper",
+    "kernel.delta", "manifold.gravity",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("wanted", [*((name,) for name in LEAVES), LEAVES], ids=len)
+def test_every_leaf_gets_the_gradient_of_plain_autograd(wanted):
+    """Each alone, and all together."""
+    cost, leaves, poses = full_problem()
+    assert set(leaves) == set(LEAVES)
+    weights = torch.randn(len(poses), 4, dtype=torch.float64)
+
+    def gradients(evaluate):
+        inputs = {n: leaf.clone().requires_grad_(n in wanted) for n, leaf in leaves.items()}
+        total = (evaluate(cost.with_leaves(inputs)) * weights).sum()
+        return torch.autograd.grad(total, [inputs[name] for name in wanted])
+
+    expected = gradients(lambda cost: cost.value(poses))
+    ours = gradients(lambda cost: EagerBackend(64).attach(cost, poses, cost.value(poses).detach()))
+    assert all(grad.abs().sum() > 0 for grad in expected)
+    torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_second_derivatives_are_those_of_plain_autograd():
+    """Hessian-vector products, also where `autograd.grad` prunes to a part of the graph."""
+    cost, leaves, poses = full_problem()
+    inputs = {name: leaf.requires_grad_() for name, leaf in leaves.items()}
+    cost = cost.with_leaves(inputs)
+    backend, products = EagerBackend(64), []
+    for attached in (cost.value(poses), backend.attach(cost, poses, cost.value(poses))):
+        loss = attached.mul(-1.0).logsumexp(0).sum()
+        first = torch.autograd.grad(loss, list(inputs.values()), create_graph=True)
+        length = sum(grad.square().sum() for grad in first)
+        pruned = torch.autograd.grad(first[2].square().sum(), inputs["weights"], retain_graph=True)
+        products.append((*pruned, *torch.autograd.grad(length, list(inputs.values()))))
+    assert products[0][0].abs().sum() > 0
+    torch.testing.assert_close(products[1], products[0], rtol=1e-8, atol=1e-8)
+
+
+def test_the_loss_keeps_neither_cost_nor_points_alive_after_backward():
+    cost, _, poses = problem()  # as a network would, with points that are not leaves of the graph
+    cost = cost.with_leaves({name: leaf * 1.0 for name, leaf in cost.leaves().items()})
+    attached = EagerBackend().attach(cost, poses, cost.value(poses).detach())
+    loss = attached.sum()
+    loss.backward()
+    kept = [weakref.ref(cost), *map(weakref.ref, cost.leaves().values())]
+    del cost, attached
+    gc.collect()
+    assert [ref() for ref in kept] == [None] * len(kept)
+    assert loss.requires_grad
+
+
+def test_any_part_of_a_record_has_a_name():
+    cost, leaves, _ = full_problem()
+    with pytest.raises(ValueError, match=r"ReprojectionCost has no \['point'\]; it has"):
+        cost.with_leaves({"point": leaves["points_obj"]})
+    moved = cost.with_leaves({"camera.cam_mats": 2 * cost.camera.cam_mats})
+    assert torch.equal(moved.camera.cam_mats, 2 * leaves["camera.cam_mats"])
+    assert moved.points_obj is cost.points_obj
