@@ -49,6 +49,24 @@ def test_true_poses_score_everything_and_are_written(bop_root, tmp_path):
     np.testing.assert_allclose(written[0].pose.translation, truth.translation, atol=1e-6)
 
 
+def test_result_file_is_read_as_the_toolkit_reads_it(bop_root, tmp_path):
+    """Comma separated, seven fields, blanks inside R and t, one time per image."""
+    metric = BOPPoseMetric(str(bop_root), "test", out_dir=str(tmp_path), format_only=True)
+    samples = predictions(bop_root)
+    score(metric, samples)
+    header, *lines = (tmp_path / "results_bop.csv").read_text().splitlines()
+    assert header == "scene_id,im_id,obj_id,score,R,t,time"
+    times = {}
+    for line in lines:
+        scene_id, im_id, _, _, rotation, translation, time = line.split(",")
+        matrix = np.array(rotation.split(), float).reshape(3, 3)
+        np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-5)
+        assert 300 < float(translation.split()[2]) < 1000  # millimetres
+        times.setdefault((scene_id, im_id), set()).add(time)
+    assert len(lines) == len(samples)
+    assert all(len(values) == 1 for values in times.values())
+
+
 def test_three_centimetres_and_four_degrees_count_as_five_and_not_as_two(bop_root):
     def change(pose):
         quaternion = Rotation.from_quat(pose[3:].numpy()[[1, 2, 3, 0]])
