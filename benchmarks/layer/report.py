@@ -55,20 +55,14 @@ def markdown(metrics: list[Metric]) -> str:
 
 
 def plot(metrics: list[Metric], folder: Path) -> None:
-    """Scaling over objects, points and samples, and bars of the training steps."""
+    """Scaling of the training step over objects, points and samples."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 4, figsize=(15, 3.6))
-    steps = [metric for metric in metrics if metric.name.startswith("training step")]
-    labels = [" ".join(m.name.split(" | ")[1:]).replace(", ", "\n") for m in steps]
-    axes[0].barh(labels, [metric.value for metric in steps])
-    axes[0].tick_params(axis="y", labelsize=5)
-    axes[0].set_xscale("log")
-    axes[0].set_xlabel("training step, ms")
-    for axis, kind in zip(axes[1:], ("objects", "points", "samples"), strict=True):
+    figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.6))
+    for axis, kind in zip(axes, ("objects", "points", "samples"), strict=True):
         scaled = [m for m in metrics if m.name.startswith(f"scaling | {kind}")]
         for backend in sorted({m.name.split(" | ")[-1] for m in scaled}):
             own = [m for m in scaled if m.name.endswith(f"| {backend}")]
