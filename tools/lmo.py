@@ -80,7 +80,7 @@ def checkpoint(args: argparse.Namespace, name: str, config: str) -> Path:
 
 
 def about(seconds: float) -> str:
-    """Expected time, as text; measured on two cores that did nothing else."""
+    """Expected time, as text: from the time of single steps on two cores that do nothing else."""
     minutes = max(round(seconds / 60), 1)
     return f"about {minutes} min"
 
@@ -214,7 +214,7 @@ def main() -> int:
     args = parse_args()
     os.chdir(ROOT)
     steps = make_steps(args)
-    say(f"{len(steps)} parts; their times are those of two cores that do nothing else")
+    say(f"{len(steps)} parts; times are estimates for two cores that do nothing else")
     code = run_program(steps, args.work_dir / "steps")
     if code == 0:
         table = score_table(args)
