@@ -16,6 +16,7 @@ from epropnp_6dof.datasets.transforms import RotateCamera
 from epropnp_6dof.models.correspondences import grid_pixels
 from epropnp_6dof.models.rotations import quaternion_to_matrix
 from epropnp_6dof.models.structures import stack_crops
+from epropnp_data.errors import DatasetError
 from epropnp_data.geometry.camera import project_points
 
 
@@ -159,8 +160,10 @@ def test_detections_replace_annotated_boxes(bop_root):
 def test_detections_of_other_images_are_refused(bop_root):
     entry = dict(scene_id=2, image_id=99, category_id=1, bbox=[1, 2, 30, 40], score=1.0)
     (bop_root / "others.json").write_text(json.dumps([entry]))
-    with pytest.raises(ValueError, match=r"others.json: none of its 1 images is in test"):
+    with pytest.raises(DatasetError, match=r"others.json: none of its 1 images is in test"):
         build(bop_root, split="test", train=False, detections="others.json")
+    with pytest.raises(DatasetError, match=r"gone.json: no such detection file"):
+        build(bop_root, split="test", train=False, detections="gone.json")
 
 
 def test_unknown_split_and_box_are_named(bop_root):

