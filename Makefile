@@ -5,10 +5,13 @@ VENV ?= .venv
 RUN = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV)/bin/python
 WORKERS ?= 2
 PYTEST_ARGS ?=
+FAST = tests/epropnp tests/epropnp_data tests/epropnp_6dof/metrics tests/epropnp_6dof/bop \
+	tests/epropnp_det/evaluation tests/epropnp_det/datasets tests/tools \
+	tests/test_repository.py tests/test_layering.py tests/test_support.py tests/test_readme.py
 LMO_ARGS ?=
 export VENV
 
-.PHONY: bench help setup demo demo-6dof lmo test test-processors lint format check-env
+.PHONY: bench help setup demo demo-6dof lmo test test-fast test-processors lint format check-env
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +31,9 @@ lmo: setup  ## LM-O without any download page: prepare -> render -> train -> tes
 test: setup  ## all tests and the linter; PYTEST_ARGS="-k name" selects
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS); code=$$?; \
 	if [ -n "$(EXIT_CODE_FILE)" ]; then echo $$code > "$(EXIT_CODE_FILE)"; fi; exit $$code
+
+test-fast: setup  ## the layer, data, metrics, tools: about a minute and a half
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(FAST) $(PYTEST_ARGS)
 
 test-processors: setup  ## the tests as other processors would run them; PYTEST_ARGS selects
 	@$(VENV)/bin/python tools/dev/processors.py $(PYTEST_ARGS)

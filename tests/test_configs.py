@@ -1,10 +1,11 @@
 """Every config can be read and its model, transforms and data set types built."""
 
+import inspect
 from pathlib import Path
 
 import pytest
 from mmengine import Config
-from mmengine.registry import DATASETS, MODELS, TRANSFORMS, init_default_scope
+from mmengine.registry import DATASETS, METRICS, MODELS, TRANSFORMS, init_default_scope
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(
@@ -12,6 +13,7 @@ CONFIGS = sorted(
     for path in (ROOT / "configs").rglob("*.py")
     if "_base_" not in path.parts
 )
+SPLITS = ("train", "val", "test")
 # two configs that differ in nothing but data, schedule or views share one model
 _built: dict[str, bool] = {}
 
@@ -35,8 +37,27 @@ def transforms_of(config):
         yield from config.get(key) or []
 
 
-def test_there_are_configs():
-    assert len(CONFIGS) > 20
+def data_sets_of(config):
+    """Configs of all data sets, those inside wrappers too."""
+    found = [config[f"{s}_dataloader"].dataset for s in SPLITS if config.get(f"{s}_dataloader")]
+    while found:
+        dataset = found.pop()
+        yield dataset
+        found += [*dataset.get("datasets", []), *filter(None, [dataset.get("dataset")])]
+
+
+def evaluators_of(config):
+    """Configs of all evaluators."""
+    for split in ("val", "test"):
+        found = config.get(f"{split}_evaluator")
+        yield from found if isinstance(found, list | tuple) else filter(None, [found])
+
+
+def check_arguments(registry, settings):
+    """Refuse a type that is not registered and arguments that it does not take."""
+    settings = dict(settings)
+    made = registry.get(settings.pop("type"))
+    inspect.signature(made).bind(**settings)
 
 
 @pytest.mark.parametrize("path", CONFIGS)
@@ -44,16 +65,34 @@ def test_config_builds(path):
     config = Config.fromfile(ROOT / path)
     init_default_scope(config.get("default_scope", "mmengine"))
     for transform in transforms_of(config):
-        assert TRANSFORMS.build(transform) is not None
-    for split in ("train", "val", "test"):
-        loader = config.get(f"{split}_dataloader")
-        if loader is not None:
-            with DATASETS.switch_scope_and_registry(None) as registry:
-                assert registry.get(loader.dataset.type) is not None, loader.dataset.type
+        TRANSFORMS.build(transform)
+    for registry, parts in ((DATASETS, data_sets_of(config)), (METRICS, evaluators_of(config))):
+        with registry.switch_scope_and_registry(None) as scoped:
+            for settings in parts:
+                check_arguments(scoped, settings)
     model = without_weights(config.model.to_dict())
     if repr(model) not in _built:
         network = MODELS.build(model)
         _built[repr(model)] = any(p.requires_grad for p in network.parameters())
-    assert _built[repr(model)]
+    assert _built[repr(model)], "nothing to train"
     assert (ROOT / path).read_text().startswith(("#", '"""')), "no comment on top"
-    assert "_base_" not in path
+
+
+@pytest.mark.parametrize("path", CONFIGS)
+def test_evaluator_and_data_set_read_the_same_folder(path):
+    config = Config.fromfile(ROOT / path)
+    for split in ("val", "test"):
+        loader, found = config.get(f"{split}_dataloader"), config.get(f"{split}_evaluator")
+        if loader and "data_root" in loader.dataset:
+            for evaluator in found if isinstance(found, list | tuple) else [found]:
+                assert evaluator.data_root == loader.dataset.data_root
+
+
+def test_misspelt_arguments_are_noticed():
+    init_default_scope("mmdet3d")
+    settings = dict(type="BOPPoseMetric", data_root="data", split="test", target="list.json")
+    with (
+        METRICS.switch_scope_and_registry(None) as scoped,
+        pytest.raises(TypeError, match="unexpected keyword argument 'target'"),
+    ):
+        check_arguments(scoped, settings)

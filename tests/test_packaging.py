@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 
+pytestmark = pytest.mark.slow
 SOURCES = ("projects", "configs", "tools", "requirements")
 FILES = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "model-index.yml")
 

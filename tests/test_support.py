@@ -42,7 +42,8 @@ def test_every_config_is_in_the_metafile_of_its_family():
             assert model["In Collection"] == collection["Name"]
             listed.append(model["Config"])
     configs = {path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.py")}
-    assert sorted(listed) == sorted(path for path in configs if "_base_" not in path)
+    expected = sorted(path for path in configs if "_base_" not in path)
+    assert sorted(listed) == expected, "write them anew: python tools/dev/metafiles.py"
 
 
 def test_unknown_config_names_its_neighbours():

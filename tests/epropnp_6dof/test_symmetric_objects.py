@@ -71,11 +71,3 @@ def test_add_s_ignores_the_symmetric_choice_and_add_does_not():
     assert errors.proj == pytest.approx(0, abs=1e-6)
     plain = pose_errors(truth.compose(HALF_TURN), truth, model, cam_mat, fold_symmetries=False)
     assert plain.rotation_deg == pytest.approx(180, abs=1e-4)
-
-
-def test_mean_of_two_symmetric_coordinates_is_useless():
-    """Why plain coordinate regression fails: the L1 or L2 optimum of +p and -p is not a surface."""
-    first = np.random.default_rng(1).uniform(-0.05, 0.05, size=(100, 3))
-    second = first @ HALF_TURN.rotation.T
-    mean = (first + second) / 2
-    assert np.abs(mean[:, :2]).max() < 1e-12  # collapses onto the symmetry axis

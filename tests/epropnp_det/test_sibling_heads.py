@@ -73,4 +73,4 @@ def test_trains_and_tests(name, repo_dir, nuscenes_root, tmp_path):  # noqa: F81
     metrics = runner.test()
     scores = {key.rsplit("/", 1)[-1]: value for key, value in metrics.items()}
     assert math.isfinite(scores["NDS"])
-    assert scores["mAP"] < 0.5  # two steps teach nothing
+    assert len([key for key in metrics if key.endswith("/AP")]) == 10

@@ -192,10 +192,20 @@ def test_proposal_loss_reads_the_center_of_the_class():
     assert used.equal(expected)
 
 
-def test_proposal_loss_of_class_agnostic_centers():
+def test_proposal_loss_of_class_agnostic_centers_reads_the_only_two_channels():
+    maps = tiny_maps(class_agnostic=True)
     targets, truth = tiny_targets([[3, 1, 3, 3], [2, 3, 3, 3]], [[0, 0, 0, 0], [1, 0, 0, 0]])
-    losses = proposal_loss()(tiny_maps(class_agnostic=True), targets, truth)
-    assert all(loss.isfinite() for loss in losses.values())
+    loss = proposal_loss()(maps, targets, truth)["loss_rp"]
+    (gradient,) = torch.autograd.grad(loss, maps.centers[0])
+    expected = torch.zeros_like(gradient, dtype=torch.bool)
+    expected[0, :, 0, 1] = True  # the positive of each image, whatever its class
+    expected[1, :, 0, 0] = True
+    assert (gradient.abs() > 0).equal(expected)
+    per_class = tiny_maps()
+    for image, label in ((0, 1), (1, 2)):
+        with torch.no_grad():
+            per_class.centers[0][image, 2 * label : 2 * label + 2] = maps.centers[0][image]
+    torch.testing.assert_close(proposal_loss()(per_class, targets, truth)["loss_rp"], loss)
 
 
 def test_proposal_loss_without_positives_reaches_all_maps():
