@@ -17,6 +17,8 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 def viridis(shares: np.ndarray) -> np.ndarray:
     """Colours (..., 3) uint8 of shares (...) in [0, 1], dark to yellow."""
     shares = np.asarray(shares, dtype=float)
+    if shares.size == 0:
+        return np.zeros((*shares.shape, 3), np.uint8)
     codes = (255 * np.clip(np.nan_to_num(shares), 0, 1)).astype(np.uint8).reshape(-1, 1)
     return cv2.applyColorMap(codes, cv2.COLORMAP_VIRIDIS).reshape(*shares.shape, 3)
 
