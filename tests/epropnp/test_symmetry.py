@@ -84,6 +84,15 @@ def test_objects_of_different_kinds_keep_their_own_symmetry():
         torch.testing.assert_close(set_cost(costs, together.exists)[place], expected)
 
 
+def test_it_moves_to_where_it_is_used():
+    kinds = Symmetry.of_objects([Symmetry.about((0.0, 1.0, 0.0), order) for order in (1, 2)])
+    moved = kinds.to("cpu")
+    assert torch.equal(moved.transforms, kinds.transforms)
+    assert torch.equal(moved.exists, kinds.exists)
+    assert moved.upright
+    assert not Symmetry.about((1.0, 0.0, 0.0), 2).upright
+
+
 @pytest.mark.parametrize("dof", [4, 6])
 def test_the_layer_takes_a_symmetry(dof):
     """Its target is the set, and all of the set competes as a start."""

@@ -14,7 +14,7 @@ at (`Symmetry.about` with some tens of them).
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -33,10 +33,11 @@ class Symmetry:
     """Transforms of the object frame after which the object looks the same.
 
     Attributes:
-        transforms: (E, 4, 4), or (E, B, 4, 4) for objects of different kinds; float64 on the CPU,
-            the identity among them.
+        transforms: (E, 4, 4), or (E, B, 4, 4) for objects of different kinds, the identity among
+            them.
         exists: (E, B) mask of those that count, where objects have different numbers of them; all
             if None.
+        upright: all are turns about the object's y axis; found when the record is made.
 
     Raises:
         ValueError: another shape, a rotation that is none, or no identity.
@@ -44,6 +45,7 @@ class Symmetry:
 
     transforms: Tensor
     exists: Tensor | None = None
+    upright: bool = field(init=False)
 
     def __post_init__(self) -> None:
         transforms = self.transforms
@@ -57,12 +59,14 @@ class Symmetry:
                 f"got {tuple(self.exists.shape)}"
             )
         rotation = transforms[..., :3, :3]
-        identity = torch.eye(4, dtype=transforms.dtype)
+        identity = torch.eye(4, dtype=transforms.dtype, device=transforms.device)
         defect = (rotation.mT @ rotation - identity[:3, :3]).abs().amax((-2, -1))
         if not (defect < ORTHOGONAL).all() or not (torch.linalg.det(rotation) > 0).all():
             raise ValueError("transforms must hold rotations, without reflection or scale")
         if not ((transforms - identity).abs().amax((-2, -1)) < ORTHOGONAL).any(0).all():
             raise ValueError("the identity must be among the transforms: the label itself is true")
+        height = rotation[..., 1, 1]
+        object.__setattr__(self, "upright", bool((height > 1.0 - ORTHOGONAL).all()))
 
     @classmethod
     def from_rotations(cls, rotations: Sequence | Tensor) -> "Symmetry":
@@ -121,6 +125,11 @@ class Symmetry:
             exists[: len(one.transforms), place] = True
         return cls(transforms, exists)
 
+    def to(self, device: torch.device | str) -> "Symmetry":
+        """The same on a device, so that no call has to copy it there."""
+        exists = None if self.exists is None else self.exists.to(device)
+        return Symmetry(self.transforms.to(device), exists)
+
     def equivalent(self, manifold: PoseManifold, pose: Tensor) -> Tensor:
         """Poses (E, B, P) in which the object looks as in poses (B, P).
 
@@ -131,10 +140,8 @@ class Symmetry:
         transforms = self.transforms if self.transforms.dim() == 4 else self.transforms[:, None]
         if transforms.shape[1] not in (1, len(pose)):
             raise ValueError(f"symmetries of {transforms.shape[1]} objects for {len(pose)}")
-        if not isinstance(manifold, QuatPose):
-            height = transforms[..., 1, 1]
-            if not (height > 1.0 - ORTHOGONAL).all():
-                raise ValueError("poses with yaw know symmetries about the object's y axis only")
+        if not (self.upright or isinstance(manifold, QuatPose)):
+            raise ValueError("poses with yaw know symmetries about the object's y axis only")
         transforms = transforms.to(pose)
         rotation = manifold.rotation_matrix(pose)
         turned = linear.product(rotation, transforms[..., :3, :3])

@@ -14,6 +14,7 @@ from mmdet3d.registry import MODELS
 import epropnp
 from epropnp.fitting import PublishedFit, ScaledFit
 from epropnp.proposals import QuaternionProposals, YawProposals
+from epropnp.wide import WideQuaternionProposals
 
 
 def build_part(config: dict) -> Any:
@@ -80,6 +81,7 @@ for _layer_class in (
     PublishedFit,
     QuaternionProposals,
     ScaledFit,
+    WideQuaternionProposals,
     YawProposals,
 ):
     MODELS.register_module(name=_layer_class.__name__, module=from_config(_layer_class))
