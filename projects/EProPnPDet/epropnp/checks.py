@@ -32,6 +32,17 @@ def check_tensor(name: str, value: Any, expected: tuple[int | str, ...]) -> None
         raise ValueError(f"{name} must be {shape}, got {tuple(value.shape)}")
 
 
+def check_floating(name: str, value: Any) -> None:
+    """Check that a value is a tensor of floating-point numbers, of any shape.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+        raise TypeError(f"{name} must be a tensor of floating-point numbers, got {kind}")
+
+
 def check_correspondences(x3d: Any, x2d: Any, w2d: Any, mask: Any = None) -> None:
     """Check points, weights and their mask; see `epropnp.problem.build_problem`.
 

@@ -4,7 +4,8 @@ Poses of this package are (x, y, z, yaw) or (x, y, z, w, i, j, k), see `epropnp.
 covariances are those of a tangent step. Here they become 4x4 matrices, rotation vectors
 (axis times angle), quaternions with the real part last, and covariances in metres and radians.
 
-All functions take any leading axes, are differentiable, and leave the batch on its device. A
+All functions take any leading axes, are differentiable, and leave the batch on its device; what is
+not a floating-point tensor (TypeError) or of another last axis (ValueError) is refused by name. A
 rotation vector turns about fixed axes: R(v) R is the rotation R turned about v in the camera frame.
 """
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
+from epropnp.checks import check_floating
 from epropnp.distributions import wrap_angle
 from epropnp.manifolds import PoseManifold, QuatPose, YawPose, normalize_quaternion
 
@@ -33,8 +35,10 @@ def matrix_to_pose(manifold: PoseManifold, matrix: Tensor) -> Tensor:
     least sum of squared differences between the two matrices.
 
     Raises:
+        TypeError: it is not a tensor of floating-point numbers.
         ValueError: another shape, or a manifold that is neither `YawPose` nor `QuatPose`.
     """
+    check_floating("matrix", matrix)
     if matrix.dim() < 2 or matrix.shape[-1] != 4 or matrix.shape[-2] not in (3, 4):
         raise ValueError(f"matrix must be (..., 4, 4) or (..., 3, 4), got {tuple(matrix.shape)}")
     rotation, translation = matrix[..., :3, :3], matrix[..., :3, 3]
@@ -181,5 +185,6 @@ def _closest_yaw(manifold: YawPose, rotation: Tensor) -> Tensor:
 
 
 def _check_last(name: str, tensor: Tensor, size: int) -> None:
+    check_floating(name, tensor)
     if tensor.dim() < 1 or tensor.shape[-1] != size:
         raise ValueError(f"{name} must be (..., {size}), got {tuple(tensor.shape)}")

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
+from epropnp.checks import check_floating, check_tensor
 from epropnp.cost import NormalEquations, PoseCost
 
 CONVERGED = 0.1  # standard deviations from the minimum; moves no read-out visibly
@@ -95,6 +96,8 @@ def clipped_share(cost: PoseCost, pose: Tensor) -> Tensor:
 
 def effective_sample_size(log_weights: Tensor) -> Tensor:
     """What samples with unnormalised log weights (S, B) are worth: (B,), zero if nothing weighs."""
+    check_tensor("log_weights", log_weights, ("samples", "objects"))
+    check_floating("log_weights", log_weights)
     log_sum = log_weights.logsumexp(0)
     usable = log_sum.isfinite()
     normalized = torch.where(usable, log_weights - torch.where(usable, log_sum, 0.0), -math.inf)
@@ -119,6 +122,8 @@ def pareto_k(log_weights: Tensor) -> Tensor:
         (B,) tail index k, the heavier the larger. Minus infinity if all of the tail is equal: it
         has an end. NaN if there are too few samples (below 25), or fewer weights above zero.
     """
+    check_tensor("log_weights", log_weights, ("samples", "objects"))
+    check_floating("log_weights", log_weights)
     num = len(log_weights)
     tail = math.ceil(min(0.2 * num, 3.0 * math.sqrt(num)))
     if tail < MIN_TAIL:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from epropnp import linear
 from epropnp.camera import Bound, PerspectiveCamera
+from epropnp.checks import check_floating
 
 MAX_RADIUS = 100.0  # on the plane z = 1 (89.4 degrees off the axis), where r^7 is a safe number
 TURN_RADII = 256  # at which the radial polynomial is looked at, up to...
@@ -77,8 +78,11 @@ class DistortedCamera(PerspectiveCamera):
             gravity: (3, 3) or (B, 3, 3) rotation from the camera to a gravity-aligned frame.
 
         Raises:
+            TypeError: they are not floating-point tensors.
             ValueError: another number of coefficients, or as `PerspectiveCamera.bind`.
         """
+        check_floating("cam_mats", cam_mats)
+        check_floating("distortion", distortion)
         if distortion.dim() not in (1, 2) or distortion.shape[-1] not in (4, 5):
             raise ValueError(
                 f"distortion must be (B, 5) or (5,): k1, k2, p1, p2, k3; got "

@@ -295,6 +295,8 @@ def _equivalent(
     """Poses (E, B, P) equivalent to given ones (B, P); those themselves without a symmetry."""
     if pose_init is None or symmetry is None:
         return pose_init
+    if not isinstance(symmetry, Symmetry):
+        raise TypeError(f"symmetry must be a Symmetry, got {type(symmetry).__name__}")
     manifold = problem.frame.manifold
     check_pose("pose_init", pose_init, len(problem.valid), manifold)
     return symmetry.equivalent(manifold, manifold.project(pose_init))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
+from epropnp.checks import check_floating
 from epropnp.cost import LeastSquaresCost, Linearization
 from epropnp.manifolds import PoseManifold
 
@@ -32,7 +33,7 @@ class PlaneCost(LeastSquaresCost):
     def ground(
         cls,
         point_obj: Tensor,
-        height: Tensor,
+        height: float | Tensor,
         deviation: float | Tensor,
         manifold: PoseManifold,
         gravity: Tensor | None = None,
@@ -43,15 +44,18 @@ class PlaneCost(LeastSquaresCost):
 
         Args:
             point_obj: (B, 3) object frame, metres.
-            height: (B,) of the camera above the point, metres; negative if the point is higher.
+            height: of the camera above the point, metres, a number or (B,); negative if the point
+                is higher.
             deviation: standard deviation of the height, metres, a positive number or (B,).
             manifold: space of the poses.
             gravity: (3, 3) or (B, 3, 3) rotation from the camera to a gravity-aligned frame (y
                 down); that of the manifold if None, and the camera's y axis if it has none.
 
         Raises:
+            TypeError: arguments that are not floating-point tensors.
             ValueError: shapes that do not fit.
         """
+        check_floating("point_obj", point_obj)
         gravity = getattr(manifold, "gravity", None) if gravity is None else gravity
         if gravity is None:
             gravity = torch.eye(3, dtype=point_obj.dtype, device=point_obj.device)
@@ -62,7 +66,7 @@ class PlaneCost(LeastSquaresCost):
         cls,
         point_obj: Tensor,
         normal: Tensor,
-        offset: Tensor,
+        offset: float | Tensor,
         deviation: float | Tensor,
         manifold: PoseManifold,
     ) -> "PlaneCost":
@@ -73,19 +77,22 @@ class PlaneCost(LeastSquaresCost):
         Args:
             point_obj: (B, 3) object frame, metres.
             normal: (B, 3) or (3,) unit normal, camera frame.
-            offset: (B,) metres.
+            offset: metres, a number or (B,).
             deviation: standard deviation of the distance, metres, a positive number or (B,).
             manifold: space of the poses.
 
         Raises:
+            TypeError: arguments that are not floating-point tensors.
             ValueError: shapes that do not fit.
         """
-        num = len(point_obj)
-        weight = torch.as_tensor(deviation).to(point_obj).reciprocal()
-        tensors = {"normal": normal.to(point_obj), "offset": offset.to(point_obj)}
-        expected = {"normal": ((num, 3), (3,)), "offset": ((num,), ())}
+        check_floating("point_obj", point_obj)
+        check_floating("normal", normal)
         if point_obj.dim() != 2 or point_obj.shape[-1] != 3:
             raise ValueError(f"point_obj must be (objects, 3), got {tuple(point_obj.shape)}")
+        num = len(point_obj)
+        weight = torch.as_tensor(deviation).to(point_obj).reciprocal()
+        tensors = {"normal": normal.to(point_obj), "offset": torch.as_tensor(offset).to(point_obj)}
+        expected = {"normal": ((num, 3), (3,)), "offset": ((num,), ())}
         for name, tensor in tensors.items():
             if tensor.shape not in expected[name]:
                 raise ValueError(

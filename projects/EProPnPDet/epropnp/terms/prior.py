@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
+from epropnp.checks import check_floating
 from epropnp.cost import LeastSquaresCost, Linearization
 from epropnp.manifolds import PoseManifold
 from epropnp.tangent import step_between, step_jacobian
@@ -43,8 +44,11 @@ class PosePrior(LeastSquaresCost):
             manifold: space of the poses.
 
         Raises:
+            TypeError: arguments that are not floating-point tensors.
             ValueError: shapes that do not fit.
         """
+        check_floating("pose", pose)
+        check_floating("covariance", covariance)
         num, dof = manifold.num_params, manifold.dof
         if pose.dim() != 2 or pose.shape[-1] != num:
             raise ValueError(f"pose must be (objects, {num}), got {tuple(pose.shape)}")
@@ -53,7 +57,7 @@ class PosePrior(LeastSquaresCost):
                 f"covariance must be ({dof}, {dof}) or ({len(pose)}, {dof}, {dof}), "
                 f"got {tuple(covariance.shape)}"
             )
-        covariance = covariance.expand(len(pose), dof, dof)
+        covariance = covariance.to(pose).expand(len(pose), dof, dof)
         finite = pose.isfinite().all(-1) & covariance.isfinite().flatten(1).all(1)
         identity = torch.eye(dof, dtype=pose.dtype, device=pose.device)
         factor, solved = linear.factorize(torch.where(finite[:, None, None], covariance, identity))

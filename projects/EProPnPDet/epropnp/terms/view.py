@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
+from epropnp.checks import check_floating
 from epropnp.conversions import rotation_to_quaternion
 from epropnp.cost import NormalEquations, PoseCost, SubsetCost, weighted_gradient
 from epropnp.manifolds import PoseManifold, QuatPose, YawPose
@@ -43,8 +44,11 @@ class ViewedCost(Record):
             manifold: `YawPose` or `QuatPose` of the poses in the reference frame.
 
         Raises:
+            TypeError: arguments that are not floating-point tensors.
             ValueError: shapes that do not fit, or another manifold.
         """
+        check_floating("rotation", rotation)
+        check_floating("translation", translation)
         if rotation.dim() not in (2, 3) or rotation.shape[-2:] != (3, 3):
             raise ValueError(f"rotation must be (B, 3, 3) or (3, 3), got {tuple(rotation.shape)}")
         if translation.dim() not in (1, 2) or translation.shape[-1] != 3:
