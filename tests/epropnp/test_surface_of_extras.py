@@ -106,13 +106,14 @@ def test_a_result_or_an_error_that_names_the_argument(name, call, result, value)
 
 
 @given(
-    squared=st.lists(st.floats(0, 1e30), min_size=1, max_size=5),
-    delta=st.floats(0, 1e15),
+    squared=st.lists(st.floats(0, 1e20), min_size=1, max_size=5),
+    delta=st.just(0.0) | st.floats(1e-3, 1e15),
     kind=st.sampled_from([Cauchy, GemanMcClure, Tukey]),
     dtype=st.sampled_from([torch.float32, torch.float64]),
 )
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 def test_kernels_take_any_error_and_threshold(squared, delta, kind, dtype):
+    """Of up to ten thousand million standard deviations, in float32 too."""
     errors = torch.tensor([squared], dtype=dtype).requires_grad_()
     threshold = torch.tensor([delta], dtype=dtype).requires_grad_()
     kernel = kind(threshold)
