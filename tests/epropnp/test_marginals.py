@@ -9,10 +9,12 @@ import torch
 from scipy import stats
 from scipy.spatial.transform import Rotation
 
+from epropnp import marginals
 from epropnp.levenberg_marquardt import levenberg_marquardt
 from epropnp.manifolds import QuatPose, YawPose
 from epropnp.marginals import (
     _heading_variance,
+    _parts,
     credible_cells,
     ground_density,
     ground_position,
@@ -122,7 +124,7 @@ def test_heading_variance_against_derivatives_through_the_retraction(kind):
     zero = torch.zeros(3, manifold.dof, dtype=torch.float64)
     gradient = torch.func.grad(direction)(zero).unsqueeze(1)
     exact = (gradient @ dist.covariance @ gradient.mT).flatten()
-    torch.testing.assert_close(_heading_variance(dist), exact)
+    torch.testing.assert_close(_heading_variance(next(_parts(dist, 1))), exact)
 
 
 def test_tilted_ground_density_is_the_level_one_turned():
@@ -180,3 +182,17 @@ def test_zero_objects():
     assert yaw_density(dist).density.shape == (0, 360)
     assert ground_density(dist, num=8).density.shape == (0, 8, 8)
     assert credible_cells(ground_density(dist, num=8).density).shape == (0, 8, 8)
+
+
+def test_objects_in_parts_give_the_same_densities(normal, monkeypatch):
+    """One object at a time; a part holds no more than its share of memory."""
+    _, dist, _ = normal
+    whole = *yaw_density(dist), *ground_density(dist)
+    monkeypatch.setattr(marginals, "CHUNK", 1)
+    assert [len(part.mode) for part in _parts(dist, 10)] == [1] * 4
+    for part, all_at_once in zip((*yaw_density(dist), *ground_density(dist)), whole, strict=True):
+        torch.testing.assert_close(part, all_at_once)
+    grids = [axis + torch.arange(4).double()[:, None] for axis in ground_density(dist)[:2]]
+    own = ground_density(dist, x=grids[0], z=grids[1])
+    assert torch.equal(own.x, grids[0])
+    assert torch.equal(own.z, grids[1])

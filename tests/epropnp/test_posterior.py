@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from epropnp import EProPnP4DoF, EProPnP6DoF, HuberPnPCost
+from epropnp import EagerBackend, EProPnP4DoF, EProPnP6DoF, HuberPnPCost
 from epropnp.amis import PoseSamples
 from epropnp.levenberg_marquardt import levenberg_marquardt
 from epropnp.manifolds import QuatPose, YawPose
@@ -17,6 +17,7 @@ from epropnp.posterior import (
     laplace_log_evidence,
     pose_distribution,
 )
+from pnp_scenes import scene
 from pose_problems import (
     QuadraticYawCost,
     bingham_cost,
@@ -204,3 +205,22 @@ def test_nothing_carries_a_gradient():
     for name in ("mode", "weights", "log_evidence", "entropy", "log_density"):
         assert not getattr(dist, name).requires_grad
     assert not dist.log_prob(cost.mode).requires_grad
+
+
+@pytest.mark.parametrize("layer_type", [EProPnP4DoF, EProPnP6DoF])
+def test_samples_are_evaluated_once(layer_type):
+    """The distribution takes their costs from the sampler."""
+
+    class Counting(EagerBackend):
+        def values(self, cost, poses):
+            counts.append(len(poses))
+            return super().values(cost, poses)
+
+    counts = []
+    layer = layer_type(32, 4, backend=Counting())
+    data = scene(layer.dof, num=2, points=12)
+    dist = pose_distribution(layer, *data.correspondences, HuberPnPCost(1.0), data.pose)
+    assert sum(count for count in counts if count == 8) == 32
+    assert 32 not in counts
+    again = EagerBackend().values(dist.cost, dist.poses)
+    torch.testing.assert_close(-dist.log_density - dist.log_evidence, again)

@@ -29,10 +29,12 @@ class PoseSamples(NamedTuple):
         log_weights: (S, B) log of unnormalised importance weights, minus the cost minus the log
             density of the proposals: the log evidence is their logsumexp minus log S. They carry
             the gradient to the leaves of the cost; poses and proposals carry none.
+        values: (S, B) costs of the poses without gradient, or None where they were not kept.
     """
 
     poses: Tensor
     log_weights: Tensor
+    values: Tensor | None = None
 
 
 class Sampler(Protocol):
@@ -99,8 +101,8 @@ class AMIS:
         """See `Sampler.sample`; the first proposal is a mixture over the peaks."""
         with torch.no_grad():
             poses, values, log_mixture = self._draw(cost, peaks, backend, generator)
-        values = backend.attach(cost, poses, values)
-        return PoseSamples(poses, _log_weights(values, log_mixture))
+        attached = backend.attach(cost, poses, values)
+        return PoseSamples(poses, _log_weights(attached, log_mixture), values)
 
     def _draw(
         self, cost: PoseCost, peaks: Peaks, backend: Backend, generator: torch.Generator | None

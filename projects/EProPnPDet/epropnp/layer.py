@@ -39,6 +39,7 @@ class MonteCarloResult(NamedTuple):
             no loss has a gradient.
         pose_cov: (B, D, D) covariance of a tangent step at the mode, without gradient.
         diagnostics: how well the objects were solved and sampled, or None.
+        pose_sample_costs: (S, B) costs of the samples, without gradient, or None.
     """
 
     pose_opt: Tensor
@@ -50,6 +51,7 @@ class MonteCarloResult(NamedTuple):
     valid: Tensor
     pose_cov: Tensor
     diagnostics: Diagnostics | None = None
+    pose_sample_costs: Tensor | None = None
 
 
 class EProPnP(nn.Module):
@@ -286,6 +288,7 @@ class EProPnP(nn.Module):
             valid=valid,
             pose_cov=solution.pose_cov,
             diagnostics=None if found is None else found.with_weights(samples.log_weights),
+            pose_sample_costs=samples.values,
         )
 
 

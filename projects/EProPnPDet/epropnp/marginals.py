@@ -8,7 +8,8 @@ Heading is the direction of the object's x axis seen from above, in the frame in
 points along y; ground position is (x, z) in that frame, metres.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -25,6 +26,7 @@ from epropnp.precision import full_precision
 WINDOW = 4.0  # half width of a default grid, in standard deviations
 SIZES = (0.1, 0.15, 0.22, 0.33, 0.5, 0.75, 1.1, 1.7, 2.5, 4.0, 6.0)  # tried for the kernels
 VALIDATION_ROWS = 128  # samples at which kernel sizes are compared
+CHUNK = 2**22  # kernels held at a time, 16 MB in float32
 HALF_CELL = 0.5  # kernels are at least this wide, in grid steps, so that none falls between points
 
 
@@ -54,16 +56,57 @@ class GroundDensity(NamedTuple):
     density: Tensor
 
 
+class _Part(NamedTuple):
+    """What a marginal density of some objects is made of; see `PoseDistribution`."""
+
+    manifold: PoseManifold
+    mode: Tensor
+    covariance: Tensor
+    poses: Tensor
+    weights: Tensor
+
+
+def _parts(distribution: PoseDistribution, pairs: int) -> Iterator[_Part]:
+    """A distribution in parts of so many objects that about `CHUNK` kernels are held at a time.
+
+    Args:
+        distribution: of B objects; none at all is one part.
+        pairs: kernels per object.
+    """
+    manifold, total = distribution.cost.manifold, len(distribution.mode)
+    gravity = getattr(manifold, "gravity", None)
+    size = max(1, CHUNK // max(pairs, 1))
+    for first in range(0, max(total, 1), size):
+        own = slice(first, first + size)
+        if gravity is not None and gravity.dim() == 3:
+            manifold = replace(manifold, gravity=gravity.expand(total, 3, 3)[own])
+        yield _Part(
+            manifold,
+            distribution.mode[own],
+            distribution.covariance[own],
+            distribution.poses[:, own],
+            distribution.weights[:, own],
+        )
+
+
 @torch.no_grad()
 @full_precision
 def yaw_density(distribution: PoseDistribution, num: int = 360) -> YawDensity:
     """Marginal density of the heading at ``num`` angles around the circle."""
-    weights = distribution.weights
-    angles = heading(distribution.cost.manifold, distribution.poses)
+    yaw = torch.arange(num, dtype=distribution.mode.dtype, device=distribution.mode.device) / num
+    yaw = (2.0 * yaw - 1.0) * torch.pi
+    pairs = max(num, VALIDATION_ROWS) * len(distribution.poses)
+    return YawDensity(yaw, torch.cat([_yaw(part, yaw) for part in _parts(distribution, pairs)]))
+
+
+def _yaw(part: _Part, yaw: Tensor) -> Tensor:
+    """Density (B, G) of the heading at angles (G,)."""
+    weights = part.weights
+    angles = heading(part.manifold, part.poses)
     _, circular_variance = circular_moments(angles, weights)
     spread = -2.0 * torch.log1p(-circular_variance.clamp(max=1.0 - 1e-6))
-    variance = torch.minimum(_heading_variance(distribution), spread)
-    floor = (HALF_CELL * 2.0 * torch.pi / num) ** 2
+    variance = torch.minimum(_heading_variance(part), spread)
+    floor = (HALF_CELL * 2.0 * torch.pi / len(yaw)) ** 2
     index = systematic_index(weights, VALIDATION_ROWS)
     offsets = angles.gather(0, index).unsqueeze(1) - angles
 
@@ -71,11 +114,9 @@ def yaw_density(distribution: PoseDistribution, num: int = 360) -> YawDensity:
         return von_mises_log_prob(offsets, 1.0 / (squared_scale * variance + floor)).exp()
 
     scale = cross_validated_scale(kernel, weights, index)
-    yaw = torch.arange(num, dtype=angles.dtype, device=angles.device) / num
-    yaw = (2.0 * yaw - 1.0) * torch.pi
     concentration = 1.0 / (scale.square() * variance + floor)
     kernels = von_mises_log_prob(yaw[:, None, None] - angles, concentration).exp()
-    return YawDensity(yaw, (kernels * weights).sum(1).T)
+    return (kernels * weights).sum(1).T
 
 
 @torch.no_grad()
@@ -91,10 +132,22 @@ def ground_density(
         x: (B, G) evenly spaced grid of one's own, G at least 2, metres.
         z: (B, G) likewise, metres.
     """
-    positions = ground_position(distribution.cost.manifold, distribution.poses)
-    mean, sample_covariance = weighted_moments(positions, distribution.weights)
-    shape = _factor(_narrower(_ground_covariance(distribution), sample_covariance))
-    index = systematic_index(distribution.weights, VALIDATION_ROWS)
+    pairs = max(num, VALIDATION_ROWS) * len(distribution.poses)
+    found, first = [], 0
+    for part in _parts(distribution, pairs):
+        own = slice(first, first + len(part.mode))
+        first = own.stop
+        axes = (None if axis is None else axis[own] for axis in (x, z))
+        found.append(_ground(part, num, *axes))
+    return GroundDensity(*(torch.cat(pieces) for pieces in zip(*found, strict=True)))
+
+
+def _ground(part: _Part, num: int, x: Tensor | None, z: Tensor | None) -> GroundDensity:
+    """`ground_density` of some objects at once."""
+    positions = ground_position(part.manifold, part.poses)
+    mean, sample_covariance = weighted_moments(positions, part.weights)
+    shape = _factor(_narrower(_ground_covariance(part), sample_covariance))
+    index = systematic_index(part.weights, VALIDATION_ROWS)
     rows = positions.gather(0, index.unsqueeze(-1).expand(-1, -1, 2))
     white = whiten(shape, (rows.unsqueeze(1) - positions).flatten(0, 1))
     distance = white.square().sum(-1).unflatten(0, (VALIDATION_ROWS, len(positions)))
@@ -102,7 +155,7 @@ def ground_density(
     def kernel(squared_scale: float) -> Tensor:
         return torch.exp(-0.5 * distance / squared_scale) / squared_scale
 
-    scale = cross_validated_scale(kernel, distribution.weights, index)
+    scale = cross_validated_scale(kernel, part.weights, index)
     shape = shape * scale[:, None, None]
 
     half_width = WINDOW * sample_covariance.diagonal(dim1=-2, dim2=-1).sqrt()
@@ -111,7 +164,7 @@ def ground_density(
     z = mean[:, 1:] + unit * half_width[:, 1:] if z is None else z
     steps = HALF_CELL * torch.stack((x[:, 1] - x[:, 0], z[:, 1] - z[:, 0]), dim=-1)
     factor = _factor(linear.product(shape, shape.mT) + torch.diag_embed(steps.square()))
-    rows = [_kernel_sum(x, row, positions, distribution.weights, factor) for row in z.unbind(1)]
+    rows = [_kernel_sum(x, row, positions, part.weights, factor) for row in z.unbind(1)]
     return GroundDensity(x, z, torch.stack(rows, dim=1))
 
 
@@ -181,23 +234,23 @@ def _ground_rotation(manifold: PoseManifold, like: Tensor) -> Tensor:
     )
 
 
-def _heading_variance(distribution: PoseDistribution) -> Tensor:
+def _heading_variance(part: _Part) -> Tensor:
     """Laplace variance (B,) of the heading at the mode."""
-    manifold, mode = distribution.cost.manifold, distribution.mode
+    manifold, mode = part.manifold, part.mode
     axis = manifold.rotation_matrix(mode)[..., 0]
     x, _, z = to_ground_frame(manifold, axis).unbind(-1)
     planar = (x.square() + z.square()).clamp(min=torch.finfo(x.dtype).tiny)
     by_ground = torch.stack((z / planar, torch.zeros_like(x), -x / planar), dim=-1)
     by_axis = linear.apply(_ground_rotation(manifold, axis).mT, by_ground)[..., None, :, None]
     by_step = manifold.turn_gradient(axis.unsqueeze(-1), by_axis)[..., 0, 0]
-    rotation = distribution.covariance[:, 3:, 3:]
+    rotation = part.covariance[:, 3:, 3:]
     return (by_step * linear.apply(rotation, by_step)).sum(-1)
 
 
-def _ground_covariance(distribution: PoseDistribution) -> Tensor:
+def _ground_covariance(part: _Part) -> Tensor:
     """Laplace covariance (B, 2, 2) of the ground position at the mode."""
-    covariance = distribution.covariance[:, :3, :3]
-    plane = _ground_rotation(distribution.cost.manifold, covariance)[..., ::2, :]
+    covariance = part.covariance[:, :3, :3]
+    plane = _ground_rotation(part.manifold, covariance)[..., ::2, :]
     return linear.product(linear.product(plane, covariance), plane.mT)
 
 

@@ -120,7 +120,9 @@ def pose_distribution(
     result = layer.monte_carlo_forward(
         x3d, x2d, w2d, camera, cost_fun, pose_init, mask=mask, generator=generator
     )
-    samples = PoseSamples(result.pose_samples, result.pose_sample_logweights)
+    samples = PoseSamples(
+        result.pose_samples, result.pose_sample_logweights, result.pose_sample_costs
+    )
     manifold = pose_manifold(layer.dof, camera)
     cost = build_problem(x3d, x2d, w2d, camera, cost_fun, manifold, mask=mask).cost
     distribution = distribution_from_samples(cost, result.pose_opt, samples, layer.backend)
@@ -145,7 +147,9 @@ def cost_distribution(
         generator: source of random numbers; torch's default one if None.
     """
     result = layer.sample_cost(cost, pose_init, generator=generator)
-    samples = PoseSamples(result.pose_samples, result.pose_sample_logweights)
+    samples = PoseSamples(
+        result.pose_samples, result.pose_sample_logweights, result.pose_sample_costs
+    )
     distribution = distribution_from_samples(cost, result.pose_opt, samples, layer.backend)
     return replace(distribution, valid=distribution.valid & result.valid)
 
@@ -163,11 +167,11 @@ def distribution_from_samples(
     Args:
         cost: cost of B objects.
         pose: (B, P) minimum found by a solver.
-        samples: weighted samples of exp(-cost).
+        samples: weighted samples of exp(-cost); their costs are computed if they do not hold them.
         backend: arithmetic.
     """
     backend = backend or default_backend()
-    values = backend.values(cost, samples.poses)
+    values = backend.values(cost, samples.poses) if samples.values is None else samples.values
     solution = _lowest(cost, pose, samples.poses, values, backend)
     covariance, solved = solution.covariance()
     log_weights = torch.where(values.isfinite(), samples.log_weights, -math.inf)
