@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -125,6 +126,12 @@ def test_bad_objects_have_no_modes_and_leave_the_others_alone():
     assert modes.count.tolist() == [0, 2]
     assert torch.equal(modes.mass[:, 1], clean.mass[:, 1])
     assert (modes.mass[:, 0] == 0).all()
+
+
+def test_an_object_that_is_not_valid_has_no_modes():
+    cost, poses = ambiguous(4, 2)
+    density = replace(distribution(cost, poses), valid=torch.tensor([True, False]))
+    assert pose_modes(density).count.tolist() == [2, 0]
 
 
 def test_numbers_that_make_no_sense():

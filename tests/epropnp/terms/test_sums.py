@@ -249,3 +249,9 @@ def test_solution_of_a_sum_can_carry_its_exact_gradient():
     direct = implicit_pose(cost, expected)
     (gradient,) = torch.autograd.grad(direct[:, 2].sum(), leaf)
     torch.testing.assert_close(leaf.grad, gradient)
+
+
+def test_the_centre_of_a_sum_is_that_of_its_first_term():
+    terms, _, _ = points_prior_and_ground(6)
+    assert torch.equal(SumCost(terms).center(), terms[0].center())
+    assert (terms[0].center() != 0).all()
