@@ -42,6 +42,7 @@ from epropnp_6dof.visualization.report import draw_report
 
 TEMPERATURES = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]
 AS_PREDICTED = TEMPERATURES.index(1.0)
+FEWEST = 3  # solved objects for which numbers of the uncertainty mean anything
 CORRECT = 0.1  # ADD(-S) in diameters
 PICTURES = {"good": 0.02, "typical": 0.5, "worst": 0.98}  # quantile of the error
 NUM_PICTURES = 2  # of each kind
@@ -141,6 +142,8 @@ def describe(beliefs: Beliefs, fitted: int) -> dict:
     """Numbers of one split: before and after the temperature."""
     valid = beliefs.valid
     described = {"count": int(valid.sum())}
+    if valid.sum() < FEWEST:
+        return described
     for name, index in (("before", AS_PREDICTED), ("after", fitted)):
         described[name] = {
             "temperature": TEMPERATURES[index],
@@ -160,6 +163,8 @@ def describe(beliefs: Beliefs, fitted: int) -> dict:
 def report_uncertainty(cfg: Config, inferencer: PoseInferencer, out_dir: Path) -> dict:
     """Fit the temperature on the validation split, describe both splits, draw."""
     fit, test = (beliefs_of(cfg, part, inferencer) for part in ("val", "test"))
+    if min(fit.valid.sum(), test.valid.sum()) < FEWEST:
+        return {"validation": describe(fit, AS_PREDICTED), "test": describe(test, AS_PREDICTED)}
     fitted = best_temperature(fit.log_density[fit.valid], TEMPERATURES)
     levels = {
         "as predicted": test.level[test.valid, AS_PREDICTED],
