@@ -227,3 +227,23 @@ def test_shapes_that_do_not_fit_are_refused(target, weight):
     weight = None if weight is None else torch.ones(weight)
     with pytest.raises(ValueError, match=r"takes vectors \(N, D\).*got \(4, 3\)"):
         VectorSmoothL1Loss()(torch.ones(4, 3), torch.ones(target), weight=weight)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_focal_loss_in_half_precision_on_a_gpu():
+    """mmcv's kernel sees the half precision logits of mixed precision training."""
+    targets, truth = tiny_targets([[3, 1, 3, 3], [2, 3, 3, 3]], [[0, 0, 0, 0], [1, 0, 0, 0]])
+    expected = proposal_loss()(tiny_maps(), targets, truth)["loss_cls"]
+    maps = tiny_maps()
+    halves = [
+        [level.detach().cuda().half().requires_grad_() for level in part] for part in maps[:5]
+    ]
+    on_gpu = ProposalMaps(*halves, [points.cuda() for points in maps.points], maps.strides)
+    targets = type(targets)(*(each.cuda() for each in targets))
+    truth = type(truth)(*(each if each is None else each.cuda() for each in truth))
+    with torch.autocast("cuda", torch.float16):
+        loss = proposal_loss().cuda()(on_gpu, targets, truth)["loss_cls"]
+    loss.backward()
+    assert halves[0][0].grad.isfinite().all()
+    assert loss.item() == pytest.approx(expected.item(), rel=10 * torch.finfo(torch.float16).eps)

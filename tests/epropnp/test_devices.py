@@ -1,0 +1,107 @@
+"""The layer on other devices: torch's ``meta`` everywhere, a GPU where there is one.
+
+Tensors on ``meta`` have shapes and no values. What reads a value (a wait of the host for a GPU) or
+mixes devices fails there, so these tests show both without a GPU.
+"""
+
+import copy
+import warnings
+
+import pytest
+import torch
+
+from epropnp import (
+    AdaptiveHuberPnPCost,
+    EProPnP4DoF,
+    EProPnP6DoF,
+    MonteCarloPoseLoss,
+    PerspectiveCamera,
+    set_default_backend,
+)
+from pnp_scenes import scene
+
+LAYERS = {4: EProPnP4DoF, 6: EProPnP6DoF}
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+
+
+@pytest.fixture(autouse=True)
+def _eager():
+    set_default_backend("eager")
+    yield
+    set_default_backend(None)
+
+
+def train_once(dof, device, num=3, dtype=torch.float32):
+    """One forward and backward pass; returns the result and the gradients of the inputs."""
+    data = scene(dof, num=num, points=16, noise=1.0, dtype=dtype)
+    inputs = [each.detach().to(device).requires_grad_() for each in (data.x3d, data.x2d, data.w2d)]
+    camera = PerspectiveCamera().bind(data.camera.cam_mats.to(device))
+    layer, loss = LAYERS[dof]().to(device), MonteCarloPoseLoss().to(device)
+    result = layer.monte_carlo_forward(
+        *inputs, camera, AdaptiveHuberPnPCost(), pose_init=data.pose.to(device)
+    )
+    scale = inputs[2].mean()
+    loss(result.pose_sample_logweights, result.cost_target, norm_factor=scale).backward()
+    return result, [each.grad for each in inputs]
+
+
+@pytest.mark.parametrize("num", [3, 0])
+@pytest.mark.parametrize("dof", [4, 6])
+def test_training_reads_no_value_and_stays_on_its_device(dof, num):
+    result, gradients = train_once(dof, "meta", num)
+    tensors = [value for value in result if torch.is_tensor(value)] + gradients
+    assert {value.device.type for value in tensors} == {"meta"}
+    expected, _ = train_once(dof, "cpu", num)
+    for mine, other in zip(result, expected, strict=True):
+        if torch.is_tensor(other):
+            assert (mine.shape, mine.dtype) == (other.shape, other.dtype)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+def test_inference_reads_no_value(dof):
+    data = scene(dof, num=2, points=16)
+    camera = PerspectiveCamera().bind(data.camera.cam_mats.to("meta"))
+    inputs = [each.to("meta") for each in (data.x3d, data.x2d, data.w2d)]
+    result = LAYERS[dof]()(*inputs, camera, AdaptiveHuberPnPCost(), with_pose_cov=True)
+    assert result.pose_opt.device.type == "meta"
+    assert result.pose_opt.shape == data.pose.shape
+
+
+def test_a_read_value_would_be_noticed():
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        torch.rand(3, device="meta").max().item()
+
+
+@needs_gpu
+@pytest.mark.cuda
+@pytest.mark.parametrize("dof", [4, 6])
+def test_gpu_solves_like_the_cpu(dof):
+    data = scene(dof, num=5, points=32, noise=1.0)
+    net = LAYERS[dof]()
+    poses = []
+    for device in ("cpu", "cuda"):
+        camera = PerspectiveCamera().bind(data.camera.cam_mats.to(device))
+        inputs = [each.to(device) for each in (data.x3d, data.x2d, data.w2d)]
+        solver = copy.deepcopy(net.solver).to(device)
+        start = data.pose.to(device)
+        poses.append(solver(*inputs, camera, AdaptiveHuberPnPCost(), pose_init=start).pose_opt)
+    torch.testing.assert_close(poses[1].cpu(), poses[0], rtol=0, atol=1e-8)  # float64
+
+
+@needs_gpu
+@pytest.mark.cuda
+@pytest.mark.parametrize("num", [3, 0])
+@pytest.mark.parametrize("dof", [4, 6])
+def test_gpu_trains_without_waiting_for_it(dof, num):
+    train_once(dof, "cuda", num)  # libraries are loaded
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            _, gradients = train_once(dof, "cuda", num)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    waits = [w for w in caught if "called a synchronizing CUDA operation" in str(w.message)]
+    copies = 5  # of the scene to the GPU, from memory that is not pinned
+    assert len(waits) <= copies
+    assert all(each.isfinite().all() for each in gradients)
