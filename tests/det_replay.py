@@ -54,6 +54,6 @@ class ReplayedPoseSolver(PoseSolver):
     def __init__(self, reference: TrainReference) -> None:
         super().__init__(
             pnp=dict(type="EProPnP4DoF"),
-            cost_fun=dict(type="AdaptiveHuberPnPCost", every_point=True),
+            cost_fun=dict(type="AdaptiveHuberPnPCost", delta_gradient="all", every_point=True),
         )
         self.pnp = ReplayedPnP(reference)

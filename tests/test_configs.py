@@ -96,3 +96,27 @@ def test_misspelt_arguments_are_noticed():
         pytest.raises(TypeError, match="unexpected keyword argument 'target'"),
     ):
         check_arguments(scoped, settings)
+
+
+def settings_of(config, kind):
+    """All nested dicts of a type."""
+    if isinstance(config, dict):
+        if config.get("type") == kind:
+            yield config
+        config = list(config.values())
+    if isinstance(config, (list, tuple)):
+        for value in config:
+            yield from settings_of(value, kind)
+
+
+def test_the_detectors_say_what_the_gradient_of_the_threshold_reaches():
+    """The layer's own default is another than that of the published detector."""
+    found = {}
+    for path in CONFIGS:
+        for setting in settings_of(Config.fromfile(ROOT / path).to_dict(), "AdaptiveHuberPnPCost"):
+            found[path] = setting["delta_gradient"]
+    first = {path for path, reached in found.items() if reached == "all but x2d"}
+    assert len(found) > 10
+    assert set(found.values()) == {"all", "all but x2d"}
+    assert first
+    assert all("/epropnp-det-v1" in path for path in first)

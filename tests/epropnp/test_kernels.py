@@ -4,6 +4,7 @@ import torch
 from scipy import special
 
 from epropnp.kernels import AdaptiveHuberPnPCost, Huber, HuberPnPCost, adaptive_delta
+from epropnp.robust_kernels import AdaptiveCauchyPnPCost
 
 DELTA = torch.tensor([0.5, 2.0, float("inf")], dtype=torch.float64)
 
@@ -82,6 +83,16 @@ def test_what_the_gradient_of_the_threshold_reaches(mode, reached):
     ):
         assert torch.equal(found, expected if name in reached else torch.zeros_like(found))
         assert expected.abs().max() > 0
+
+
+@pytest.mark.parametrize("setting", [AdaptiveHuberPnPCost, AdaptiveCauchyPnPCost])
+def test_by_default_spreading_image_points_is_not_rewarded(setting):
+    """Beyond the threshold cost grows with it; free points would move to lower it elsewhere."""
+    x2d, w2d = correspondences(requires_grad=True)
+    delta = setting().kernel(x2d, w2d).delta
+    by_points, by_weights = torch.autograd.grad(delta.sum(), (x2d, w2d), allow_unused=True)
+    assert by_points is None
+    assert by_weights.abs().max() > 0
 
 
 def test_unknown_gradient_of_the_threshold():

@@ -97,7 +97,12 @@ model = dict(
             type="PoseSolver",
             camera=dict(type="PerspectiveCamera", z_min=0.1, allowed_border=200),
             # points outside the image have no weight; as published they count all the same
-            cost_fun=dict(type="AdaptiveHuberPnPCost", relative_delta=0.5, every_point=True),
+            cost_fun=dict(
+                type="AdaptiveHuberPnPCost",
+                relative_delta=0.5,
+                delta_gradient="all",  # image points are bound to their regions here
+                every_point=True,
+            ),
             pnp=dict(
                 type="EProPnP4DoF",
                 mc_samples=128,

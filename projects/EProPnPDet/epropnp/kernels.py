@@ -122,7 +122,9 @@ class AdaptiveHuberPnPCost:
     Attributes:
         relative_delta: number, or a tensor, () or (B,), to learn it; not negative.
         delta_gradient: what the threshold passes its gradient on to: "all" it depends on, "all but
-            x2d" (the first published version), or "none" of it.
+            x2d", or "none" of it. With "all", spreading image points apart raises the threshold,
+            which pays off by itself where they are free to move; it suits points that something
+            else ties to their place.
         every_point: points without a weight count as published: in the threshold, the start of the
             solver and the origin of a normalised frame. By default they change nothing.
 
@@ -132,7 +134,7 @@ class AdaptiveHuberPnPCost:
     """
 
     relative_delta: float | Tensor = 0.5
-    delta_gradient: str = "all"
+    delta_gradient: str = "all but x2d"
     every_point: bool = False
 
     def __post_init__(self) -> None:

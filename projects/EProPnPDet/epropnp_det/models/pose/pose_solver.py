@@ -67,7 +67,8 @@ class PoseSolver(nn.Module):
         pnp: config of the layer, ``dict(type="EProPnP4DoF", ...)``; any part of it (solver, start,
             sampler, proposals, backend) can be one's own registered class.
         camera: config of the camera.
-        cost_fun: config of the cost.
+        cost_fun: config of the cost; the published one if None, whose threshold passes its gradient
+            on to the image points.
         derivative_cost_fun: entries that replace those of ``cost_fun`` in the derivative
             regularisation, e.g. ``dict(delta_gradient="none")`` (v1).
         test_pnp: entries that replace those of ``pnp`` at inference (merged recursively), e.g.
@@ -95,7 +96,7 @@ class PoseSolver(nn.Module):
                 f"does not have: {error}. Give it anew (_delete_=True) where a part was swapped"
             ) from error
         self.camera = build_part(camera or dict(type="PerspectiveCamera"))
-        cost_fun = cost_fun or dict(type="AdaptiveHuberPnPCost")
+        cost_fun = cost_fun or dict(type="AdaptiveHuberPnPCost", delta_gradient="all")
         self.cost_fun = build_part(cost_fun)
         self.derivative_cost_fun = build_part(merge_settings(cost_fun, derivative_cost_fun or {}))
         self.detach_scales = detach_scales
