@@ -36,7 +36,7 @@ from epropnp.linear_start import LinearStart
 from epropnp.losses import MonteCarloPoseLoss, monte_carlo_pose_loss
 from epropnp.manifolds import QuatPose, YawPose
 from epropnp.modes import PoseModes, pose_modes
-from epropnp.peaks import BestPeak, PeakRule, Peaks
+from epropnp.peaks import BestPeak, DistinctPeaks, PeakRule, Peaks
 from epropnp.posterior import PoseDistribution, cost_distribution, pose_distribution
 from epropnp.record import Record
 from epropnp.reprojection import ReprojectionCost
@@ -70,6 +70,7 @@ __all__ = [
     "Cauchy",
     "CauchyPnPCost",
     "Diagnostics",
+    "DistinctPeaks",
     "DistortedCamera",
     "EProPnP4DoF",
     "EProPnP6DoF",

@@ -66,7 +66,8 @@ class EProPnP(nn.Module):
         proposals: family of proposal distributions; with the rule ``PublishedFit`` it fits them as
             published.
         sampler: takes the place of ``AMIS(mc_samples, num_iter, proposals)``.
-        peaks: where sampling begins; the solution alone if None.
+        peaks: where sampling begins: the solution alone if None, as published; `DistinctPeaks()`
+            where a second mode must not be missed.
         backend: arithmetic of start, solver, sampler and loss.
 
     Raises:

@@ -36,7 +36,10 @@ class Mixture(Record):
         return concatenate((self, other))
 
     def sample(self, num: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw poses (num, B, P); of each component as many as its share, give or take one."""
+        """Draw poses (num, B, P); of each component as many as its share, give or take one.
+
+        Which of its own draws a component contributes is random.
+        """
         poses = self.proposals.sample(num, generator)  # (num, K, B, P)
         components, batch = self.log_shares.shape
         if components == 1:
