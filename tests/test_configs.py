@@ -1,6 +1,8 @@
 """Every config can be read and its model, transforms and data set types built."""
 
 import inspect
+import re
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,13 @@ def test_the_detectors_say_what_the_gradient_of_the_threshold_reaches():
     assert set(found.values()) == {"all", "all but x2d"}
     assert first
     assert all("/epropnp-det-v1" in path for path in first)
+
+
+@pytest.mark.parametrize("path", [path for path in CONFIGS if "/epropnp_6dof/" not in path])
+def test_config_opens_with_command_score_and_cost(path):
+    lines = (ROOT / path).read_text().splitlines()
+    head = "\n".join(takewhile(lambda line: line.startswith("#"), lines))
+    assert "tools/" in head, "no command"
+    assert re.search(r"NDS|mAP|[Ss]core", head), "no expected score, nor that there is none"
+    assert re.search(r"GPU|CPU", head), "no hardware"
+    assert re.search(r"[Mm]easured|memory", head), "no cost, nor that it was not measured"

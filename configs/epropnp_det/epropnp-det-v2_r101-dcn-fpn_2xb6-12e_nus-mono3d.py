@@ -3,6 +3,7 @@
 #   other GPU counts: append --auto-scale-lr (linear scaling of the learning rate)
 #   test:  tools/test.py configs/epropnp_det/<this file> CKPT
 # For published weights take the config of the same name in published/.
+# Score on val: not measured, none published. Memory and time: not measured.
 _base_ = [
     "../_base_/models/epropnp_det_v2.py",
     "../_base_/datasets/nus-mono3d.py",
