@@ -25,6 +25,18 @@ def test_every_code_block_of_the_layer_page_runs(repo_dir):
     assert namespace["poses"].valid.all()
 
 
+def test_the_code_of_the_page_for_users_of_the_published_layer_runs(repo_dir):
+    """What it says becomes of published calls is what the layer takes."""
+    path = repo_dir / "docs" / "coming_from_published.md"
+    namespace = {}
+    for line, source in blocks(path.read_text(encoding="utf-8")):
+        exec(compile("\n" * (line - 1) + source, str(path), "exec"), namespace)
+    result = namespace["result"]
+    assert namespace["loss"].isfinite()
+    assert result.valid.all()
+    assert result.pose_opt_plus.shape == namespace["pose_opt"].shape == (2, 7)
+
+
 def test_layer_page_names_what_exists(repo_dir):
     """Every `module.name` in the table from paper to code can be imported."""
     import importlib
@@ -48,7 +60,9 @@ def test_links_of_the_layer_page(repo_dir):
     }
     for anchor in re.findall(r"\]\(#([a-z0-9-]+)\)", text):
         assert anchor in headings
-    for path in re.findall(r"`(demo/[a-z_]+\.py)`", text):
+    demos = re.findall(r"`(demo/[a-z_]+\.py)`", text)
+    assert len(set(demos)) >= 2
+    for path in demos:
         assert (repo_dir / path).is_file()
 
 

@@ -5,6 +5,7 @@ import torch
 
 from epropnp import (
     AdaptiveHuberPnPCost,
+    EagerBackend,
     EProPnP4DoF,
     EProPnP6DoF,
     HuberPnPCost,
@@ -13,6 +14,8 @@ from epropnp import (
     RSLMSolver,
     monte_carlo_pose_loss,
 )
+from epropnp.frames import ObjectFrame
+from epropnp.mixture import Mixture
 from pnp_scenes import manifold_of, scene, tilted
 
 ADAPTIVE = AdaptiveHuberPnPCost()
@@ -54,10 +57,21 @@ def test_monte_carlo_results_fit_together(dof):
 @pytest.mark.parametrize("dof", [4, 6])
 @pytest.mark.parametrize("normalize", [False, True])
 def test_weights_of_the_samples_follow_from_their_costs(dof, normalize):
-    """Log weight plus cost is minus the log proposal density, the same for samples and a frame."""
+    """Log weight plus cost is minus the log proposal density, all in the frame of the solver."""
     data = scene(dof, noise=2.0)
-    setting = HuberPnPCost(2.0)
-    net = layer(dof, normalize=normalize)
+    setting, made = HuberPnPCost(2.0), []
+
+    class Recorder(LAYERS[dof].proposal_family):
+        def around(self, pose, covariance):
+            made.append(super().around(pose, covariance))
+            return made[-1]
+
+        def fit(self, poses, log_weights):
+            made.append(Mixture.single(super().fit(poses, log_weights)).proposals)
+            return super().fit(poses, log_weights)
+
+    solver = LMSolver(dof, normalize=normalize, init_solver=RSLMSolver(num_proposals=16))
+    net = LAYERS[dof](64, solver=solver, proposals=Recorder(), backend=EagerBackend())
     result = net.monte_carlo_forward(*data.correspondences, setting, generator=seeded())
     assert result.cost_target is None
     costs = torch.stack(
@@ -66,12 +80,11 @@ def test_weights_of_the_samples_follow_from_their_costs(dof, normalize):
             for pose in result.pose_samples
         ]
     )
-    log_density = -(result.pose_sample_logweights + costs)
-    # samples near the mode lie where the proposals are dense
-    near = (result.pose_samples[..., :3] - result.pose_opt[:, :3]).norm(dim=-1)
-    for b in range(3):
-        order = near[:, b].argsort()
-        assert log_density[order[:16], b].mean() > log_density[order[-16:], b].mean() + 1
+    frame = ObjectFrame(manifold_of(dof), data.x3d.mean(1) if normalize else None)
+    inside = frame.enter(result.pose_samples).unsqueeze(1)
+    densities = torch.cat([proposal.log_prob(inside) for proposal in made], 1)
+    expected = -costs - (densities.logsumexp(1) - math.log(4))
+    torch.testing.assert_close(result.pose_sample_logweights, expected, rtol=1e-8, atol=1e-8)
 
 
 def test_log_evidence_of_a_pose_problem_agrees_with_the_laplace_approximation():
