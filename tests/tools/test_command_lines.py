@@ -42,7 +42,7 @@ def demo(repo_dir, tmp_path_factory):
 def test_demo_writes_scores_submission_and_pictures(demo):
     output = (demo / "output.txt").read_text()
     assert re.search(r"NDS \d\.\d{3}, mAP \d\.\d{3}", output)
-    results = json.loads((demo / "work/test/results_nusc.json").read_text())
+    results = json.loads((demo / "work/test/tta/results_nusc.json").read_text())
     assert results["meta"]["use_camera"]
     assert not results["meta"]["use_lidar"]
     assert len(results["results"]) == 2  # keyframes of the one validation scene
