@@ -58,6 +58,7 @@ def test_a_symmetric_object_gives_all_its_modes_in_equal_parts(dof, order):
     density = distribution(cost, poses)
     modes = pose_modes(density)
     assert modes.count.tolist() == [order] * NUM
+    assert torch.equal(modes.pose[:order], canonical(modes.pose[:order]))
     poses = levenberg_marquardt(cost, poses, 40).pose  # matches of the others pull a little
     for b in range(NUM):
         gaps = torch.stack(
