@@ -37,7 +37,10 @@ def test_padding_puts_the_odd_pixel_at_the_end(size, kernel, stride):
 
 
 def test_frozen_groups_keep_weights_and_statistics():
-    network = EfficientNetLite0(frozen_groups=2, pretrained=False).train()
+    network = EfficientNetLite0(frozen_groups=2, pretrained=False)
+    assert not network._blocks[2]._project_conv.weight.requires_grad  # as DDP finds it
+    assert network._blocks[3]._project_conv.weight.requires_grad
+    network.train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
     optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.1)
     network(torch.rand(4, 3, 64, 64))[0].square().mean().backward()

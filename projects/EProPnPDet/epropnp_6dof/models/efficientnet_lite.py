@@ -77,6 +77,8 @@ class EfficientNetLite0(BaseModule):
                 channels = group.channels
             self.starts.append(len(blocks))
         self._blocks = nn.ModuleList(blocks)
+        for module in self._frozen():  # now: data parallel training looks before it begins
+            module.requires_grad_(False)
 
     def init_weights(self) -> None:
         """Load the packaged weights, or draw Kaiming normal ones.
@@ -104,12 +106,14 @@ class EfficientNetLite0(BaseModule):
     def train(self, mode: bool = True) -> EfficientNetLite0:
         """Frozen parts stay in evaluation mode."""
         super().train(mode)
-        if self.frozen_groups >= 0:
-            frozen = [self._conv_stem, self._bn0, *self._blocks[: self.starts[self.frozen_groups]]]
-            for module in frozen:
-                module.train(False)
-                module.requires_grad_(False)
+        for module in self._frozen():
+            module.train(False)
         return self
+
+    def _frozen(self) -> list[nn.Module]:
+        if self.frozen_groups < 0:
+            return []
+        return [self._conv_stem, self._bn0, *self._blocks[: self.starts[self.frozen_groups]]]
 
 
 class InvertedResidual(nn.Module):
