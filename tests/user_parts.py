@@ -65,11 +65,9 @@ TASK_UTILS.register_module(module=counted(MultiClassLogDimCoder, "decode"), forc
 class MySolver(nn.Module):
     """Gauss-Newton from its own start, not derived from any class of the layer."""
 
-    normalize = False
-
-    def __init__(self, dof: int, init_solver):
+    def __init__(self, dof: int, init_solver, normalize: bool = False):
         super().__init__()
-        self.dof = dof
+        self.dof, self.normalize = dof, normalize
         self.inner = epropnp.LMSolver(dof, num_iter=2, init_solver=init_solver)
 
     def solve_problem(self, problem, pose_init, options, generator, backend):

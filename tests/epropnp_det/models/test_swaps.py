@@ -36,7 +36,13 @@ SWAPS = {
     "MySolver": dict(
         pose_solver=dict(
             pnp=dict(
-                solver=dict(AGAIN, type="MySolver", dof=4, init_solver=dict(type="RSLMSolver"))
+                solver=dict(
+                    AGAIN,
+                    type="MySolver",
+                    dof=4,
+                    normalize=True,
+                    init_solver=dict(type="RSLMSolver"),
+                )
             ),
             test_pnp=dict(AGAIN, mc_samples=128),
         )
@@ -91,6 +97,8 @@ def test_a_part_that_is_not_registered_is_named(repo_dir, tmp_path):
 
 
 def test_entries_for_the_former_solver_are_named(repo_dir, tmp_path):
-    solver = dict(AGAIN, type="MySolver", dof=4, init_solver=dict(type="RSLMSolver"))
+    solver = dict(
+        AGAIN, type="MySolver", dof=4, normalize=True, init_solver=dict(type="RSLMSolver")
+    )
     with pytest.raises(TypeError, match="pose_solver.test_pnp .*num_iter"):
         detector_of(repo_dir, tmp_path, dict(pose_solver=dict(pnp=dict(solver=solver))))
