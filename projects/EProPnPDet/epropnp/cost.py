@@ -9,10 +9,11 @@ Source: EPro-PnP (arXiv 2203.13254), equations 1 and 3.
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
 from epropnp import linear
 from epropnp.manifolds import PoseManifold

@@ -7,10 +7,11 @@ Source: EPro-PnP (arXiv 2203.13254), appendix on the Huber kernel.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol
 
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
 from epropnp.record import Record
 

@@ -11,10 +11,11 @@ Source: EPro-PnP (arXiv 2203.13254), section 3.2 and the appendix on adaptive sa
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
 from epropnp import linear
 from epropnp.distributions import AngularCentralGaussian, MultivariateT, VonMisesUniformMix, whiten

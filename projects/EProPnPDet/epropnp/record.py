@@ -8,10 +8,11 @@ the same cost with other tensors in their place. What is added to a record is a 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
 
 class Record:

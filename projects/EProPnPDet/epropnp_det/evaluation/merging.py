@@ -53,18 +53,22 @@ def rotated_nms(boxes: GlobalBoxes, iou_threshold: float) -> np.ndarray:
 
 
 def rotated_nms_float32(boxes: GlobalBoxes, iou_threshold: float) -> np.ndarray:
-    """The same by mmcv's operator, relative to the first box so that float32 has digits left."""
+    """The same by mmcv's operator, relative to the first box so that float32 has digits left.
+
+    Class by class, because the operator ignores the labels it is given on the CPU.
+    """
     if len(boxes.labels) == 0:
         return np.zeros(0, dtype=int)
     centers = boxes.centers[:, :2] - boxes.centers[0, :2]
     sizes = boxes.sizes_wlh[:, [1, 0]]
     columns = np.concatenate([centers, sizes, boxes.headings[:, None]], axis=1)
-    keep = nms_rotated(
-        torch.from_numpy(columns).float(),
-        torch.from_numpy(boxes.scores).float(),
-        iou_threshold,
-        torch.from_numpy(boxes.labels),
-    )[1].numpy()
+    columns, scores = (torch.from_numpy(array).float() for array in (columns, boxes.scores))
+    kept = []
+    for label in np.unique(boxes.labels):
+        members = np.flatnonzero(boxes.labels == label)
+        inside = nms_rotated(columns[members], scores[members], iou_threshold)[1].numpy()
+        kept.append(members[inside])
+    keep = np.concatenate(kept)
     return keep[np.argsort(-boxes.scores[keep], kind="stable")]
 
 
