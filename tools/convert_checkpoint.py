@@ -1,8 +1,9 @@
 #!/usr/bin/env python
 """Convert a published checkpoint: ``python tools/convert_checkpoint.py SRC DST [--model NAME]``.
 
-SRC is a checkpoint of the published code (detector v1, v1b or v2; 6DoF), DST the same weights under
-the names of this project. The optimizer state is dropped. ``--to-published`` goes the other way.
+SRC is a checkpoint of the published code (detector v1, v1b or v2; 6DoF v1 or v2) or of CDPN, with
+which some 6DoF trainings start; DST the same weights under the names of this project. The optimizer
+state is dropped. ``--to-published`` goes the other way, where nothing was left out.
 The report names every entry that the model lacks or does not know; nothing is written unless the
 whole checkpoint is understood.
 """
@@ -26,20 +27,28 @@ from epropnp_tools.cli import UsageError, plain_errors
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 DET_CONFIGS = CONFIGS / "epropnp_det" / "published"
-UNUSED = (  # parts of the published networks that take no part in inference
-    "bbox_head.criterion.",
-    "trans_head_net.",
-)
+SIXDOF_CONFIGS = CONFIGS / "epropnp_6dof"
+UNUSED = ("bbox_head.criterion.",)  # part of published networks, takes no part in inference
 
 State = Mapping[str, Tensor]
 
 
 class Family(NamedTuple):
-    """A family of published checkpoints and the configs of its members."""
+    """A family of published checkpoints and the configs of its members.
+
+    Attributes:
+        to_ours: renames a state to our names.
+        to_published: the way back; None where entries were left out.
+        configs: the members' configs.
+        fresh: beginnings of names that the checkpoint need not have, as they start afresh.
+        note: what else the user has to know.
+    """
 
     to_ours: Callable[[State], dict[str, Tensor]]
-    to_published: Callable[[State], dict[str, Tensor]]
+    to_published: Callable[[State], dict[str, Tensor]] | None
     configs: tuple[Path, ...]
+    fresh: tuple[str, ...] = ()
+    note: str = ""
 
 
 def det_family(name: str, *variants: str) -> Family:
@@ -60,7 +69,22 @@ def families() -> dict[str, Family]:
         "6dof-v2": Family(
             sixdof.from_published,
             sixdof.to_published,
-            (CONFIGS / "epropnp_6dof/epropnp-6dof-v2_r34_lm_published-weights.py",),
+            (SIXDOF_CONFIGS / "epropnp-6dof-v2_r34_lm_published-weights.py",),
+        ),
+        "6dof-v1": Family(
+            sixdof.from_published,
+            None,
+            (SIXDOF_CONFIGS / "epropnp-6dof-v1_r34_lm_basic.py",),
+            note="version 1 reads the weight logits differently: use configs epropnp-6dof-v1_*, "
+            "those of version 2 load the same names and give wrong weights",
+        ),
+        "6dof-cdpn": Family(
+            sixdof.from_cdpn,
+            None,
+            (SIXDOF_CONFIGS / "epropnp-6dof-v2_r34_lm_coord-cdpn-init.py",),
+            fresh=sixdof.FRESH_AFTER_CDPN,
+            note="a start of training, not a trained network: give it as load_from to the configs "
+            "epropnp-6dof-*cdpn-init*",
         ),
     }
 
@@ -72,7 +96,7 @@ def identify(state: State) -> str:
         ValueError: it belongs to none.
     """
     if any(key.startswith("rot_head_net.") for key in state):
-        return "6dof-v2"
+        return sixdof.identify(state)
     return det.identify(state)
 
 
@@ -108,7 +132,7 @@ def convert(args: argparse.Namespace) -> None:
 
     Raises:
         CheckpointError: SRC is not what it should be.
-        UsageError: ``--to-published`` without ``--model``.
+        UsageError: ``--to-published`` without ``--model``, or of a family that has no way back.
     """
     state = dict(read_state(args.src))
     known = families()
@@ -116,15 +140,19 @@ def convert(args: argparse.Namespace) -> None:
         if args.model is None:
             raise UsageError("--to-published needs --model: our names are those of all families")
         name, ours = args.model, state
+        if known[name].to_published is None:
+            raise UsageError(f"--to-published: {name} left entries out, there is no way back")
     else:
         name = _identified(state, args)
         ours = known[name].to_ours(state)
     config, match = best_match(ours, known[name].configs)
-    _refuse_misfits(args, name, match)
+    _refuse_misfits(args, name, known[name], match)
     result = known[name].to_published(ours) if args.to_published else keep_fitting(ours, match)
     report(state, result, known[name], match, args)
     write_checkpoint(result, {"model": name, "config": config.name}, args.dst)
     print(f"written: {args.dst} ({len(result)} entries), for {config.relative_to(CONFIGS.parent)}")
+    if known[name].note:
+        print(f"note: {known[name].note}")
 
 
 def keep_fitting(ours: State, match: KeyMatch) -> dict[str, Tensor]:
@@ -139,11 +167,13 @@ def report(
     rename = family.to_published if args.to_published else family.to_ours
     new_names = {key: next(iter(rename({key: value})), None) for key, value in source.items()}
     mapped = {old: new for old, new in new_names.items() if new in result}
+    dropped = [old for old, new in new_names.items() if new is None]
     renamed = {old: new for old, new in mapped.items() if old != new}
     print(f"{len(mapped)} entries mapped, {len(renamed)} of them renamed")
     if args.verbose:
         print("\n".join(f"  {old} -> {new}" for old, new in mapped.items()))
-    for title, names in (("missing", match.missing), ("left over", match.unexpected)):
+    left_over = [*match.unexpected, *dropped]
+    for title, names in (("missing", match.missing), ("left over", left_over)):
         print(f"{len(names)} entries {title}" + "".join(f"\n  {name}" for name in names))
 
 
@@ -159,10 +189,11 @@ def _identified(state: State, args: argparse.Namespace) -> str:
     return name
 
 
-def _refuse_misfits(args: argparse.Namespace, name: str, match: KeyMatch) -> None:
+def _refuse_misfits(args: argparse.Namespace, name: str, family: Family, match: KeyMatch) -> None:
     """Refuse a checkpoint that does not fill the model."""
+    missing = [key for key in match.missing if not key.startswith(family.fresh)]
     lost = [key for key in match.unexpected if not key.startswith(UNUSED)]
-    if match.missing or match.misshapen or lost:
+    if missing or match.misshapen or lost:
         raise CheckpointError(
             f"{args.src} is not a complete {name} checkpoint: {match}. Nothing was written"
         )
@@ -175,7 +206,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("dst", type=Path, help="checkpoint to write")
     parser.add_argument(
         "--model",
-        choices=["det-v2", "det-v1b", "det-v1", "6dof-v2"],
+        choices=["det-v2", "det-v1b", "det-v1", "6dof-v2", "6dof-v1", "6dof-cdpn"],
         help="what SRC is; found out from its entries by default",
     )
     parser.add_argument(

@@ -1,6 +1,7 @@
 """Does a checkpoint belong to a model? Asked before any long work starts."""
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -51,23 +52,39 @@ def match_keys(
 def read_state(path: Path) -> Mapping[str, torch.Tensor]:
     """State dictionary of a checkpoint file, read with torch's safe loading.
 
+    Files of torch before 1.6, which are no zip archives, are read too.
+
     Raises:
-        CheckpointError: when the file is missing or is no checkpoint.
+        CheckpointError: when the file is missing, is no checkpoint, or holds objects that safe
+            loading refuses.
     """
     if not path.is_file():
         raise CheckpointError(
             f"no checkpoint {path}; tools/train.py writes them as epoch_N.pth or iter_N.pth into "
             "its --work-dir, last_checkpoint there names the newest"
         )
+    mapped = zipfile.is_zipfile(path)  # the format of torch before 1.6 cannot be mapped
     try:
-        content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        content = torch.load(path, map_location="cpu", mmap=mapped, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(_unsafe(path)) from error
+    except (RuntimeError, EOFError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason}") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not state:
         raise CheckpointError(f"{path} holds no state_dict, so it is not a model checkpoint")
     return {name.removeprefix("module."): value for name, value in state.items()}
+
+
+def _unsafe(path: Path) -> str:
+    return (
+        f"{path} is no checkpoint, or holds Python objects besides tensors, such as a whole "
+        "network, which torch's safe loading does not read. If you trust its source, write the "
+        "state alone where its code can be imported: content = torch.load(FILE, "
+        "weights_only=False), then torch.save(content.state_dict(), NEW) for a network or "
+        "torch.save(content['state_dict'], NEW) for a dictionary, and give NEW"
+    )
 
 
 def check_checkpoint(model: nn.Module, path: str, strict: bool) -> KeyMatch | None:
