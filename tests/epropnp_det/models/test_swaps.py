@@ -102,3 +102,23 @@ def test_entries_for_the_former_solver_are_named(repo_dir, tmp_path):
     )
     with pytest.raises(TypeError, match="pose_solver.test_pnp .*num_iter"):
         detector_of(repo_dir, tmp_path, dict(pose_solver=dict(pnp=dict(solver=solver))))
+
+
+def documented_override(repo_dir):
+    """The override of the head in docs/swap_heads.md that names a user's solver."""
+    blocks = (repo_dir / "docs/swap_heads.md").read_text().split("```python\n")[1:]
+    (block,) = [b.split("```")[0] for b in blocks if b.startswith("model =") and "MySolver" in b]
+    names: dict = {}
+    exec(block, names)
+    return names["model"]["bbox_head"]
+
+
+def test_the_documented_solver_builds_and_may_not_contradict_the_layer(repo_dir, tmp_path):
+    override = documented_override(repo_dir)
+    layer = detector_of(repo_dir, tmp_path, override).bbox_head.pose_solver.pnp
+    assert isinstance(layer.solver, user_parts.MySolver)
+    override["pose_solver"]["pnp"]["solver"].pop("normalize")
+    with pytest.raises(ValueError, match="contradicts"):
+        detector_of(repo_dir, tmp_path, override)
+    override["pose_solver"]["pnp"]["normalize"] = False
+    detector_of(repo_dir, tmp_path, override)
