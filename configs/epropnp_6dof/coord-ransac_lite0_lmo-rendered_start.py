@@ -1,7 +1,9 @@
 # python tools/prepare_lmo.py
 # python tools/create_rendered_bop.py data/lmo/models data/lmo_rendered
 # python tools/train.py configs/epropnp_6dof/coord-ransac_lite0_lmo-rendered_start.py
-# First half of make lmo: coordinates of LM-O's eight objects from rendered scenes, from scratch.
+# First half of make lmo: coordinates of LM-O's eight objects from rendered scenes, on ImageNet
+# features. Score on LM-O: not measured yet (docs/lmo.md).
+# Two CPU cores, no GPU; about 32 minutes, extrapolated. Memory: not measured.
 _base_ = [
     "../_base_/models/epropnp_6dof_v2_lite0.py",
     "../_base_/datasets/lmo_rendered.py",

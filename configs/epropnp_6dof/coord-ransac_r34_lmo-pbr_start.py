@@ -1,6 +1,7 @@
 # python tools/train.py configs/epropnp_6dof/coord-ransac_r34_lmo-pbr_start.py
 # LM-O at the published size, first half: coordinates from train_pbr and our renders, from ImageNet
-# weights. One 24 GB GPU, batch 32. Not run here: no GPU.
+# weights. Score on LM-O: not measured, never run.
+# One 24 GB GPU, batch 32. Memory and time: not measured.
 _base_ = [
     "../_base_/models/epropnp_6dof_v2.py",
     "../_base_/datasets/lmo_pbr.py",

@@ -1,7 +1,8 @@
 # python tools/train.py configs/epropnp_6dof/epropnp-6dof-v1_r34_lm_basic.py
 # Version 1: coordinate regression and Monte Carlo pose loss, from ImageNet weights.
-# Published: LineMOD ADD(-S) 0.02d / 0.05d / 0.1d = 32.14 / 72.83 / 92.66 % (re-trained 33.05 /
-# 72.69 / 92.40). One 24 GB GPU, batch 32.
+# Published: LineMOD ADD(-S) 0.02d / 0.05d / 0.1d = 32.14 / 72.83 / 92.66 % (re-trained by the
+# authors 33.05 / 72.69 / 92.40).
+# Score here: not measured. One 24 GB GPU, batch 32. Memory and time: not measured.
 _base_ = [
     "../_base_/models/epropnp_6dof_v2.py",
     "../_base_/datasets/lm_bop.py",

@@ -1,8 +1,8 @@
 # python tools/train.py configs/epropnp_6dof/coord-ransac_r18_lmo-sample.py
 # python tools/train.py configs/epropnp_6dof/epropnp-6dof-v2_r18_lmo-sample_with-model.py
 # EPro-PnP on 30 real frames of the driller, on top of coordinates regressed before.
-# Measured: ADD 0.1d 57.1 on 7 frames.
-# 2 CPU cores; memory: not measured.
+# Score measured: ADD 0.1d 57.1 on 7 frames (docs/sixdof.md).
+# Two CPU cores, no GPU; about ten minutes on one of them. Memory: not measured.
 _base_ = [
     "../_base_/models/epropnp_6dof_v2_small.py",
     "../_base_/datasets/lmo_sample.py",

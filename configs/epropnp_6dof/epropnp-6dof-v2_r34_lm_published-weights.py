@@ -1,7 +1,9 @@
+# python tools/convert_checkpoint.py PUBLISHED.pth CHECKPOINT
 # python tools/test.py configs/epropnp_6dof/epropnp-6dof-v2_r34_lm_published-weights.py CHECKPOINT
 # Evaluation as published, for converted published checkpoints of version 2: integer crop windows,
-# three undamped Gauss-Newton steps after EPnP. Published: see the training configs.
-# One GPU; memory and time: not measured.
+# three undamped Gauss-Newton steps after EPnP.
+# Published: LineMOD ADD(-S) 0.1d 96.36 % with the CDPN start, 93.83 % without the model.
+# Score here: not measured. One GPU; memory and time: not measured.
 _base_ = ["./epropnp-6dof-v2_r34_lm_coord-cdpn-init.py"]
 load_from = None
 model = dict(

@@ -1,6 +1,7 @@
 # python tools/train.py configs/epropnp_6dof/epropnp-6dof-v2_r34_lmo-pbr.py
 # LM-O at the published size: EPro-PnP on top of coord-ransac_r34_lmo-pbr_start.py, trained on
-# train_pbr and our renders. One 24 GB GPU, batch 32. Not run here: no GPU.
+# train_pbr and our renders. Score on LM-O: not measured, never run.
+# One 24 GB GPU, batch 32. Memory and time: not measured.
 _base_ = [
     "../_base_/models/epropnp_6dof_v2.py",
     "../_base_/datasets/lmo_pbr.py",
