@@ -79,7 +79,7 @@ def read_state(path: Path) -> Mapping[str, torch.Tensor]:
 
 def _unsafe(path: Path) -> str:
     return (
-        f"{path} is no checkpoint, or holds Python objects besides tensors, such as a whole "
+        f"{path} cannot be read as a checkpoint: it is none, or holds objects, such as a whole "
         "network, which torch's safe loading does not read. If you trust its source, write the "
         "state alone where its code can be imported: content = torch.load(FILE, "
         "weights_only=False), then torch.save(content.state_dict(), NEW) for a network or "
