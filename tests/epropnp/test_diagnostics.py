@@ -105,6 +105,7 @@ def test_tail_does_not_depend_on_scale_order_or_other_objects():
 def test_tail_of_equal_weights_has_an_end_and_few_weights_have_none():
     assert (pareto_k(torch.zeros(100, 2)) == -math.inf).all()
     assert pareto_k(torch.zeros(20, 2)).isnan().all()
+    assert (pareto_k(torch.zeros(21, 2)) == -math.inf).all()
     few = torch.full((100, 1), -math.inf)
     few[:10] = 0.0
     assert pareto_k(few).isnan().all()

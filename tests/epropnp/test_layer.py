@@ -5,6 +5,7 @@ import torch
 
 from epropnp import (
     AdaptiveHuberPnPCost,
+    DistinctPeaks,
     EagerBackend,
     EProPnP4DoF,
     EProPnP6DoF,
@@ -13,6 +14,7 @@ from epropnp import (
     MonteCarloPoseLoss,
     RSLMSolver,
     monte_carlo_pose_loss,
+    set_default_backend,
 )
 from epropnp.frames import ObjectFrame
 from epropnp.mixture import Mixture
@@ -230,3 +232,27 @@ def test_a_layer_without_a_solver_gets_one():
 
 def test_layers_have_no_state():
     assert not layer(4).state_dict()
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+def test_the_backend_of_the_layer_does_all_of_the_arithmetic(dof):
+    """Start, solver, peaks, sampler, loss and differentiable step; that of its solver nothing."""
+
+    class Refusing:
+        def __getattr__(self, name):
+            raise AssertionError(f"{name} was asked of another backend")
+
+    data = leaves(scene(dof, noise=2.0))
+    set_default_backend(Refusing())
+    try:
+        solver = LMSolver(dof, 3, init_solver=RSLMSolver(num_proposals=4))
+        net = LAYERS[dof](16, solver=solver, peaks=DistinctPeaks(), backend=EagerBackend())
+        result = net.monte_carlo_forward(
+            *data.correspondences, ADAPTIVE, data.pose, with_pose_opt_plus=True
+        )
+        solution = net(*data.correspondences, ADAPTIVE, with_pose_opt_plus=True)
+        loss = monte_carlo_pose_loss(result.pose_sample_logweights, result.cost_target).sum()
+        (loss + result.pose_opt_plus.sum() + solution.pose_opt_plus.sum()).backward()
+    finally:
+        set_default_backend(None)
+    assert data.x3d.grad.abs().sum() > 0

@@ -86,6 +86,7 @@ def test_check_knows_no_evidence_of_an_invalid_object():
     x3d = inputs[0].clone()
     x3d[1] = math.nan
     layer = EProPnP6DoF(64, backend=EagerBackend())
-    result = layer.monte_carlo_forward(x3d, *inputs[1:], pose_init=pose)
+    result = layer.monte_carlo_forward(x3d.requires_grad_(), *inputs[1:], pose_init=pose)
+    assert not log_evidence(result).requires_grad  # to be logged, not to be trained on
     gap = evidence_check(layer, result, x3d, *inputs[1:]).gap
     assert gap.isnan().tolist() == [False, True, False]

@@ -120,7 +120,7 @@ def pareto_k(log_weights: Tensor) -> Tensor:
 
     Returns:
         (B,) tail index k, the heavier the larger. Minus infinity if all of the tail is equal: it
-        has an end. NaN if there are too few samples (below 25), or fewer weights above zero.
+        has an end. NaN if there are too few samples (below 21), or fewer weights above zero.
     """
     check_tensor("log_weights", log_weights, ("samples", "objects"))
     check_floating("log_weights", log_weights)
