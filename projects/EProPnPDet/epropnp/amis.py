@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from epropnp.arguments import check_count, check_part
 from epropnp.backends import Backend, default_backend
 from epropnp.cost import PoseCost
 from epropnp.mixture import Mixture
@@ -64,7 +65,8 @@ class AMIS:
         proposals: family of proposal distributions for the manifold of the cost.
 
     Raises:
-        ValueError: ``num_samples`` is not a multiple of ``num_iter``.
+        TypeError: numbers that are not whole, or proposals that are none.
+        ValueError: ``num_samples`` is not a positive multiple of ``num_iter``.
     """
 
     num_samples: int
@@ -72,11 +74,16 @@ class AMIS:
     proposals: ProposalFamily
 
     def __post_init__(self):
-        if self.num_iter < 1 or self.num_samples < 1 or self.num_samples % self.num_iter:
+        check_count("num_iter", self.num_iter, 1)
+        check_count("num_samples", self.num_samples, 1)
+        if self.num_samples % self.num_iter:
             raise ValueError(
-                f"the number of samples ({self.num_samples}) must be a positive multiple of the "
-                f"number of rounds ({self.num_iter})"
+                f"num_samples (mc_samples of a layer) must be a multiple of num_iter, "
+                f"got {self.num_samples} and {self.num_iter}"
             )
+        if self.proposals is None:
+            raise TypeError("proposals must be a family of proposals, got None")
+        check_part("proposals", self.proposals, "around", "fit")
 
     @full_precision
     def __call__(

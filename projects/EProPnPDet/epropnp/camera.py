@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
+from epropnp.arguments import check_flag, check_floating, check_number
 from epropnp.record import Record
 
 Bound = float | Tensor
@@ -77,16 +78,21 @@ class PerspectiveCamera(Record):
             gravity: (3, 3) or (B, 3, 3) rotation from the camera to a gravity-aligned frame.
 
         Raises:
-            ValueError: intrinsics that are not (..., 3, 3), both kinds of bounds, or half of one.
+            TypeError: arguments or settings of the camera of the wrong kind.
+            ValueError: shapes that do not fit, both kinds of bounds, half of one, or a setting that
+                is too small.
         """
-        if cam_mats.dim() < 2 or cam_mats.shape[-2:] != (3, 3):
-            raise ValueError(f"cam_mats must be (B, 3, 3), got {tuple(cam_mats.shape)}")
+        self._check_settings()
+        _check_matrices("cam_mats", cam_mats)
+        if gravity is not None:
+            _check_matrices("gravity", gravity)
         if (lb is None) != (ub is None):
             raise ValueError("give both lb and ub, or neither")
         if img_shape is not None and lb is not None:
             raise ValueError("give bounds either by img_shape or by lb and ub, not by both")
         if img_shape is not None:
-            size = torch.as_tensor(img_shape).to(cam_mats).flip(-1)  # (h, w) -> (w, h)
+            rows = _as_rows("img_shape", img_shape, cam_mats)
+            size = rows.squeeze(-1).flip(-1)  # (h, w) -> (w, h)
             shift = 0.5 if self.integer_centers else 0.0
             lb = torch.zeros_like(size) - self.allowed_border - shift
             ub = size + self.allowed_border - shift
@@ -94,9 +100,18 @@ class PerspectiveCamera(Record):
             self,
             cam_mats=cam_mats,
             gravity=gravity,
-            lower=_as_rows(lb, cam_mats),
-            upper=_as_rows(ub, cam_mats),
+            lower=None if lb is None else _as_rows("lb", lb, cam_mats),
+            upper=None if ub is None else _as_rows("ub", ub, cam_mats),
         )
+
+    def _check_settings(self) -> None:
+        """Refuse a setting that is none; ``z_min`` is a divisor."""
+        check_number("z_min", self.z_min)
+        if not self.z_min > 0:
+            raise ValueError(f"z_min must be above zero, got {self.z_min}")
+        check_number("allowed_border", self.allowed_border)
+        check_flag("integer_centers", self.integer_centers)
+        check_flag("clip_jacobian", self.clip_jacobian)
 
     def to(self, like: Tensor) -> "PerspectiveCamera":
         """Bound camera with the dtype and device of ``like``."""
@@ -153,9 +168,23 @@ class PerspectiveCamera(Record):
         return linear.product(inverse, uv - self.cam_mats[..., :2, 2:])
 
 
-def _as_rows(bound: Bound | None, like: Tensor) -> Tensor | None:
-    """A bound, number or (..., 2), as (..., 2, 1)."""
-    if bound is None:
-        return None
-    tensor = torch.as_tensor(bound).to(like)
-    return (tensor.expand(2) if tensor.dim() == 0 else tensor).unsqueeze(-1)
+def _check_matrices(name: str, value: Tensor) -> None:
+    """Refuse what is not (3, 3) or (B, 3, 3)."""
+    check_floating(name, value)
+    if value.dim() not in (2, 3) or value.shape[-2:] != (3, 3):
+        raise ValueError(f"{name} must be (B, 3, 3) or (3, 3), got {tuple(value.shape)}")
+
+
+def _as_rows(name: str, bound: Bound, like: Tensor) -> Tensor:
+    """A bound, number, (2,) or (B, 2), as (2, 1) or (B, 2, 1)."""
+    try:
+        tensor = torch.as_tensor(bound)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name} must be numbers, got {type(bound).__name__}") from error
+    if tensor.is_complex():
+        raise TypeError(f"{name} must hold real numbers, got {tensor.dtype}")
+    if tensor.dim() == 0:
+        tensor = tensor.expand(2)
+    if tensor.dim() > 2 or tensor.shape[-1] != 2:
+        raise ValueError(f"{name} must be (B, 2) or (2,), got {tuple(tensor.shape)}")
+    return tensor.to(like).unsqueeze(-1)

@@ -1,4 +1,4 @@
-"""Arguments of the public entries, checked before anything is computed.
+"""Arguments of a pose problem, checked together before anything is computed.
 
 Only types and shapes are looked at: a look at values would make the host wait for the device.
 """
@@ -6,41 +6,10 @@ Only types and shapes are looked at: a look at values would make the host wait f
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from epropnp.arguments import check_tensor
 from epropnp.camera import PerspectiveCamera
 from epropnp.manifolds import PoseManifold
-
-
-def check_tensor(name: str, value: Any, expected: tuple[int | str, ...]) -> None:
-    """Check that a value is a floating-point tensor of a shape, in which words stand for any size.
-
-    Raises:
-        TypeError: it is not a tensor of numbers.
-        ValueError: its shape differs.
-    """
-    shape = "(" + ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "") + ")"
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{name} must be a torch.Tensor {shape}, got {type(value).__name__}")
-    if value.is_complex():
-        raise TypeError(f"{name} must hold real numbers, got {value.dtype}")
-    fits = len(value.shape) == len(expected) and all(
-        isinstance(want, str) or want == size
-        for want, size in zip(expected, value.shape, strict=True)
-    )
-    if not fits:
-        raise ValueError(f"{name} must be {shape}, got {tuple(value.shape)}")
-
-
-def check_floating(name: str, value: Any) -> None:
-    """Check that a value is a tensor of floating-point numbers, of any shape.
-
-    Raises:
-        TypeError: it is something else.
-    """
-    if not isinstance(value, Tensor) or not value.is_floating_point():
-        kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
-        raise TypeError(f"{name} must be a tensor of floating-point numbers, got {kind}")
 
 
 def check_correspondences(x3d: Any, x2d: Any, w2d: Any, mask: Any = None) -> None:
@@ -78,7 +47,7 @@ def check_cost_setting(cost_fun: Any) -> None:
     Raises:
         TypeError: it is something else.
     """
-    if not callable(getattr(cost_fun, "kernel", None)):
+    if isinstance(cost_fun, type) or not callable(getattr(cost_fun, "kernel", None)):
         raise TypeError(
             "cost_fun must be the choice of a kernel, such as HuberPnPCost(delta) or "
             f"AdaptiveHuberPnPCost(relative_delta), got {type(cost_fun).__name__}"

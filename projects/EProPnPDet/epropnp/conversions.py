@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
-from epropnp.checks import check_floating
+from epropnp.arguments import check_floating
 from epropnp.distributions import wrap_angle
 from epropnp.manifolds import PoseManifold, QuatPose, YawPose, normalize_quaternion
 

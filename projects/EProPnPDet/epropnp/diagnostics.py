@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
-from epropnp.checks import check_floating, check_tensor
+from epropnp.arguments import check_floating, check_tensor
 from epropnp.cost import NormalEquations, PoseCost
 
 CONVERGED = 0.1  # standard deviations from the minimum; moves no read-out visibly

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
+from epropnp.arguments import check_floating
 from epropnp.camera import Bound, PerspectiveCamera
-from epropnp.checks import check_floating
 
 MAX_RADIUS = 100.0  # on the plane z = 1 (89.4 degrees off the axis), where r^7 is a safe number
 TURN_RADII = 256  # at which the radial polynomial is looked at, up to...

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from epropnp.arguments import check_count, check_dof
 from epropnp.backends import Backend, StepRule, default_backend
 from epropnp.cost import PoseCost, SubsetCost
 from epropnp.levenberg_marquardt import TrustRegion
@@ -65,12 +66,23 @@ class RSLMSolver:
         num_points: points in a subset, drawn without replacement with the weights as chances.
         num_proposals: subsets per object.
         num_iter: solver steps on each subset.
+
+    Raises:
+        TypeError: a number that is not whole.
+        ValueError: one that is too small, or ``dof`` is neither 4 nor 6.
     """
 
     dof: int | None = None
     num_points: int = 16
     num_proposals: int = 64
     num_iter: int = 3
+
+    def __post_init__(self):
+        if self.dof is not None:
+            check_dof(self.dof)
+        check_count("num_points", self.num_points, 1)
+        check_count("num_proposals", self.num_proposals, 1)
+        check_count("num_iter", self.num_iter)
 
     @torch.no_grad()
     def __call__(

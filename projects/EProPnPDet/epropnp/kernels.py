@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
+from epropnp.arguments import check_flag
 from epropnp.record import Record
 
 TINY_SQUARE = 1e-30  # floor of a squared error below which its root has no useful derivative
@@ -103,7 +104,8 @@ class HuberPnPCost:
             a negative or NaN entry of a tensor is not valid.
 
     Raises:
-        ValueError: a number that is negative or NaN, or a tensor that is not (B,).
+        TypeError: a complex tensor.
+        ValueError: something else than a number not below zero, or a tensor that is not (B,).
     """
 
     delta: float | Tensor = 1.0
@@ -130,6 +132,7 @@ class AdaptiveHuberPnPCost:
             solver and the origin of a normalised frame. By default they change nothing.
 
     Raises:
+        TypeError: ``every_point`` is not a flag, or ``relative_delta`` is complex.
         ValueError: another ``delta_gradient``; a ``relative_delta`` that is negative, NaN, or a
             tensor of another shape.
     """
@@ -139,7 +142,8 @@ class AdaptiveHuberPnPCost:
     every_point: bool = False
 
     def __post_init__(self) -> None:
-        if self.delta_gradient not in DELTA_GRADIENTS:
+        check_flag("every_point", self.every_point)
+        if not isinstance(self.delta_gradient, str) or self.delta_gradient not in DELTA_GRADIENTS:
             raise ValueError(
                 f"delta_gradient must be one of {DELTA_GRADIENTS}, got {self.delta_gradient!r}"
             )
@@ -156,6 +160,8 @@ class AdaptiveHuberPnPCost:
 def _check_factor(name: str, value: float | Tensor) -> None:
     """Refuse a number that is negative or NaN; the numbers of a tensor are not looked at."""
     if isinstance(value, Tensor):
+        if value.is_complex():
+            raise TypeError(f"{name} must hold real numbers, got {value.dtype}")
         if value.dim() > 1:
             raise ValueError(f"{name} must be a number or (objects,), got {tuple(value.shape)}")
     elif isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:

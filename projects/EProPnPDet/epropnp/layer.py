@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from epropnp.amis import AMIS, Sampler
+from epropnp.arguments import check_count, check_flag, check_generator, check_part
 from epropnp.backends import Backend, default_backend
 from epropnp.camera import PerspectiveCamera
 from epropnp.checks import check_pose
@@ -19,7 +20,14 @@ from epropnp.peaks import BestPeak, PeakRule
 from epropnp.precision import full_precision
 from epropnp.problem import CostSetting, Problem, build_problem, problem_of
 from epropnp.proposals import ProposalFamily, QuaternionProposals, YawProposals
-from epropnp.solvers import LMSolver, PnPSolution, PnPSolver, SolveOptions, pose_manifold
+from epropnp.solvers import (
+    BACKEND,
+    LMSolver,
+    PnPSolution,
+    PnPSolver,
+    SolveOptions,
+    pose_manifold,
+)
 from epropnp.symmetry import Symmetry, set_cost
 
 
@@ -71,6 +79,7 @@ class EProPnP(nn.Module):
         backend: arithmetic of start, solver, sampler and loss.
 
     Raises:
+        TypeError: arguments of the wrong kind.
         ValueError: solver or proposals are for other poses, ``normalize`` is not that of the
             solver, ``mc_samples`` is not a multiple of ``num_iter``, or ``proposals`` are given
             together with a sampler.
@@ -91,6 +100,15 @@ class EProPnP(nn.Module):
         backend: Backend | None = None,
     ):
         super().__init__()
+        check_count("mc_samples", mc_samples, 1)
+        check_count("num_iter", num_iter, 1)
+        if normalize is not None:
+            check_flag("normalize", normalize)
+        check_part("solver", solver, "solve_problem")
+        check_part("proposals", proposals, "around", "fit")
+        check_part("sampler", sampler, "sample")
+        check_part("peaks", peaks, "__call__")
+        check_part("backend", backend, *BACKEND)
         if solver is None:
             solver = LMSolver(self.dof, normalize=bool(normalize), init_solver=RSLMSolver())
         self.solver = solver
@@ -249,6 +267,8 @@ class EProPnP(nn.Module):
         options: SolveOptions,
         generator: torch.Generator | None,
     ) -> PnPSolution:
+        options.checked()
+        check_generator(generator)
         solution, _ = self.solver.solve_problem(
             problem, pose_init, options, generator, self.backend
         )
@@ -263,6 +283,8 @@ class EProPnP(nn.Module):
         symmetry: Symmetry | None,
         generator: torch.Generator | None,
     ) -> MonteCarloResult:
+        options.checked()
+        check_generator(generator)
         given = _equivalent(problem, pose_init, symmetry)
         inside, search = self.solver.solve_problem(problem, given, options, generator, self.backend)
         peaks = self.peaks(problem.cost, search.starts, search.solution, self.backend)
@@ -297,10 +319,10 @@ def _equivalent(
     problem: Problem, pose_init: Tensor | None, symmetry: Symmetry | None
 ) -> Tensor | None:
     """Poses (E, B, P) equivalent to given ones (B, P); those themselves without a symmetry."""
+    if symmetry is not None and not isinstance(symmetry, Symmetry):
+        raise TypeError(f"symmetry must be a Symmetry, got {type(symmetry).__name__}")
     if pose_init is None or symmetry is None:
         return pose_init
-    if not isinstance(symmetry, Symmetry):
-        raise TypeError(f"symmetry must be a Symmetry, got {type(symmetry).__name__}")
     manifold = problem.frame.manifold
     check_pose("pose_init", pose_init, len(problem.valid), manifold)
     return symmetry.equivalent(manifold, manifold.project(pose_init))

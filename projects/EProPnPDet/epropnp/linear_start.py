@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
+from epropnp.arguments import check_count, check_part
 from epropnp.backends import Backend, StepRule, default_backend
 from epropnp.cost import NormalEquations, weighted_gradient
 from epropnp.frames import ObjectFrame
@@ -182,11 +183,20 @@ class LinearStart:
         num_minima: lowest minima of each object.
         num_iter: solver steps on the quadratic form.
         beside: another start, whose poses compete.
+
+    Raises:
+        TypeError: a number that is not whole, or ``beside`` is no start.
+        ValueError: a number that is too small.
     """
 
     num_minima: int = 2
     num_iter: int = 5
     beside: Start | None = None
+
+    def __post_init__(self):
+        check_count("num_minima", self.num_minima, 1)
+        check_count("num_iter", self.num_iter)
+        check_part("beside", self.beside, "__call__")
 
     @torch.no_grad()
     def __call__(

@@ -6,6 +6,8 @@ Source: EPro-PnP (arXiv 2203.13254), equations 5 and 6, and the appendix on loss
 import torch
 from torch import Tensor, nn
 
+from epropnp.arguments import check_floating, check_number, check_tensor
+
 
 def monte_carlo_pose_loss(pose_sample_logweights: Tensor, cost_target: Tensor) -> Tensor:
     """Negative log density of the true pose, up to the constant log S.
@@ -19,7 +21,15 @@ def monte_carlo_pose_loss(pose_sample_logweights: Tensor, cost_target: Tensor) -
 
     Returns:
         (B,) cost of the true pose plus logsumexp of the weights.
+
+    Raises:
+        TypeError: they are not floating-point tensors; `cost_target` is None without a true pose.
+        ValueError: shapes that do not fit.
     """
+    check_floating("pose_sample_logweights", pose_sample_logweights)
+    check_tensor("pose_sample_logweights", pose_sample_logweights, ("samples", "objects"))
+    check_floating("cost_target", cost_target)
+    check_tensor("cost_target", cost_target, tuple(pose_sample_logweights.shape[1:]))
     with torch.no_grad():
         usable = (pose_sample_logweights.logsumexp(0) + cost_target).isfinite()
     log_weights = torch.where(usable, pose_sample_logweights, 0.0)
@@ -36,13 +46,24 @@ class MonteCarloPoseLoss(nn.Module):
     Args:
         loss_weight: factor of the loss.
         init_norm_factor: start of the running mean.
-        momentum: share of a new batch in the running mean.
+        momentum: share of a new batch in the running mean, 0 to 1.
+
+    Raises:
+        TypeError: something that is not a number.
+        ValueError: one out of its range.
     """
 
     def __init__(
         self, loss_weight: float = 1.0, init_norm_factor: float = 1.0, momentum: float = 0.01
     ):
         super().__init__()
+        check_number("loss_weight", loss_weight)
+        check_number("momentum", momentum, 0.0)
+        check_number("init_norm_factor", init_norm_factor)
+        if momentum > 1:
+            raise ValueError(f"momentum must be 0 to 1, got {momentum}")
+        if not 0 < init_norm_factor < torch.inf:
+            raise ValueError(f"init_norm_factor must be above zero, got {init_norm_factor}")
         self.loss_weight = loss_weight
         self.momentum = momentum
         self.register_buffer("norm_factor", torch.tensor(float(init_norm_factor)))
@@ -63,14 +84,28 @@ class MonteCarloPoseLoss(nn.Module):
             norm_factor: weight scale of this batch; averaged over its elements and all processes.
                 One without elements, of a process without objects, does not move the mean.
             weight: (B,) weights of the objects.
-            avg_factor: divisor of the weighted sum; the number of objects if None.
+            avg_factor: divisor of the weighted sum, above zero; the number of objects if None.
 
         Returns:
             Scalar loss; zero for no objects.
+
+        Raises:
+            TypeError: arguments of the wrong kind.
+            ValueError: shapes that do not fit.
         """
+        _check_factor("norm_factor", norm_factor)
+        if avg_factor is not None:
+            _check_factor("avg_factor", avg_factor)
+            if isinstance(avg_factor, Tensor):
+                check_tensor("avg_factor", avg_factor.squeeze(), ())
+                avg_factor = avg_factor.squeeze()
+            elif avg_factor <= 0:
+                raise ValueError(f"avg_factor must be above zero, got {avg_factor}")
+        loss = monte_carlo_pose_loss(pose_sample_logweights, cost_target)
+        if weight is not None:
+            check_tensor("weight", weight, tuple(loss.shape))
         if self.training:
             self._update(norm_factor)
-        loss = monte_carlo_pose_loss(pose_sample_logweights, cost_target)
         if weight is not None:
             loss = loss * weight
         if avg_factor is None:
@@ -89,3 +124,11 @@ class MonteCarloPoseLoss(nn.Module):
             batch = batch / torch.distributed.get_world_size()
         batch = torch.where(batch.isfinite(), batch, self.norm_factor)
         self.norm_factor.lerp_(batch, self.momentum)
+
+
+def _check_factor(name: str, value: float | Tensor) -> None:
+    """Refuse what is neither a number nor a tensor of real ones."""
+    if not isinstance(value, Tensor):
+        check_number(name, value)
+    elif value.is_complex():
+        raise TypeError(f"{name} must hold real numbers, got {value.dtype}")

@@ -117,6 +117,8 @@ def pose_distribution(
         TypeError: arguments of the wrong kind.
         ValueError: shapes that do not fit, or neither a start pose nor a start solver.
     """
+    if not isinstance(layer, EProPnP):
+        raise TypeError(f"layer must be EProPnP4DoF or EProPnP6DoF, got {type(layer).__name__}")
     result = layer.monte_carlo_forward(
         x3d, x2d, w2d, camera, cost_fun, pose_init, mask=mask, generator=generator
     )

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from epropnp.arguments import check_count, check_dof, check_flag, check_generator, check_part
 from epropnp.backends import Backend, StepRule, default_backend
 from epropnp.camera import PerspectiveCamera
 from epropnp.checks import check_camera
@@ -22,6 +23,8 @@ from epropnp.levenberg_marquardt import Solution, TrustRegion
 from epropnp.manifolds import PoseManifold, QuatPose, YawPose
 from epropnp.precision import full_precision
 from epropnp.problem import CostSetting, Problem, build_problem
+
+BACKEND = ("minimize", "values", "attach", "newton_step", "sample", "log_density")
 
 
 class PnPSolution(NamedTuple):
@@ -80,6 +83,16 @@ class SolveOptions(NamedTuple):
     with_pose_opt_plus: bool = False
     with_diagnostics: bool = False
 
+    def checked(self) -> "SolveOptions":
+        """These, if each is True or False.
+
+        Raises:
+            TypeError: one is something else.
+        """
+        for name, value in self._asdict().items():
+            check_flag(name, value)
+        return self
+
 
 class Search(NamedTuple):
     """What a solver went through.
@@ -126,6 +139,10 @@ class LMSolver(nn.Module):
         implicit_gradient: ``pose_opt_plus`` is `pose_opt` with the exact gradient of the minimum
             (`implicit_pose`), instead of the pose after one differentiable Gauss-Newton step.
         backend: arithmetic, where the solver is called on its own; a layer brings its own.
+
+    Raises:
+        TypeError: arguments of the wrong kind.
+        ValueError: ``dof`` is neither 4 nor 6, or ``num_iter`` is negative.
     """
 
     def __init__(
@@ -140,6 +157,14 @@ class LMSolver(nn.Module):
         backend: Backend | None = None,
     ):
         super().__init__()
+        check_dof(dof)
+        check_count("num_iter", num_iter)
+        check_flag("normalize", normalize)
+        check_part("init_solver", init_solver, "__call__")
+        check_part("trust_region", trust_region, "minimize")
+        check_flag("published_fast_mode", published_fast_mode)
+        check_flag("implicit_gradient", implicit_gradient)
+        check_part("backend", backend, *BACKEND)
         self.dof = dof
         self.num_iter = num_iter
         self.normalize = normalize
@@ -193,7 +218,8 @@ class LMSolver(nn.Module):
         problem = build_problem(x3d, x2d, w2d, camera, cost_fun, manifold, self.normalize, mask)
         options = SolveOptions(
             force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus, with_diagnostics
-        )
+        ).checked()
+        check_generator(generator)
         solution, _ = self.solve_problem(problem, pose_init, options, generator)
         solution = solution.leave(problem.frame)
         return solution.silenced(solution.valid, pose_init)
@@ -306,8 +332,5 @@ def pose_manifold(dof: int, camera: PerspectiveCamera) -> PoseManifold:
         ValueError: ``dof`` is neither 4 nor 6.
     """
     check_camera(camera)
-    if dof == 4:
-        return YawPose(camera.gravity)
-    if dof == 6:
-        return QuatPose()
-    raise ValueError(f"dof must be 4 (translation, yaw) or 6 (translation, quaternion), got {dof}")
+    check_dof(dof)
+    return YawPose(camera.gravity) if dof == 4 else QuatPose()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
-from epropnp.checks import check_floating
+from epropnp.arguments import check_floating
 from epropnp.cost import LeastSquaresCost, Linearization
 from epropnp.manifolds import PoseManifold
 from epropnp.tangent import step_between, step_jacobian

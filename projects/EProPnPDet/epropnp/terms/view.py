@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
-from epropnp.checks import check_floating
+from epropnp.arguments import check_floating
 from epropnp.conversions import rotation_to_quaternion
 from epropnp.cost import NormalEquations, PoseCost, SubsetCost, weighted_gradient
 from epropnp.manifolds import PoseManifold, QuatPose, YawPose

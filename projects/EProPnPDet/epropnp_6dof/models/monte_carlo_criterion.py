@@ -82,7 +82,7 @@ class MonteCarloCriterion(nn.Module):
                 result.cost_target,
                 maps.scale.detach(),
                 weight=valid.to(maps.scale),
-                avg_factor=float(batch_size),
+                avg_factor=float(max(batch_size, 1)),
             )
         }
         if regularised:
