@@ -4,8 +4,9 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from epropnp.conversions import rotation_to_quaternion
 from epropnp_6dof.models.losses import coordinate_loss, rotation_loss, translation_loss
-from epropnp_6dof.models.rotations import matrix_to_quaternion, quaternion_to_matrix
+from epropnp_6dof.models.rotations import quaternion_to_matrix
 
 
 def pose(translation, rotation):
@@ -51,7 +52,7 @@ def test_quaternions_of_matrices_equal_scipy_for_every_angle():
     angles = torch.linspace(0, torch.pi, 50, dtype=torch.float64)[:, None]
     rotations = Rotation.from_rotvec((vectors * angles).numpy())
     matrices = torch.from_numpy(rotations.as_matrix())
-    quaternions = matrix_to_quaternion(matrices)
+    quaternions = rotation_to_quaternion(matrices)
     expected = torch.from_numpy(rotations.as_quat()[:, [3, 0, 1, 2]])
     torch.testing.assert_close((quaternions * expected).sum(-1).abs(), torch.ones(50).double())
     torch.testing.assert_close(quaternion_to_matrix(quaternions), matrices)

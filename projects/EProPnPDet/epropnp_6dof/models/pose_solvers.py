@@ -6,12 +6,12 @@ import torch
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
+from epropnp.conversions import rotation_to_quaternion
 from epropnp.fitting import normalized_weights
 from epropnp.posterior import PoseDistribution, pose_distribution
 
 from .correspondences import Correspondences, find_weighting, gather_correspondences
 from .pnp import CropPnP
-from .rotations import matrix_to_quaternion
 from .structures import CropBatch, DenseMaps, PosePredictions
 
 MIN_POINTS = 6  # OpenCV's EPnP and RANSAC need at least 4 to 6 points
@@ -198,7 +198,7 @@ def _stack_poses(matrices: list[np.ndarray | None], like: Tensor) -> tuple[Tenso
     found = torch.tensor([m is not None for m in matrices], dtype=torch.bool, device=like.device)
     stacked = np.stack([default if m is None else m for m in matrices] or [default])
     stacked = torch.from_numpy(stacked[: len(matrices)]).to(like)
-    return torch.cat((stacked[..., 3], matrix_to_quaternion(stacked[..., :3])), dim=-1), found
+    return torch.cat((stacked[..., 3], rotation_to_quaternion(stacked[..., :3])), dim=-1), found
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:

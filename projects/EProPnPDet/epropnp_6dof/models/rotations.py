@@ -1,28 +1,7 @@
-"""Rotation matrices and quaternions (w, i, j, k)."""
+"""Rotation matrices of quaternions (w, i, j, k)."""
 
 import torch
 from torch import Tensor
-
-
-def matrix_to_quaternion(matrices: Tensor) -> Tensor:
-    """Unit quaternion (..., 4) of rotation matrices (..., 3, 3).
-
-    The quaternion is the top eigenvector of Bar-Itzhack's 4x4 matrix (J. Guidance 2000), which is
-    stable for every angle and projects a nearly orthonormal matrix to the nearest rotation.
-    """
-    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = (
-        row.unbind(-1) for row in matrices.double().unbind(-2)
-    )
-    rows = [
-        torch.stack((xx + yy + zz, zy - yz, xz - zx, yx - xy), dim=-1),
-        torch.stack((zy - yz, xx - yy - zz, yx + xy, xz + zx), dim=-1),
-        torch.stack((xz - zx, yx + xy, yy - xx - zz, zy + yz), dim=-1),
-        torch.stack((yx - xy, xz + zx, zy + yz, zz - xx - yy), dim=-1),
-    ]
-    symmetric = torch.stack(rows, dim=-2)
-    quaternion = torch.linalg.eigh(symmetric).eigenvectors[..., -1]
-    positive = torch.where(quaternion[..., :1] < 0, -quaternion, quaternion)
-    return positive.to(matrices.dtype)
 
 
 def quaternion_to_matrix(quaternions: Tensor) -> Tensor:

@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor
 
-from .rotations import matrix_to_quaternion, quaternion_to_matrix
+from epropnp.conversions import rotation_to_quaternion
+
+from .rotations import quaternion_to_matrix
 from .structures import CropBatch, DenseMaps
 
 
@@ -47,5 +49,5 @@ def compose(poses: Tensor, transforms: Tensor) -> Tensor:
     """Poses (B, 7) applied after transforms (B, 4, 4) of the object frame."""
     rotations = quaternion_to_matrix(poses[:, 3:])
     translations = (rotations @ transforms[:, :3, 3:])[..., 0] + poses[:, :3]
-    quaternions = matrix_to_quaternion(rotations @ transforms[:, :3, :3])
+    quaternions = rotation_to_quaternion(rotations @ transforms[:, :3, :3])
     return torch.cat((translations, quaternions), dim=-1)

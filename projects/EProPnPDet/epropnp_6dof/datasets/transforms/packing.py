@@ -6,7 +6,8 @@ from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 from mmengine.structures import BaseDataElement
 
-from ...models.rotations import matrix_to_quaternion
+from epropnp.conversions import rotation_to_quaternion
+
 from ...models.structures import PoseDataSample
 
 META_KEYS = ("scene_id", "im_id", "obj_id", "score", "img_path", "cam_mat", "image_shape")
@@ -40,7 +41,7 @@ class PackPoseInputs(BaseTransform):
 
 def pose_vector(rotation: np.ndarray, translation: np.ndarray) -> torch.Tensor:
     """Pose (7,) float32 of a rotation matrix and a translation."""
-    quaternion = matrix_to_quaternion(torch.as_tensor(rotation, dtype=torch.float64))
+    quaternion = rotation_to_quaternion(torch.as_tensor(rotation, dtype=torch.float64))
     return torch.cat((torch.as_tensor(translation, dtype=torch.float64), quaternion)).float()
 
 
