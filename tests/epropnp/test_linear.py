@@ -58,6 +58,15 @@ def test_solve_is_differentiable():
     assert torch.autograd.gradcheck(solve, (factor, vector))
 
 
+def test_solve_and_its_jacobian_are_those_of_single_systems():
+    """`torch.func` maps over the systems, as over a batch."""
+    matrix, vector = spd(), torch.randn(5, 4, dtype=torch.float64)
+    single = torch.func.vmap(linear.solve)(matrix, vector)
+    torch.testing.assert_close(single, linear.solve(matrix, vector))
+    jacobian = torch.func.vmap(torch.func.jacrev(linear.solve, 1))(matrix, vector)
+    torch.testing.assert_close(jacobian, torch.linalg.inv(matrix))
+
+
 @pytest.mark.parametrize("scale", [1e-8, 1.0, 1e4, 1e12])
 def test_damping_makes_a_singular_float32_matrix_solvable(scale):
     direction = torch.tensor([[1.0, 2.0, -1.0, 0.5]])
