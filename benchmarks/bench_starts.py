@@ -75,7 +75,7 @@ def make(kind: str, dof: int, num: int, points: int, seed: int = 0) -> Made:
 def compare(made: Made, repeat: int, backend: Backend) -> dict[str, tuple[float, float]]:
     """Share of objects at the best known cost, and milliseconds of the start, by its name."""
     rule = TrustRegion()
-    best = backend.minimize(made.cost, made.pose, 30, rule).value
+    best = backend.minimize(made.cost, made.pose, 30, rule).cost
     reached, times = {}, {}
     for name, start in STARTS.items():
         spent = []
@@ -84,8 +84,8 @@ def compare(made: Made, repeat: int, backend: Backend) -> dict[str, tuple[float,
             pose, _ = start(made.cost, torch.Generator().manual_seed(1), rule, backend).best()
             spent.append(1e3 * (time.perf_counter() - begin))
         times[name] = statistics.median(spent)
-        reached[name] = backend.minimize(made.cost, pose, 5, rule).value
-        best = torch.minimum(best, backend.minimize(made.cost, pose, 30, rule).value)
+        reached[name] = backend.minimize(made.cost, pose, 5, rule).cost
+        best = torch.minimum(best, backend.minimize(made.cost, pose, 30, rule).cost)
     return {
         name: ((value <= 1.01 * best + FLOOR).float().mean().item(), times[name])
         for name, value in reached.items()

@@ -164,7 +164,7 @@ def check(
 ) -> None:
     """Note error, entropy and the density of the first test view."""
     poses = look(net, layer, test)
-    history.errors.append((poses.mode - test.pose)[:, :3].norm(dim=-1).median().item())
+    history.errors.append((poses.pose_opt - test.pose)[:, :3].norm(dim=-1).median().item())
     history.entropies.append(poses.entropy.median().item())
     x, z = (test.pose[:, i : i + 1] + torch.linspace(-1, 1, 81) for i in (0, 2))
     history.snapshots.append(Snapshot(step, yaw_density(poses), ground_density(poses, x=x, z=z)))

@@ -36,7 +36,7 @@ def main() -> None:
     layer = EProPnP4DoF(mc_samples=512, solver=LMSolver(dof=4, init_solver=start))
 
     poses = pose_distribution(layer, x3d, x2d, w2d, camera, HuberPnPCost(delta=6.0))
-    error = (poses.mode - pose_gt).abs()
+    error = (poses.pose_opt - pose_gt).abs()
     turn = torch.remainder(error[:, 3], 2 * torch.pi)
     turn = torch.minimum(turn, 2 * torch.pi - turn).rad2deg()
     print(f"valid objects         {int(poses.valid.sum())} of {NUM_OBJECTS}")
@@ -45,10 +45,10 @@ def main() -> None:
     print(f"in 90 % region        {inside.float().mean():.1%} of the true poses")
     print(f"median sample size    {poses.effective_sample_size.median():.0f} effective of 512")
 
-    std = poses.covariance[0].diagonal().sqrt().tolist()
+    std = poses.pose_cov[0].diagonal().sqrt().tolist()
     print("\nobject 0   x      y      z      yaw")
     print("true    ", *(f"{v:6.2f}" for v in pose_gt[0].tolist()))
-    print("mode    ", *(f"{v:6.2f}" for v in poses.mode[0].tolist()))
+    print("mode    ", *(f"{v:6.2f}" for v in poses.pose_opt[0].tolist()))
     print("std     ", *(f"{v:6.3f}" for v in std))
     print(f"entropy  {poses.entropy[0]:.2f} nats, log evidence {poses.log_evidence[0]:.2f}")
 

@@ -21,7 +21,7 @@ def float32_error(path: Path, number: int) -> float:
     """
     case = Case(path, number)
     single = case.float32()
-    pose = LMSolver(case.dof, 10).solve(single.cost(), single.tensor("pose_init")).pose
+    pose = LMSolver(case.dof, 10).solve(single.cost(), single.tensor("pose_init")).pose_opt
     assert pose.dtype == torch.float32
     cost, recorded = case.cost(), case.out("lm10_pose")
     lin = cost.linearize(recorded)

@@ -153,8 +153,8 @@ def measure_solvers(case: Case, report: Report) -> None:
     cost, start = case.cost(), case.tensor("pose_init")
     for num_iter in (1, 2, 3, 5, 10):
         solution = LMSolver(case.dof, num_iter).solve(cost, start)
-        report.add("LM pose", solution.pose, f"lm{num_iter}_pose")
-        report.add("LM cost", solution.value, f"lm{num_iter}_cost")
+        report.add("LM pose", solution.pose_opt, f"lm{num_iter}_pose")
+        report.add("LM cost", solution.cost, f"lm{num_iter}_cost")
         report.add("LM covariance", solution.covariance()[0], f"lm{num_iter}_cov")
     layer_args = (*case.inputs(), case.camera(), case.setting())
     options = {"pose_init": start, "with_pose_opt_plus": True}
@@ -166,7 +166,7 @@ def measure_solvers(case: Case, report: Report) -> None:
     for num_iter in (1, 3, 10):
         solver = LMSolver(case.dof, num_iter, published_fast_mode=True)
         solution = solver.solve(cost, start, fast_mode=True)
-        report.add("GN pose", solution.pose, f"gn{num_iter}_pose")
+        report.add("GN pose", solution.pose_opt, f"gn{num_iter}_pose")
         report.add("GN covariance", solution.covariance()[0], f"gn{num_iter}_cov")
 
 
@@ -313,13 +313,15 @@ def replay_amis(case: Case, report: Report, yaw) -> tuple[PoseSamples, list, tor
 def measure_amis(case: Case, report: Report) -> None:
     if case.dof == 4:
         exact, _, target = replay_amis(case, Report(case), VonMisesUniformMix)
-        exact_loss = monte_carlo_pose_loss(exact.log_weights, target)
+        exact_loss = monte_carlo_pose_loss(exact.pose_sample_logweights, target)
         report.add("AMIS loss, exact Bessel function", exact_loss, "amis_loss_per_obj")
     samples, inputs, target = replay_amis(case, report, PolynomialYaw)
-    assert torch.equal(samples.poses, case.out("amis_pose_samples"))
-    report.compare("AMIS log weights", samples.log_weights, case.out("amis_logweights"), axis=1)
+    assert torch.equal(samples.pose_samples, case.out("amis_pose_samples"))
+    report.compare(
+        "AMIS log weights", samples.pose_sample_logweights, case.out("amis_logweights"), axis=1
+    )
     report.add("AMIS target cost", target, "amis_cost_target")
-    loss = monte_carlo_pose_loss(samples.log_weights, target)
+    loss = monte_carlo_pose_loss(samples.pose_sample_logweights, target)
     report.add("AMIS loss", loss, "amis_loss_per_obj")
     first_terms = torch.autograd.grad(target.sum(), inputs, retain_graph=True)
     grads = torch.autograd.grad(loss.sum(), inputs)
@@ -335,7 +337,7 @@ def fast_mode_costs(path: Path, number: int) -> dict[str, torch.Tensor]:
     ends = {"start": cost.value(start), "recorded": case.out("lm10_cost")}
     for name, published in (("safe", False), ("published", True)):
         solver = LMSolver(case.dof, 10, published_fast_mode=published)
-        ends[name] = solver.solve(cost, start, fast_mode=True).value
+        ends[name] = solver.solve(cost, start, fast_mode=True).cost
     return ends
 
 

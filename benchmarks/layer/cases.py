@@ -109,14 +109,14 @@ def stage_metrics(name: str, backend: Backend) -> list[Metric]:
         start = layer.solver.init_solver(cost, None, rule, backend)
         peaks = layer.peaks(cost, start, solution, backend)
         samples = layer.sampler.sample(cost, peaks, backend, None)
-    poses, values = samples.poses, backend.values(cost, samples.poses)
+    poses, values = samples.pose_samples, backend.values(cost, samples.pose_samples)
 
     def adjoint():
         attached = backend.attach(learnt, poses, values)
         return torch.autograd.grad(attached.sum(), list(leaves.values()))
 
     def newton():
-        step = backend.newton_step(learnt, solution.pose)
+        step = backend.newton_step(learnt, solution.pose_opt)
         return torch.autograd.grad(step.sum(), list(leaves.values()))
 
     calls = {

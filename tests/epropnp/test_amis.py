@@ -22,7 +22,7 @@ def sample(cost, num_samples=512, seed=0, family=None, pose=None, num_iter=4, ba
     solution = levenberg_marquardt(cost, cost.mode if pose is None else pose, 5)
     sampler = AMIS(num_samples, num_iter, family or YawProposals())
     generator = torch.Generator().manual_seed(seed)
-    return sampler(cost, solution.pose, solution.covariance()[0], generator, backend)
+    return sampler(cost, solution.pose_opt, solution.covariance()[0], generator, backend)
 
 
 def effective_sample_size(log_weights):
@@ -32,10 +32,10 @@ def effective_sample_size(log_weights):
 def test_log_evidence_is_the_closed_form_of_a_quadratic_cost():
     cost = quadratic()
     samples = sample(cost)
-    estimate = samples.log_weights.logsumexp(0) - math.log(512)
+    estimate = samples.pose_sample_logweights.logsumexp(0) - math.log(512)
     # a normal density: (2 pi)^2 / |det factor|; the tails of yaw beyond half a turn are negligible
     exact = 2 * math.log(2 * math.pi) - torch.linalg.slogdet(cost.factor).logabsdet
-    spread = (1 / effective_sample_size(samples.log_weights) - 1 / 512).sqrt()
+    spread = (1 / effective_sample_size(samples.pose_sample_logweights) - 1 / 512).sqrt()
     assert (spread < 0.1).all()
     assert ((estimate - exact).abs() < 4.5 * spread).all()
 
@@ -43,13 +43,13 @@ def test_log_evidence_is_the_closed_form_of_a_quadratic_cost():
 def test_weighted_samples_have_the_moments_of_the_density():
     cost = quadratic(num=10)
     samples = sample(cost, num_samples=4000)
-    weights = samples.log_weights.softmax(0).unsqueeze(-1)
-    turn = (samples.poses - cost.mode)[..., 3:]
+    weights = samples.pose_sample_logweights.softmax(0).unsqueeze(-1)
+    turn = (samples.pose_samples - cost.mode)[..., 3:]
     offset = torch.cat(
-        ((samples.poses - cost.mode)[..., :3], torch.atan2(turn.sin(), turn.cos())), -1
+        ((samples.pose_samples - cost.mode)[..., :3], torch.atan2(turn.sin(), turn.cos())), -1
     )
     whitened = (cost.factor @ offset.unsqueeze(-1)).squeeze(-1)
-    size = effective_sample_size(samples.log_weights).unsqueeze(-1)
+    size = effective_sample_size(samples.pose_sample_logweights).unsqueeze(-1)
     assert ((weights * whitened).sum(0).abs() < 4.5 / size.sqrt()).all()
     second = (weights * whitened.square()).sum(0)
     assert ((second - 1).abs() < 4.5 * math.sqrt(2) / size.sqrt()).all()
@@ -70,20 +70,20 @@ def test_weights_are_over_the_mixture_of_all_proposals():
     cost = quadratic(num=3)
     samples = sample(cost, num_samples=64, family=Recorder())
     assert len(made) == 4
-    first = made[0].log_prob(samples.poses.unsqueeze(1)).squeeze(1)  # of the only peak
-    densities = torch.stack([first, *(fit.log_prob(samples.poses) for fit in made[1:])])
-    expected = -cost.value(samples.poses) - (densities.logsumexp(0) - math.log(4))
-    torch.testing.assert_close(samples.log_weights, expected, rtol=1e-10, atol=1e-10)
+    first = made[0].log_prob(samples.pose_samples.unsqueeze(1)).squeeze(1)  # of the only peak
+    densities = torch.stack([first, *(fit.log_prob(samples.pose_samples) for fit in made[1:])])
+    expected = -cost.value(samples.pose_samples) - (densities.logsumexp(0) - math.log(4))
+    torch.testing.assert_close(samples.pose_sample_logweights, expected, rtol=1e-10, atol=1e-10)
 
 
 def test_gradient_is_that_of_the_costs_alone():
     cost = quadratic(num=3)
     cost.mode.requires_grad_()
     samples = sample(cost, num_samples=32)
-    assert not samples.poses.requires_grad
+    assert not samples.pose_samples.requires_grad
     weights = torch.randn(32, 3, dtype=torch.float64)
-    (ours,) = torch.autograd.grad((samples.log_weights * weights).sum(), cost.mode)
-    (theirs,) = torch.autograd.grad((-cost.value(samples.poses) * weights).sum(), cost.mode)
+    (ours,) = torch.autograd.grad((samples.pose_sample_logweights * weights).sum(), cost.mode)
+    (theirs,) = torch.autograd.grad((-cost.value(samples.pose_samples) * weights).sum(), cost.mode)
     torch.testing.assert_close(ours, theirs)
 
 
@@ -91,7 +91,8 @@ def test_gradient_is_that_of_the_costs_alone():
 def test_one_seed_gives_one_result(dof):
     data = scene(dof, noise=3.0)
     family = YawProposals() if dof == 4 else QuaternionProposals()
-    draws = [sample(cost_of(data, dof), 64, seed, family, data.pose).poses for seed in (3, 3, 4)]
+    cost = cost_of(data, dof)
+    draws = [sample(cost, 64, seed, family, data.pose).pose_samples for seed in (3, 3, 4)]
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
 
@@ -107,13 +108,13 @@ def test_a_sample_without_a_cost_has_no_weight():
     samples = AMIS(256, 4, YawProposals())(
         cost, cost.mode, torch.linalg.inv(cost.factor.mT @ cost.factor)
     )
-    outside = samples.poses[..., 0] > cost.mode[:, 0]
+    outside = samples.pose_samples[..., 0] > cost.mode[:, 0]
     assert outside.any(0).all()
-    assert (samples.log_weights[outside] == -torch.inf).all()
-    assert samples.log_weights[~outside].isfinite().all()
-    half = samples.log_weights.logsumexp(0) - math.log(256)
+    assert (samples.pose_sample_logweights[outside] == -torch.inf).all()
+    assert samples.pose_sample_logweights[~outside].isfinite().all()
+    half = samples.pose_sample_logweights.logsumexp(0) - math.log(256)
     exact = 2 * math.log(2 * math.pi) - torch.linalg.slogdet(cost.factor).logabsdet - math.log(2)
-    spread = (1 / effective_sample_size(samples.log_weights) - 1 / 256).sqrt()
+    spread = (1 / effective_sample_size(samples.pose_sample_logweights) - 1 / 256).sqrt()
     assert (spread < 0.2).all()
     assert ((half - exact).abs() < 4.5 * spread).all()
 
@@ -141,8 +142,8 @@ def test_the_evaluation_can_be_replaced():
 def test_no_objects():
     cost = quadratic(num=0)
     samples = sample(cost, num_samples=16)
-    assert samples.poses.shape == (16, 0, 4)
-    assert samples.log_weights.shape == (16, 0)
+    assert samples.pose_samples.shape == (16, 0, 4)
+    assert samples.pose_sample_logweights.shape == (16, 0)
 
 
 @pytest.mark.parametrize(("num_samples", "num_iter"), [(10, 4), (0, 4), (8, 0)])

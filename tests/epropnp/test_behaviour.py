@@ -56,9 +56,9 @@ def symmetric_object(fold, num=24, pose=None):
 
 def shares(distribution, truth, fold):
     """Probability (fold,) of the headings next to each of the symmetric ones."""
-    angle = heading(distribution.cost.manifold, distribution.poses)[:, 0] - truth
+    angle = heading(distribution.pose_cost.manifold, distribution.pose_samples)[:, 0] - truth
     nearest = torch.round(angle / (2 * math.pi / fold)).long() % fold
-    weights = distribution.weights[:, 0]
+    weights = distribution.pose_sample_weights[:, 0]
     return torch.stack([weights[nearest == k].sum() for k in range(fold)])
 
 
@@ -77,7 +77,7 @@ def test_equal_modes_are_all_covered(fold):
     assert ((shares(dist, pose[0, 3], fold) - 1 / fold).abs() < 4.5 * error).all()
     at_modes = pose.repeat(fold, 1, 1)
     at_modes[:, 0, 3] += 2 * math.pi / fold * torch.arange(fold)
-    heights = dist.cost.value(at_modes)
+    heights = dist.pose_cost.value(at_modes)
     torch.testing.assert_close(heights, heights[:1].expand(fold, 1))
 
     density = yaw_density(dist).density
@@ -102,8 +102,8 @@ def test_two_equal_modes_add_log_two_to_the_evidence():
     samples = sampler(cost, 2048)(cost, cost.mode, covariance, generator(1))
     dist = distribution_from_samples(cost, cost.mode, samples)
     gap = dist.log_evidence - laplace_log_evidence(dist)
-    assert ((gap - math.log(2)).abs() < 4.5 * standard_error(dist.weights)).all()
-    assert (standard_error(dist.weights) < 0.1).all()
+    assert ((gap - math.log(2)).abs() < 4.5 * standard_error(dist.pose_sample_weights)).all()
+    assert (standard_error(dist.pose_sample_weights) < 0.1).all()
 
 
 def test_points_on_the_axis_leave_the_heading_open():
@@ -129,9 +129,9 @@ def test_clear_views_are_not_ambiguous():
         EProPnP4DoF(), x3d, x2d, torch.ones_like(x2d), camera(5), HuberPnPCost(1.0), pose,
         generator=generator(3),
     )  # fmt: skip
-    spread = dist.covariance[:, 3, 3].sqrt()
-    away = (heading(YawPose(), dist.poses) - pose[:, 3] + math.pi) % (2 * math.pi) - math.pi
-    assert ((dist.weights * (away.abs() > 6 * spread)).sum(0) < 0.01).all()
+    spread = dist.pose_cov[:, 3, 3].sqrt()
+    away = (heading(YawPose(), dist.pose_samples) - pose[:, 3] + math.pi) % (2 * math.pi) - math.pi
+    assert ((dist.pose_sample_weights * (away.abs() > 6 * spread)).sum(0) < 0.01).all()
 
 
 def pose_error(manifold, pose, pose_gt):
@@ -235,7 +235,9 @@ def test_quaternion_and_its_negative_are_one_pose():
     x2d = project(pose, x3d, QuatPose())
     arguments = x3d, x2d, torch.ones_like(x2d), camera(3), HuberPnPCost(1.0)
     dist = pose_distribution(EProPnP6DoF(), *arguments, pose, generator=generator(15))
-    flipped = dist.poses.clone()
+    flipped = dist.pose_samples.clone()
     flipped[..., 3:] *= -1
     torch.testing.assert_close(dist.log_prob(flipped), dist.log_density)
-    torch.testing.assert_close(normalize_quaternion(dist.poses[..., 3:]), dist.poses[..., 3:])
+    torch.testing.assert_close(
+        normalize_quaternion(dist.pose_samples[..., 3:]), dist.pose_samples[..., 3:]
+    )

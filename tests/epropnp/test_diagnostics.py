@@ -185,7 +185,7 @@ def test_a_solver_that_was_stopped_has_not_converged(steps):
     start = pose.clone()
     start[:, :3] += 0.3
     found = levenberg_marquardt(cost, start, steps)
-    equations = NormalEquations(*cost.linearize(found.pose).normal_equations())
+    equations = NormalEquations(*cost.linearize(found.pose_opt).normal_equations())
     distance = distance_to_minimum(equations)
     assert ((distance < 0.1) == (steps > 0)).all()
 

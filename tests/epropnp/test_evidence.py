@@ -34,14 +34,16 @@ SIGMAS = 4.5
 def sample(cost, start, num_samples=512, seed=0):
     solution = levenberg_marquardt(cost, start, 20)
     covariance, _ = solution.covariance()
-    return solution, sampler(cost, num_samples)(cost, solution.pose, covariance, generator(seed))
+    return solution, sampler(cost, num_samples)(
+        cost, solution.pose_opt, covariance, generator(seed)
+    )
 
 
 def assert_log_evidence(cost, start, exact, num_samples=512):
     solution, samples = sample(cost, start, num_samples)
-    dist = distribution_from_samples(cost, solution.pose, samples)
+    dist = distribution_from_samples(cost, solution.pose_opt, samples)
     error = dist.log_evidence - exact
-    assert (error.abs() < SIGMAS * standard_error(dist.weights)).all(), error
+    assert (error.abs() < SIGMAS * standard_error(dist.pose_sample_weights)).all(), error
     # an estimator that never finds the mass would pass with a huge standard error
     assert (dist.effective_sample_size > num_samples / 20).all()
     return dist
@@ -66,7 +68,7 @@ def whitened_grid(solution, half_width=7.0, num=21):
     unit = torch.stack(torch.meshgrid(axis, axis, axis, axis, indexing="ij"), dim=-1)
     factor = vectors * values.sqrt().unsqueeze(-2)
     steps = (factor @ unit.view(-1, 1, 4, 1)).squeeze(-1)
-    return solution.pose + steps, (axis[1] - axis[0]) ** 4 * values.prod(-1).sqrt()
+    return solution.pose_opt + steps, (axis[1] - axis[0]) ** 4 * values.prod(-1).sqrt()
 
 
 def perspective_problem(delta, num=8, batch=2, sigma=2.0):
@@ -117,10 +119,10 @@ def test_loss_gradient_against_quadrature():
         inputs = [p.clone().requires_grad_() for p in points]
         trained = with_points(inputs)
         _, samples = sample(trained, pose, num_samples=2048, seed=trial)
-        loss = monte_carlo_pose_loss(samples.log_weights, trained.value(pose))
+        loss = monte_carlo_pose_loss(samples.pose_sample_logweights, trained.value(pose))
         gradients = torch.autograd.grad(loss.sum(), inputs)
         ours = sum((g * d).flatten(1).sum(1) for g, d in zip(gradients, directions, strict=True))
-        weights = normalized_weights(samples.log_weights.detach())
+        weights = normalized_weights(samples.pose_sample_logweights.detach())
         error = (variance * weights.square().sum(0)).sqrt()
         assert ((ours - exact).abs() < SIGMAS * error).all()
         assert (error < 0.2 * variance.sqrt()).all()
@@ -136,16 +138,16 @@ def test_optimal_weight_scale_is_the_closed_form(manifold, dof):
     batch = 3
     pose = random_poses(batch, dof, seed=6)
     base = noisy_pnp_cost(pose, box_points(batch, 24, seed=7), 0.5, manifold, seed=8)
-    target, lowest = base.value(pose), levenberg_marquardt(base, pose, 20).value
+    target, lowest = base.value(pose), levenberg_marquardt(base, pose, 20).cost
     predicted = ((dof / 2) / (target - lowest)).sqrt()
 
     log_scale = predicted.log().clone().requires_grad_()
     scaled = base.with_leaves({"weights": base.weights * log_scale.exp()[:, None, None]})
     assert isinstance(scaled, ReprojectionCost)
     _, samples = sample(scaled, pose, num_samples=8192)
-    loss = monte_carlo_pose_loss(samples.log_weights, scaled.value(pose))
+    loss = monte_carlo_pose_loss(samples.pose_sample_logweights, scaled.value(pose))
     (slope,) = torch.autograd.grad(loss.sum(), log_scale)
-    weights = normalized_weights(samples.log_weights.detach())
+    weights = normalized_weights(samples.pose_sample_logweights.detach())
     error = 2 * (dof / 2 * weights.square().sum(0)).sqrt()  # slope = 2 (s^2 L - mean cost)
     assert (slope.abs() < SIGMAS * error + 0.02 * dof).all(), (slope, error)
     # twice or half the scale is clearly worse: the curvature there is 2 d

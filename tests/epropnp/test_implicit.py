@@ -28,7 +28,7 @@ def problem(dof, kind=Huber, gravity=None):
 
 def solved(cost, start):
     """Root of the gradient; Gauss-Newton steps come near it, Newton steps to the last digit."""
-    pose = levenberg_marquardt(cost, start, 40).pose
+    pose = levenberg_marquardt(cost, start, 40).pose_opt
     for _ in range(4):
         gradient = cost.normal_equations(pose).gradient
         step = -torch.linalg.solve(second_derivative(cost, pose), gradient)

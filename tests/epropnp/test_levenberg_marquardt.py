@@ -49,13 +49,13 @@ def one(cost, index):
 def test_minimum_is_that_of_scipy(kind, outliers):
     problem, cost = problem_and_cost(kind, delta=2.0, outliers=outliers)
     solution = levenberg_marquardt(cost, start_near(problem), 40)
-    torch.testing.assert_close(solution.value, cost.value(solution.pose))
+    torch.testing.assert_close(solution.cost, cost.value(solution.pose_opt))
     for index in range(4):
-        function = one(cost, index)(solution.pose[index])
+        function = one(cost, index)(solution.pose_opt[index])
         start = np.full(cost.manifold.dof, 0.01)
         best = optimize.minimize(function, start, method="BFGS", options={"gtol": 1e-9})
-        assert solution.value[index].item() <= best.fun * (1 + 1e-6)
-        assert solution.value[index].item() >= best.fun * (1 - 1e-6)
+        assert solution.cost[index].item() <= best.fun * (1 + 1e-6)
+        assert solution.cost[index].item() >= best.fun * (1 - 1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -64,14 +64,14 @@ def test_clean_data_gives_the_true_pose(kind):
     solution = levenberg_marquardt(cost, start_near(problem), 20)
     sign = 1.0
     if problem.pose.shape[1] == 7:
-        sign = (solution.pose[:, 3:] * problem.pose[:, 3:]).sum(1, keepdim=True).sign()
-        solution.pose[:, 3:] *= sign
-    torch.testing.assert_close(solution.pose, problem.pose, rtol=0, atol=1e-7)
+        sign = (solution.pose_opt[:, 3:] * problem.pose[:, 3:]).sum(1, keepdim=True).sign()
+        solution.pose_opt[:, 3:] *= sign
+    torch.testing.assert_close(solution.pose_opt, problem.pose, rtol=0, atol=1e-7)
 
 
 def test_cost_never_rises_with_more_steps():
     cost, pose = near_scene(4)
-    values = [levenberg_marquardt(cost, pose, n).value for n in range(12)]
+    values = [levenberg_marquardt(cost, pose, n).cost for n in range(12)]
     torch.testing.assert_close(values[0], cost.value(pose))
     for before, after in itertools.pairwise(values):
         assert (after <= before * (1 + 1e-15)).all()
@@ -88,7 +88,7 @@ def quadratic(seed=0):
 def test_a_quadratic_cost_is_solved_and_its_covariance_is_exact():
     cost = quadratic()
     solution = levenberg_marquardt(cost, cost.mode + 0.3, 10)
-    torch.testing.assert_close(solution.pose, cost.mode, rtol=0, atol=1e-8)
+    torch.testing.assert_close(solution.pose_opt, cost.mode, rtol=0, atol=1e-8)
     covariance, solved = solution.covariance()
     assert solved.all()
     identity = torch.eye(4, dtype=torch.float64)
@@ -103,7 +103,7 @@ def test_a_step_that_is_not_finite_is_rejected_for_its_object_alone():
     broken = start.clone()
     broken[1] = torch.nan
     result = levenberg_marquardt(cost, broken, 10)
-    assert result.pose[1].isnan().all()
+    assert result.pose_opt[1].isnan().all()
     keep = [0, 2, 3]
     for ours, theirs in zip(result, expected, strict=True):
         torch.testing.assert_close(ours[keep], theirs[keep], rtol=1e-9, atol=0)
@@ -121,7 +121,7 @@ def test_objects_do_not_depend_on_their_batch():
             camera=problem.camera.bind(problem.camera.cam_mats[:1], torch.tensor([620, 840])),
         )
         single = levenberg_marquardt(cost_of(alone, 6, 2.0), start[b : b + 1], 10)
-        torch.testing.assert_close(single.pose, together.pose[b : b + 1], rtol=0, atol=1e-7)
+        torch.testing.assert_close(single.pose_opt, together.pose_opt[b : b + 1], rtol=0, atol=1e-7)
 
 
 def test_subsets_are_solved_like_a_batch():
@@ -130,7 +130,9 @@ def test_subsets_are_solved_like_a_batch():
     starts = torch.stack([start_near(problem, seed) for seed in range(5)])
     together = levenberg_marquardt(cost.subset(index), starts, 4)
     for q in range(5):
-        torch.testing.assert_close(together.pose[q], levenberg_marquardt(cost, starts[q], 4).pose)
+        torch.testing.assert_close(
+            together.pose_opt[q], levenberg_marquardt(cost, starts[q], 4).pose_opt
+        )
 
 
 def test_the_radius_follows_the_quality_of_the_steps():
@@ -157,7 +159,7 @@ def test_steps_hidden_by_rounding_are_taken():
 def test_no_objects():
     problem = scene(4, num=0)
     solution = levenberg_marquardt(cost_of(problem, 4), problem.pose, 3)
-    assert solution.pose.shape == (0, 4)
+    assert solution.pose_opt.shape == (0, 4)
     assert solution.covariance()[0].shape == (0, 4, 4)
 
 
@@ -165,4 +167,4 @@ def test_solutions_carry_no_graph():
     cost = quadratic()
     cost.mode.requires_grad_()
     assert not any(t.requires_grad for t in levenberg_marquardt(cost, cost.mode + 1, 2))
-    assert Solution._fields == ("pose", "value", "hessian")
+    assert Solution._fields == ("pose_opt", "cost", "hessian")

@@ -38,7 +38,7 @@ def test_exact_matches_give_the_true_pose(dof, tilt):
 def test_form_is_the_sum_of_squared_errors_times_depth(dof):
     problem = scene(dof, 3, 10, noise=3.0)
     cost = cost_of(problem, dof)
-    pose = levenberg_marquardt(cost, problem.pose, 1).pose
+    pose = levenberg_marquardt(cost, problem.pose, 1).pose_opt
     points = problem.x3d @ cost.manifold.rotation_matrix(pose).mT + pose[:, None, :3]
     error = (problem.camera.project(points) - problem.x2d) * points[..., 2:] * problem.w2d
     rough = cost.rough_translation()[:, 2].square()
@@ -103,24 +103,24 @@ def test_both_poses_of_an_ambiguous_object_are_found(dof):
     problem = problem._replace(x3d=x3d, x2d=problem.camera.project(cam), pose=pose)
     cost = cost_of(problem, dof)
     starts = LinearStart(num_iter=20)(cost)
-    first, second = cost.manifold.rotation_matrix(starts.poses)
+    first, second = cost.manifold.rotation_matrix(starts.pose_init)
     assert ((first - second).flatten(1).norm(dim=1) > 0.1).all()
-    assert (starts.poses[..., 2] > 0).all()
+    assert (starts.pose_init[..., 2] > 0).all()
     assert (starts.best()[1] < 1e-3).all()
     # the second one explains points of several pixels to a fraction of one
-    assert (starts.values[1] / 40 < 1.0).all()
+    assert (starts.cost[1] / 40 < 1.0).all()
 
 
 @pytest.mark.parametrize("dof", [4, 6])
 def test_points_without_weight_change_nothing(dof):
     problem = scene(dof, 4, 16, noise=1.0, seed=6)
-    clean = LinearStart()(cost_of(problem, dof)).poses
+    clean = LinearStart()(cost_of(problem, dof)).pose_init
     rest = scene(dof, 4, 5, noise=300.0, seed=7)
     more = (torch.cat(pair, dim=1) for pair in zip(problem[:3], rest[:3], strict=True))
     x3d, x2d, w2d = more
     w2d[:, 16:] = 0.0
     padded = problem._replace(x3d=x3d, x2d=x2d, w2d=w2d)
-    torch.testing.assert_close(LinearStart()(cost_of(padded, dof)).poses, clean)
+    torch.testing.assert_close(LinearStart()(cost_of(padded, dof)).pose_init, clean)
 
 
 @pytest.mark.parametrize("dof", [4, 6])
@@ -131,22 +131,22 @@ def test_one_object_does_not_change_another_and_none_is_refused(dof):
     w2d[1] = 0.0
     w2d[2, 2:] = 0.0  # two points are too few for six degrees of freedom
     starts = LinearStart()(cost_of(problem._replace(w2d=w2d), dof))
-    assert starts.poses.isfinite().all()
-    torch.testing.assert_close(starts.poses[:, [0, 3]], clean.poses[:, [0, 3]])
+    assert starts.pose_init.isfinite().all()
+    torch.testing.assert_close(starts.pose_init[:, [0, 3]], clean.pose_init[:, [0, 3]])
     empty = cost_of(scene(dof, 0, 16), dof)
-    assert LinearStart()(empty).poses.shape == (2, 0, problem.pose.shape[1])
+    assert LinearStart()(empty).pose_init.shape == (2, 0, problem.pose.shape[1])
 
 
 @pytest.mark.parametrize("dof", [4, 6])
 def test_clipped_and_hidden_points_do_not_break_it(dof):
     """Half of the points are behind the camera or out of the image; subsets help where it fails."""
     cost, pose = near_scene(dof, seed=9)
-    lowest = levenberg_marquardt(cost, pose, 50).value
+    lowest = levenberg_marquardt(cost, pose, 50).cost
     start = LinearStart(beside=RSLMSolver(num_proposals=16))
     starts = start(cost, generator())
-    assert len(starts.poses) == 18
-    assert starts.poses.isfinite().all()
-    reached = levenberg_marquardt(cost, starts.best()[0], 20).value
+    assert len(starts.pose_init) == 18
+    assert starts.pose_init.isfinite().all()
+    reached = levenberg_marquardt(cost, starts.best()[0], 20).cost
     assert (reached < 1.01 * lowest).float().mean() >= 0.5
 
 

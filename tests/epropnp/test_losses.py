@@ -37,9 +37,9 @@ def test_gradient_is_that_of_the_integrated_density():
     cost = QuadraticYawCost(mode, factor)
     covariance = torch.linalg.inv((factor.mT @ factor).detach())
     samples = AMIS(4096, 4, YawProposals())(cost, mode, covariance, generator)
-    monte_carlo_pose_loss(samples.log_weights, cost.value(truth)).sum().backward()
+    monte_carlo_pose_loss(samples.pose_sample_logweights, cost.value(truth)).sum().backward()
     # the gradient is a weighted mean over samples; normal whitened errors have unit variance
-    weights = samples.log_weights.detach().softmax(0)
+    weights = samples.pose_sample_logweights.detach().softmax(0)
     size = weights.square().sum(0).reciprocal()
     scale = torch.linalg.inv(factor.detach()).norm(dim=(1, 2)) * 2
     error = (factor.grad - exact_factor.grad).abs().amax((1, 2))
@@ -59,7 +59,7 @@ def test_best_weight_scale_is_the_closed_form():
     covariance = torch.linalg.inv(best**2 * factor.mT @ factor)
     generator = torch.Generator().manual_seed(1)
     samples = AMIS(20000, 4, YawProposals())(cost, mode, covariance, generator)
-    loss = monte_carlo_pose_loss(samples.log_weights, cost.value(truth)).sum()
+    loss = monte_carlo_pose_loss(samples.pose_sample_logweights, cost.value(truth)).sum()
     (slope,) = torch.autograd.grad(loss, scale)
     # d E / d s at the truth is 4 / s, balanced by the mean over samples
     assert abs(slope.item()) < 0.1 * 4 / best

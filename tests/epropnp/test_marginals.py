@@ -36,8 +36,8 @@ from pose_problems import (
 def distribution(cost, start, num_samples=4096):
     solution = levenberg_marquardt(cost, start, 5)
     covariance, _ = solution.covariance()
-    samples = sampler(cost, num_samples)(cost, solution.pose, covariance, generator(1))
-    return distribution_from_samples(cost, solution.pose, samples)
+    samples = sampler(cost, num_samples)(cost, solution.pose_opt, covariance, generator(1))
+    return distribution_from_samples(cost, solution.pose_opt, samples)
 
 
 @pytest.fixture(scope="module")
@@ -119,11 +119,11 @@ def test_heading_variance_against_derivatives_through_the_retraction(kind):
     dist = distribution(cost, pose, num_samples=64)
 
     def direction(step):
-        return heading(manifold, manifold.retract(dist.mode, step)).sum()
+        return heading(manifold, manifold.retract(dist.pose_opt, step)).sum()
 
     zero = torch.zeros(3, manifold.dof, dtype=torch.float64)
     gradient = torch.func.grad(direction)(zero).unsqueeze(1)
-    exact = (gradient @ dist.covariance @ gradient.mT).flatten()
+    exact = (gradient @ dist.pose_cov @ gradient.mT).flatten()
     torch.testing.assert_close(_heading_variance(next(_parts(dist, 1))), exact)
 
 
@@ -142,10 +142,10 @@ def test_tilted_ground_density_is_the_level_one_turned():
     object.__setattr__(tilted_cost, "manifold", YawPose(gravity=tilt))
     tilted = replace(
         dist,
-        cost=tilted_cost,
-        mode=turn(dist.mode),
-        poses=turn(dist.poses),
-        covariance=block.T @ dist.covariance @ block,
+        pose_cost=tilted_cost,
+        pose_opt=turn(dist.pose_opt),
+        pose_samples=turn(dist.pose_samples),
+        pose_cov=block.T @ dist.pose_cov @ block,
     )
     level, turned = ground_density(dist), ground_density(tilted)
     torch.testing.assert_close(turned.density, level.density)
@@ -189,7 +189,7 @@ def test_objects_in_parts_give_the_same_densities(normal, monkeypatch):
     _, dist, _ = normal
     whole = *yaw_density(dist), *ground_density(dist)
     monkeypatch.setattr(marginals, "CHUNK", 1)
-    assert [len(part.mode) for part in _parts(dist, 10)] == [1] * 4
+    assert [len(part.pose_opt) for part in _parts(dist, 10)] == [1] * 4
     for part, all_at_once in zip((*yaw_density(dist), *ground_density(dist)), whole, strict=True):
         torch.testing.assert_close(part, all_at_once)
     grids = [axis + torch.arange(4).double()[:, None] for axis in ground_density(dist)[:2]]

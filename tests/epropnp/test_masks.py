@@ -106,7 +106,9 @@ def test_every_call_takes_the_mask(dof):
     for result in (net, net.solver):
         solution = result(*arguments, mask=mask, generator=seeded())
         assert solution.valid.all()
-        torch.testing.assert_close(solution.pose_opt[:, :3], poses.mode[:, :3], rtol=0, atol=1e-3)
+        torch.testing.assert_close(
+            solution.pose_opt[:, :3], poses.pose_opt[:, :3], rtol=0, atol=1e-3
+        )
     assert poses.valid.all()
     assert not pose_distribution(net, *arguments, generator=seeded()).valid.any()
 

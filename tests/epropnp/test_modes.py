@@ -46,7 +46,7 @@ def distribution(cost, poses, samples=1024):
     shares = torch.full(poses.shape[:2], -math.log(len(poses))).double()
     family = YawProposals() if cost.manifold.dof == 4 else QuaternionProposals()
     drawn = AMIS(samples, 1, family).sample(
-        cost, Peaks(found.pose, covariance, shares), EagerBackend(), generator()
+        cost, Peaks(found.pose_opt, covariance, shares), EagerBackend(), generator()
     )
     return distribution_from_samples(cost, poses[0], drawn)
 
@@ -58,12 +58,14 @@ def test_a_symmetric_object_gives_all_its_modes_in_equal_parts(dof, order):
     density = distribution(cost, poses)
     modes = pose_modes(density)
     assert modes.count.tolist() == [order] * NUM
-    assert torch.equal(modes.pose[:order], canonical(modes.pose[:order]))
-    poses = levenberg_marquardt(cost, poses, 40).pose  # matches of the others pull a little
+    assert torch.equal(modes.pose_opt[:order], canonical(modes.pose_opt[:order]))
+    poses = levenberg_marquardt(cost, poses, 40).pose_opt  # matches of the others pull a little
     for b in range(NUM):
         gaps = torch.stack(
             [
-                step_between(cost.manifold, modes.pose[:order, b], poses[e, b].expand(order, -1))
+                step_between(
+                    cost.manifold, modes.pose_opt[:order, b], poses[e, b].expand(order, -1)
+                )
                 for e in range(order)
             ]
         ).norm(dim=-1)
@@ -87,13 +89,13 @@ def test_masses_follow_height_and_width():
     density = distribution(cost, poses)
     modes = pose_modes(density)
     assert modes.count.tolist() == [2] * NUM
-    logits = -modes.cost[:2] + 0.5 * torch.linalg.slogdet(modes.covariance[:2]).logabsdet
+    logits = -modes.cost[:2] + 0.5 * torch.linalg.slogdet(modes.pose_cov[:2]).logabsdet
     expected = logits.softmax(0)
     error = 0.5 / density.effective_sample_size.sqrt()
     assert ((modes.mass[:2] - expected).abs() < 4 * error).all()
     assert (modes.mass[0] > 0.6).all()
     nearest = canonical(poses[1])
-    assert (modes.pose[0] - nearest).abs().max() < 0.05
+    assert (modes.pose_opt[0] - nearest).abs().max() < 0.05
 
 
 def test_a_single_mode_is_that_of_the_distribution():
@@ -107,8 +109,8 @@ def test_a_single_mode_is_that_of_the_distribution():
     density = distribution(cost, pose[None])
     modes = pose_modes(density, max_modes=3)
     assert modes.count.tolist() == [1] * NUM
-    assert step_between(manifold, modes.pose[0], density.mode).norm(dim=-1).max() < 1e-6
-    torch.testing.assert_close(modes.covariance[0], density.covariance, rtol=1e-4, atol=1e-12)
+    assert step_between(manifold, modes.pose_opt[0], density.pose_opt).norm(dim=-1).max() < 1e-6
+    torch.testing.assert_close(modes.pose_cov[0], density.pose_cov, rtol=1e-4, atol=1e-12)
 
 
 def test_small_modes_are_given_to_the_others():

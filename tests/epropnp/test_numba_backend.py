@@ -129,8 +129,8 @@ def test_a_bad_object_stays_alone(dof, bad):
     cost = cost.with_leaves({"weights": broken})
     found = COMPILED.minimize(cost, pose, 4, TrustRegion())
     others = torch.arange(5) != 2
-    assert torch.equal(found.pose[others], clean.pose[others])
-    assert torch.equal(found.pose[2], pose[2])
+    assert torch.equal(found.pose_opt[others], clean.pose_opt[others])
+    assert torch.equal(found.pose_opt[2], pose[2])
     expected = EAGER.values(cost, pose[None])[0]
     assert torch.equal(COMPILED.values(cost, pose[None])[0].isfinite(), expected.isfinite())
 
@@ -174,7 +174,7 @@ def test_step_of_a_cost_whose_camera_is_learnt_is_eager(dof):
 def test_draws_and_densities_of_a_seed(dof, num):
     cost, pose = clipped_cost(dof)
     solution = EAGER.minimize(cost, pose, 5, TrustRegion())
-    proposal = Mixture.single(FAMILIES[dof]().around(solution.pose, solution.covariance()[0]))
+    proposal = Mixture.single(FAMILIES[dof]().around(solution.pose_opt, solution.covariance()[0]))
     seeds = [torch.Generator().manual_seed(3) for _ in range(2)]
     expected, found = (
         backend.sample(proposal, num, seed)
@@ -235,9 +235,9 @@ def test_what_has_no_kernel_is_eager():
     lens = DistortedCamera().bind(cost.camera.cam_mats, distortion=coefficients)
     other = replace(cost, camera=lens)
     expected = EAGER.minimize(other, pose, 2, TrustRegion())
-    assert torch.equal(COMPILED.minimize(other, pose, 2, TrustRegion()).pose, expected.pose)
+    assert torch.equal(COMPILED.minimize(other, pose, 2, TrustRegion()).pose_opt, expected.pose_opt)
     expected = EAGER.minimize(cost, pose, 2, GaussNewton())
-    assert torch.equal(COMPILED.minimize(cost, pose, 2, GaussNewton()).pose, expected.pose)
+    assert torch.equal(COMPILED.minimize(cost, pose, 2, GaussNewton()).pose_opt, expected.pose_opt)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

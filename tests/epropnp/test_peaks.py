@@ -89,8 +89,8 @@ def solved(cost, starts):
 
 def evidence(cost, peaks, num_samples=2048):
     samples = sampler(cost, num_samples).sample(cost, peaks, BACKEND, generator(2))
-    return samples.log_weights.logsumexp(0) - math.log(num_samples), normalized_weights(
-        samples.log_weights
+    return samples.pose_sample_logweights.logsumexp(0) - math.log(num_samples), normalized_weights(
+        samples.pose_sample_logweights
     )
 
 
@@ -127,7 +127,7 @@ def box_integral(cost, solution, half_width=6.0, num=15):
     axis = torch.linspace(-half_width, half_width, num, dtype=torch.float64)
     unit = torch.stack(torch.meshgrid(axis, axis, axis, axis, indexing="ij"), dim=-1)
     factor = vectors * values.sqrt().unsqueeze(-2)
-    poses = solution.pose + (factor @ unit.view(-1, 1, 4, 1)).squeeze(-1)
+    poses = solution.pose_opt + (factor @ unit.view(-1, 1, 4, 1)).squeeze(-1)
     cell = (axis[1] - axis[0]) ** 4 * values.prod(-1).sqrt()
     return (-cost.value(poses)).logsumexp(0) + cell.log()
 
@@ -137,8 +137,8 @@ def test_evidence_of_an_ambiguous_object_is_the_integral():
     mirrored = pose * torch.tensor([1.0, 1.0, 1.0, -1.0])
     starts = starts_near(cost, torch.stack((pose, mirrored)), noise=0.01)
     both = [levenberg_marquardt(cost, start, 20) for start in (pose, mirrored)]
-    assert ((both[0].pose - both[1].pose)[:, 3].abs() > 1.0).all()
-    assert ((both[0].value - both[1].value).abs() < 2.5).all()  # nats: both modes matter
+    assert ((both[0].pose_opt - both[1].pose_opt)[:, 3].abs() > 1.0).all()
+    assert ((both[0].cost - both[1].cost).abs() < 2.5).all()  # nats: both modes matter
     exact = torch.stack([box_integral(cost, solution) for solution in both]).logsumexp(0)
     peaks = DistinctPeaks()(cost, starts, solved(cost, starts), BACKEND)
     found, weights = evidence(cost, peaks, 4096)
@@ -153,9 +153,9 @@ def test_the_true_pose_wins_and_the_best_other_start_is_sampled():
     starts = starts_near(cost, other.unsqueeze(0)).and_given(true, cost.value(true))
     solution = solved(cost, starts)
     peaks = DistinctPeaks(2)(cost, starts, solution, BACKEND)
-    torch.testing.assert_close(peaks.pose[0], solution.pose)
-    lowest = levenberg_marquardt(cost, other, 20).pose
-    torch.testing.assert_close(peaks.pose[1], lowest, rtol=0, atol=1e-3)
+    torch.testing.assert_close(peaks.pose_opt[0], solution.pose_opt)
+    lowest = levenberg_marquardt(cost, other, 20).pose_opt
+    torch.testing.assert_close(peaks.pose_opt[1], lowest, rtol=0, atol=1e-3)
     assert (peaks.log_shares.exp() > 0.02).all()
 
 
@@ -182,16 +182,18 @@ def test_shares_follow_the_masses():
 def test_a_start_without_a_cost_and_no_objects():
     cost = two_modes(4, batch=3)
     starts = starts_near(cost, torch.stack([part.mode for part in cost.parts]))
-    values = starts.values.clone()
+    values = starts.cost.clone()
     values[1] = torch.inf
     solution = solved(cost, starts)
-    peaks = DistinctPeaks()(cost, starts._replace(values=values), solution, BACKEND)
-    assert peaks.pose.isfinite().all()
+    peaks = DistinctPeaks()(cost, starts._replace(cost=values), solution, BACKEND)
+    assert peaks.pose_opt.isfinite().all()
     assert peaks.log_shares.logsumexp(0).abs().max() < 1e-6
     none = two_modes(4, batch=0)
     starts = Starts(torch.zeros(2, 0, 4).double(), torch.zeros(2, 0).double())
-    peaks = DistinctPeaks()(none, starts, levenberg_marquardt(none, starts.poses[0], 2), BACKEND)
-    assert peaks.pose.shape == (3, 0, 4)
+    peaks = DistinctPeaks()(
+        none, starts, levenberg_marquardt(none, starts.pose_init[0], 2), BACKEND
+    )
+    assert peaks.pose_opt.shape == (3, 0, 4)
 
 
 def test_every_component_draws_all_of_its_parts():

@@ -38,8 +38,8 @@ SIGMAS = 4.5
 def distribution(cost, start, num_samples=512, seed=0):
     solution = levenberg_marquardt(cost, start, 10)
     covariance, _ = solution.covariance()
-    samples = sampler(cost, num_samples)(cost, solution.pose, covariance, generator(seed))
-    return distribution_from_samples(cost, solution.pose, samples)
+    samples = sampler(cost, num_samples)(cost, solution.pose_opt, covariance, generator(seed))
+    return distribution_from_samples(cost, solution.pose_opt, samples)
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +50,15 @@ def normal():
 
 def test_mode_and_covariance_of_a_normal_density(normal):
     cost, dist = normal
-    torch.testing.assert_close(dist.mode, cost.mode, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(dist.pose_opt, cost.mode, rtol=1e-4, atol=1e-4)
     exact = torch.linalg.inv(cost.factor.mT @ cost.factor)
-    torch.testing.assert_close(dist.covariance, exact, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(dist.pose_cov, exact, rtol=1e-5, atol=1e-6)
     assert dist.valid.all()
 
 
 def test_weights_and_effective_sample_size(normal):
     _, dist = normal
-    torch.testing.assert_close(dist.weights.sum(0), torch.ones(6, dtype=torch.float64))
+    torch.testing.assert_close(dist.pose_sample_weights.sum(0), torch.ones(6, dtype=torch.float64))
     assert (dist.effective_sample_size > 100).all()
     assert (dist.effective_sample_size <= 512).all()
 
@@ -68,8 +68,8 @@ def test_log_prob_is_normalised(normal):
     poses = cost.mode + 0.1 * torch.randn(5, 6, 4, dtype=torch.float64, generator=generator(2))
     exact = -cost.value(poses) - cost.log_evidence()
     error = (dist.log_prob(poses) - exact).abs()
-    assert (error < SIGMAS * standard_error(dist.weights)).all()
-    torch.testing.assert_close(dist.log_prob(dist.poses), dist.log_density)
+    assert (error < SIGMAS * standard_error(dist.pose_sample_weights)).all()
+    torch.testing.assert_close(dist.log_prob(dist.pose_samples), dist.log_density)
 
 
 def test_entropy_of_a_normal_density(normal):
@@ -86,7 +86,7 @@ def test_credible_region_of_a_normal_density(level):
     exact = -cost.log_evidence() - 0.5 * stats.chi2(4).ppf(level)
     assert ((credible_log_density(dist, level) - exact).abs() < 0.25).all()
     inside = dist.log_density >= credible_log_density(dist, level)
-    mass = (dist.weights * inside).sum(0)
+    mass = (dist.pose_sample_weights * inside).sum(0)
     assert (mass >= level).all()
     assert (mass < level + 0.02).all()
 
@@ -117,9 +117,9 @@ def test_resampling_gives_each_sample_its_share(normal):
     drawn = dist.resample(1000, generator(3))
     assert drawn.shape == (1000, 6, 4)
     for i in range(6):
-        matches = (drawn[:, None, i] == dist.poses[None, :, i]).all(-1)
+        matches = (drawn[:, None, i] == dist.pose_samples[None, :, i]).all(-1)
         assert matches.any(1).all()
-        shares = 1000 * dist.weights[:, i]
+        shares = 1000 * dist.pose_sample_weights[:, i]
         assert ((matches.sum(0) - shares).abs() < 1.001).all()
 
 
@@ -130,7 +130,7 @@ def test_mode_leaves_a_local_minimum_if_a_sample_is_lower():
     covariance = torch.linalg.inv(cost.factor.mT @ cost.factor) * 4
     samples = sampler(cost)(cost, away, covariance, generator(4))
     dist = distribution_from_samples(cost, away, samples)
-    torch.testing.assert_close(dist.mode, cost.mode, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(dist.pose_opt, cost.mode, rtol=1e-4, atol=1e-4)
 
 
 def test_canonical_poses_are_the_same_poses():
@@ -153,7 +153,7 @@ def test_an_unusable_object_is_flagged_and_alone():
     good, bad = distribution(cost, start), distribution(broken, start)
     assert bad.valid.tolist() == [True, False, True]
     keep = [0, 2]
-    for name in ("mode", "covariance", "log_evidence", "entropy", "effective_sample_size"):
+    for name in ("pose_opt", "pose_cov", "log_evidence", "entropy", "effective_sample_size"):
         left, right = getattr(good, name), getattr(bad, name)
         torch.testing.assert_close(left[keep], right[keep], rtol=1e-9, atol=1e-12)
     assert credible_log_density(bad).shape == (3,)
@@ -174,15 +174,15 @@ def test_distribution_of_a_layer(layer):
     dist = pose_distribution(layer, x3d, x2d, w2d, camera(4), cost_fun, generator=generator(4))
     assert dist.valid.tolist() == [True, True, False, True]
     good = [0, 1, 3]
-    error = (dist.log_prob(dist.mode) - dist.log_density.amax(0))[good]
+    error = (dist.log_prob(dist.pose_opt) - dist.log_density.amax(0))[good]
     assert (error > -1e-9).all()
     laplace = laplace_log_evidence(dist)
     assert ((dist.log_evidence - laplace)[good].abs() < 1.0).all()
     weighted_cost = -(dist.log_density + dist.log_evidence)
-    costs = dist.cost.value(dist.poses)
+    costs = dist.pose_cost.value(dist.pose_samples)
     torch.testing.assert_close(costs[:, good], weighted_cost[:, good])
-    mean = (dist.weights.unsqueeze(-1) * dist.poses[..., :3]).sum(0)
-    spread = dist.covariance.diagonal(dim1=1, dim2=2)[:, :3].sqrt()
+    mean = (dist.pose_sample_weights.unsqueeze(-1) * dist.pose_samples[..., :3]).sum(0)
+    spread = dist.pose_cov.diagonal(dim1=1, dim2=2)[:, :3].sqrt()
     assert ((mean - pose_gt[:, :3]).abs() < 5 * spread)[good].all()
 
 
@@ -190,11 +190,11 @@ def test_distribution_of_a_layer(layer):
 def test_zero_objects(dtype):
     cost = QuadraticYawCost(torch.zeros(0, 4, dtype=dtype), torch.zeros(0, 4, 4, dtype=dtype))
     dist = distribution(cost, cost.mode)
-    assert dist.mode.shape == (0, 4)
+    assert dist.pose_opt.shape == (0, 4)
     assert dist.log_evidence.shape == dist.entropy.shape == dist.valid.shape == (0,)
     assert credible_log_density(dist).shape == laplace_log_evidence(dist).shape == (0,)
     assert dist.resample(3).shape == (3, 0, 4)
-    assert dist.mode.dtype == dtype
+    assert dist.pose_opt.dtype == dtype
 
 
 def test_nothing_carries_a_gradient():
@@ -202,7 +202,7 @@ def test_nothing_carries_a_gradient():
     cost.mode.requires_grad_()
     samples = PoseSamples(cost.mode.detach().expand(16, 2, 4), -cost.value(cost.mode).expand(16, 2))
     dist = distribution_from_samples(cost, cost.mode.detach(), samples)
-    for name in ("mode", "weights", "log_evidence", "entropy", "log_density"):
+    for name in ("pose_opt", "pose_sample_weights", "log_evidence", "entropy", "log_density"):
         assert not getattr(dist, name).requires_grad
     assert not dist.log_prob(cost.mode).requires_grad
 
@@ -222,5 +222,5 @@ def test_samples_are_evaluated_once(layer_type):
     dist = pose_distribution(layer, *data.correspondences, HuberPnPCost(1.0), data.pose)
     assert sum(count for count in counts if count == 8) == 32
     assert 32 not in counts
-    again = EagerBackend().values(dist.cost, dist.poses)
+    again = EagerBackend().values(dist.pose_cost, dist.pose_samples)
     torch.testing.assert_close(-dist.log_density - dist.log_evidence, again)

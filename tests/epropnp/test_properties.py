@@ -127,10 +127,12 @@ def test_distribution_invariants(batch, seed, num_samples):
     covariance = torch.linalg.inv(cost.factor.mT @ cost.factor)
     samples = sampler(cost, num_samples)(cost, cost.mode, covariance, generator(seed))
     dist = distribution_from_samples(cost, cost.mode, samples)
-    torch.testing.assert_close(dist.weights.sum(0), torch.ones(batch, dtype=torch.float64))
+    torch.testing.assert_close(
+        dist.pose_sample_weights.sum(0), torch.ones(batch, dtype=torch.float64)
+    )
     assert (dist.effective_sample_size >= 1 - 1e-9).all()
     assert (dist.effective_sample_size <= num_samples + 1e-9).all()
-    peak = dist.log_prob(dist.mode)
+    peak = dist.log_prob(dist.pose_opt)
     assert (dist.log_density <= peak + 1e-6).all()
     levels = [credible_log_density(dist, level) for level in (0.1, 0.5, 0.9)]
     assert (levels[0] >= levels[1]).all()
@@ -200,7 +202,7 @@ def test_distribution_of_degenerate_objects(dof, dtype, kind):
     clean = pose_distribution(layer, x3d, x2d, w2d, *arguments, generator=generator(3))
     degenerate(kind, x3d, x2d, w2d)
     dist = pose_distribution(layer, x3d, x2d, w2d, *arguments, generator=generator(3))
-    names = ("mode", "covariance", "log_evidence", "entropy", "effective_sample_size")
+    names = ("pose_opt", "pose_cov", "log_evidence", "entropy", "effective_sample_size")
     for name in names:
         here, there = getattr(dist, name), getattr(clean, name)
         tolerance = 1e-6 if dtype == torch.float64 else 2e-2
@@ -227,9 +229,9 @@ def test_registration_of_degenerate_objects(manifold, kind):
     weights.requires_grad_()
     cost = RegistrationCost.from_points(x3d, points, weights, 1.0, manifold)
     found = register(cost, generator=generator(7))
-    torch.testing.assert_close(found.pose[::2], clean.pose[::2], rtol=1e-6, atol=1e-6)
-    assert found.pose.isfinite().all()
-    (gradient,) = torch.autograd.grad(cost.value(found.pose).sum(), weights)
+    torch.testing.assert_close(found.pose_opt[::2], clean.pose_opt[::2], rtol=1e-6, atol=1e-6)
+    assert found.pose_opt.isfinite().all()
+    (gradient,) = torch.autograd.grad(cost.value(found.pose_opt).sum(), weights)
     assert gradient.isfinite().all()
 
 
@@ -243,7 +245,7 @@ def test_registration_finds_clean_poses_from_any_start(dof, batch, num, seed):
     weights = torch.ones(batch, num, dtype=torch.float64)
     cost = RegistrationCost.from_points(x3d, points, weights, manifold=manifold)
     found = register(cost, num_iter=30, generator=generator(seed))
-    assert (found.value < 1e-6).all()
-    polished = levenberg_marquardt(cost, found.pose, 5)
-    moved = manifold.rotation_matrix(polished.pose) @ x3d.mT + polished.pose[..., :3, None]
+    assert (found.cost < 1e-6).all()
+    polished = levenberg_marquardt(cost, found.pose_opt, 5)
+    moved = manifold.rotation_matrix(polished.pose_opt) @ x3d.mT + polished.pose_opt[..., :3, None]
     torch.testing.assert_close(moved.mT, points, rtol=0, atol=1e-3)

@@ -39,10 +39,10 @@ def test_minimum_is_the_procrustes_solution():
         p, q = points_obj[i].numpy(), points_cam[i].numpy()
         p_mean, q_mean = (np.average(x, axis=0, weights=share) for x in (p, q))
         rotation, _ = Rotation.align_vectors(q - q_mean, p - p_mean, weights=share)
-        ours = QuatPose().rotation_matrix(solution.pose[i]).numpy()
+        ours = QuatPose().rotation_matrix(solution.pose_opt[i]).numpy()
         np.testing.assert_allclose(ours, rotation.as_matrix(), atol=1e-6)
         translation = q_mean - rotation.apply(p_mean)
-        np.testing.assert_allclose(solution.pose[i, :3], translation, atol=1e-6)
+        np.testing.assert_allclose(solution.pose_opt[i, :3], translation, atol=1e-6)
 
 
 @pytest.mark.parametrize("delta", [math.inf, 0.5])
@@ -94,9 +94,11 @@ def test_log_evidence_against_quadrature():
     torch.testing.assert_close(exact_log_evidence(cost, 3.0, 48), exact, rtol=0, atol=1e-3)
     solution = register(cost, generator=generator(1))
     covariance, _ = solution.covariance()
-    samples = AMIS(4096, 4, QuaternionProposals())(cost, solution.pose, covariance, generator(2))
-    dist = distribution_from_samples(cost, solution.pose, samples)
-    assert (dist.log_evidence - exact).abs() < 4.5 * standard_error(dist.weights)
+    samples = AMIS(4096, 4, QuaternionProposals())(
+        cost, solution.pose_opt, covariance, generator(2)
+    )
+    dist = distribution_from_samples(cost, solution.pose_opt, samples)
+    assert (dist.log_evidence - exact).abs() < 4.5 * standard_error(dist.pose_sample_weights)
     assert dist.effective_sample_size > 200
 
 
@@ -108,11 +110,11 @@ def test_loss_gradient_is_an_expectation_over_samples(family):
     cost = RegistrationCost.from_points(points_obj, points_cam, weights, 1.0, manifold)
     solution = register(cost, generator=generator(3))
     covariance, _ = solution.covariance()
-    samples = AMIS(128, 4, family)(cost, solution.pose, covariance, generator(4))
-    loss = monte_carlo_pose_loss(samples.log_weights, cost.value(pose)).sum()
+    samples = AMIS(128, 4, family)(cost, solution.pose_opt, covariance, generator(4))
+    loss = monte_carlo_pose_loss(samples.pose_sample_logweights, cost.value(pose)).sum()
     (ours,) = torch.autograd.grad(loss, weights, retain_graph=True)
-    share = normalized_weights(samples.log_weights.detach())
-    expected = cost.value(pose).sum() - (share * cost.value(samples.poses)).sum()
+    share = normalized_weights(samples.pose_sample_logweights.detach())
+    expected = cost.value(pose).sum() - (share * cost.value(samples.pose_samples)).sum()
     (exact,) = torch.autograd.grad(expected, weights)
     torch.testing.assert_close(ours, exact)
 
@@ -144,7 +146,7 @@ def test_learns_to_trust_inliers():
         points_obj, points_cam, feature, pose = batch(seed)
         with torch.no_grad():
             _, solution = solve(points_obj, points_cam, feature)
-        return (solution.pose[:, :3] - pose[:, :3]).norm(dim=-1).mean()
+        return (solution.pose_opt[:, :3] - pose[:, :3]).norm(dim=-1).mean()
 
     before = error(1000)
     losses = []
@@ -152,8 +154,8 @@ def test_learns_to_trust_inliers():
         points_obj, points_cam, feature, pose = batch(step)
         cost, solution = solve(points_obj, points_cam, feature)
         covariance, _ = solution.covariance()
-        samples = sampler(cost, solution.pose, covariance, generator(step))
-        loss = monte_carlo_pose_loss(samples.log_weights, cost.value(pose)).mean()
+        samples = sampler(cost, solution.pose_opt, covariance, generator(step))
+        loss = monte_carlo_pose_loss(samples.pose_sample_logweights, cost.value(pose)).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -174,8 +176,8 @@ def test_a_bad_object_stays_alone():
     broken_points[1, 4, 2] = math.nan
     broken = RegistrationCost.from_points(points_obj, broken_points, weights)
     solution = register(broken, generator=generator(1))
-    torch.testing.assert_close(solution.pose[[0, 2]], clean.pose[[0, 2]])
-    (gradient,) = torch.autograd.grad(broken.value(solution.pose).sum(), weights)
+    torch.testing.assert_close(solution.pose_opt[[0, 2]], clean.pose_opt[[0, 2]])
+    (gradient,) = torch.autograd.grad(broken.value(solution.pose_opt).sum(), weights)
     assert gradient.isfinite().all()
     assert (gradient[1] == 0).all()
 
@@ -183,7 +185,7 @@ def test_a_bad_object_stays_alone():
 def test_zero_objects_and_wrong_shapes():
     empty = torch.zeros(0, 5, 3)
     solution = register(RegistrationCost.from_points(empty, empty, torch.zeros(0, 5)))
-    assert solution.pose.shape == (0, 7)
+    assert solution.pose_opt.shape == (0, 7)
     with pytest.raises(ValueError, match="points_obj must be"):
         RegistrationCost.from_points(torch.zeros(5, 3), torch.zeros(5, 3), torch.zeros(5))
     with pytest.raises(ValueError, match="points_cam must fit"):

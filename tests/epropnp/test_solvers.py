@@ -84,16 +84,16 @@ def test_normalizing_leads_to_the_same_pose_and_covariance(dof):
 def test_a_given_pose_competes_with_the_random_start():
     data = scene(4, num=3, noise=2.0)
     cost = cost_of(data, 4)
-    far = LMSolver(num_iter=20).solve(cost, data.pose).pose
+    far = LMSolver(num_iter=20).solve(cost, data.pose).pose_opt
     far[0] = torch.tensor([40.0, 30.0, 5.0, 1.0])
     one_step = solver(4, 0)
     plain = one_step.solve(cost, far, force_init_solve=False)
-    assert torch.equal(plain.pose, far)
+    assert torch.equal(plain.pose_opt, far)
     forced = one_step.solve(cost, far, generator=seeded())
     random = one_step.solve(cost, generator=seeded())
-    assert torch.equal(forced.pose[0], random.pose[0])
-    better = cost.value(far) < random.value
-    assert torch.equal(forced.pose, torch.where(better[:, None], far, random.pose))
+    assert torch.equal(forced.pose_opt[0], random.pose_opt[0])
+    better = cost.value(far) < random.cost
+    assert torch.equal(forced.pose_opt, torch.where(better[:, None], far, random.pose_opt))
     assert better.tolist() == [False, True, True]
 
 
@@ -102,7 +102,7 @@ def test_without_a_start_solver_a_given_pose_is_the_start():
     lonely = LMSolver(num_iter=3)
     forced = lonely.solve(cost_of(data, 4), data.pose, force_init_solve=True)
     plain = lonely.solve(cost_of(data, 4), data.pose, force_init_solve=False)
-    assert torch.equal(forced.pose, plain.pose)
+    assert torch.equal(forced.pose_opt, plain.pose_opt)
     with pytest.raises(ValueError, match="needs an init_solver"):
         lonely(*data.correspondences, ADAPTIVE)
 

@@ -79,11 +79,10 @@ def arguments(dof, **changes):
 
 def assert_sound(dof, result):
     """Shapes of a result for two objects, and finite numbers where they are valid."""
-    pose = result.mode if hasattr(result, "mode") else result.pose_opt
-    assert pose.shape == SCENES[dof].pose.shape
+    assert result.pose_opt.shape == SCENES[dof].pose.shape
     assert result.valid.shape == (2,)
     assert result.valid.dtype == torch.bool
-    assert pose[result.valid].isfinite().all()
+    assert result.pose_opt[result.valid].isfinite().all()
     if hasattr(result, "pose_sample_logweights"):
         weights = result.pose_sample_logweights
         assert weights.shape == (8, 2)

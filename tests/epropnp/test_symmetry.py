@@ -158,16 +158,16 @@ def trained(symmetric, steps=120):
         cost = ReprojectionCost.from_correspondences(x3d, x2d, w2d, camera, kernel, manifold)
         best = labels[cost.value(labels).argmin(0), torch.arange(1)]
         found = levenberg_marquardt(cost, best, 5)
-        drawn = sampler(cost, 64, 4)(cost, found.pose, found.covariance()[0], draw)
+        drawn = sampler(cost, 64, 4)(cost, found.pose_opt, found.covariance()[0], draw)
         label = labels[int(torch.randint(2, (1,), generator=draw))]
         true_poses = symmetry.equivalent(manifold, label) if symmetric else label[None]
-        loss = symmetric_pose_loss(drawn.log_weights, cost, true_poses).mean()
+        loss = symmetric_pose_loss(drawn.pose_sample_logweights, cost, true_poses).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     radius = x3d.detach()[..., ::2].square().sum(-1).mean().sqrt()
-    error = (found.pose[0, :3] - pose[0, :3]).norm()
+    error = (found.pose_opt[0, :3] - pose[0, :3]).norm()
     return sum(losses[-20:]) / 20, radius.item(), error.item()
 
 

@@ -44,7 +44,7 @@ def every_output(data, dof, setting=ADAPTIVE, head=None):
 def read_outs(data, dof):
     poses = pose_distribution(layer(dof), *data.correspondences, ADAPTIVE)
     return [
-        poses.mode, poses.log_density, poses.entropy, poses.log_prob(poses.mode),
+        poses.pose_opt, poses.log_density, poses.entropy, poses.log_prob(poses.pose_opt),
         laplace_log_evidence(poses), yaw_density(poses, 24).density,
         ground_density(poses, 5).density,
     ]  # fmt: skip

@@ -203,9 +203,9 @@ def test_evidence_that_is_not_finite_makes_an_object_invalid():
 
         def sample(self, *arguments):
             samples = self.sampler.sample(*arguments)
-            objects = torch.arange(samples.log_weights.shape[1])
-            lost = torch.where(objects == BAD, -torch.inf, samples.log_weights)
-            return samples._replace(log_weights=lost)
+            objects = torch.arange(samples.pose_sample_logweights.shape[1])
+            lost = torch.where(objects == BAD, -torch.inf, samples.pose_sample_logweights)
+            return samples._replace(pose_sample_logweights=lost)
 
     data = scene(4, noise=2.0)
     net = Lost(16, solver=LMSolver(4))

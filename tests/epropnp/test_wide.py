@@ -66,8 +66,8 @@ def test_the_uniform_share_finds_more_second_modes():
     cost, solution = ambiguous()
     found = {}
     for family in (QuaternionProposals(), WideQuaternionProposals(uniform_weight=0.25)):
-        drawn = AMIS(512, 4, family)(cost, solution.pose, solution.covariance()[0], generator())
-        modes = pose_modes(distribution_from_samples(cost, solution.pose, drawn))
+        drawn = AMIS(512, 4, family)(cost, solution.pose_opt, solution.covariance()[0], generator())
+        modes = pose_modes(distribution_from_samples(cost, solution.pose_opt, drawn))
         found[type(family)] = (modes.count > 1).sum().item()
     # 10 and 20 of 40 when written; the difference is two standard deviations of a binomial count
     assert found[WideQuaternionProposals] >= found[QuaternionProposals] + 6

@@ -21,11 +21,11 @@ def distribution_of(poses, manifold):
     weights = torch.full((num, count), 1 / num, dtype=poses.dtype)
     dof = manifold.dof
     return PoseDistribution(
-        cost=SimpleNamespace(manifold=manifold),
-        mode=MODES if dof == 4 else poses[0],
-        covariance=torch.diag_embed(SPREAD.square()).expand(count, -1, -1) if dof == 4 else None,
-        poses=poses,
-        weights=weights,
+        pose_cost=SimpleNamespace(manifold=manifold),
+        pose_opt=MODES if dof == 4 else poses[0],
+        pose_cov=torch.diag_embed(SPREAD.square()).expand(count, -1, -1) if dof == 4 else None,
+        pose_samples=poses,
+        pose_sample_weights=weights,
         log_density=torch.zeros_like(weights),
         log_evidence=torch.zeros(count),
         valid=torch.ones(count, dtype=torch.bool),
@@ -98,7 +98,9 @@ def test_orientation_has_no_heading():
 
 def test_no_objects():
     distribution = distribution_of(torch.zeros(8, 0, 4, dtype=torch.float64), YawPose())
-    distribution = PoseDistribution(**{**vars(distribution), "mode": torch.zeros(0, 4).double()})
+    distribution = PoseDistribution(
+        **{**vars(distribution), "pose_opt": torch.zeros(0, 4).double()}
+    )
     summary = summarize(distribution, torch.zeros(0, 4).double(), points(0))
     assert summary.intervals == summary.trust == []
 
@@ -135,14 +137,14 @@ def test_temperature_scales_the_variance_of_a_normal():
     distribution = PoseDistribution(
         **{
             **vars(distribution_of(samples, YawPose())),
-            "weights": weights,
+            "pose_sample_weights": weights,
             "log_density": log_density - constant,
         }
     )
     tempered = temper(distribution, torch.tensor([1.0, 2.0], dtype=torch.float64))
-    variance = (tempered.weights[..., None] * (samples - MODES).square()).sum(0)
+    variance = (tempered.pose_sample_weights[..., None] * (samples - MODES).square()).sum(0)
     np.testing.assert_allclose(variance[0], SPREAD.square(), rtol=0.1)
     np.testing.assert_allclose(variance[1], 2 * SPREAD.square(), rtol=0.1)
-    np.testing.assert_allclose(tempered.weights.sum(0), 1)
+    np.testing.assert_allclose(tempered.pose_sample_weights.sum(0), 1)
     expected = log_density[:, 1] / 2 - constant - 0.5 * 4 * np.log(2)  # a normal twice as wide
     np.testing.assert_allclose(tempered.log_density[:, 1], expected, atol=0.05)

@@ -9,6 +9,19 @@ parameters, D degrees of freedom. Leading axes of a pose tensor (..., B, P) are 
 Units and frames: metres, radians, pixels. X_cam = R X_obj + t. Camera x right, y down, z forward;
 pixel coordinates are continuous, the centre of the top-left pixel is (0.5, 0.5). 4DoF poses are
 (x, y, z, yaw) with yaw about the camera's y axis (or gravity), 6DoF poses (x, y, z, w, i, j, k).
+
+Names in results, the same in every record:
+    pose_init: a pose to start from.
+    pose_opt, pose_cov: a mode, the minimum of the cost; the covariance of a tangent step there in
+        the Laplace approximation.
+    cost: the cost at the record's pose, nats. `PoseCost.value` gives it at any other pose;
+        pose_cost is the `PoseCost` itself.
+    pose_opt_plus: the mode after one differentiable Gauss-Newton step.
+    pose_samples: samples of the pose density; with pose_sample_logweights, the logs of their
+        unnormalised importance weights, pose_sample_weights, which have sum one, and
+        pose_sample_costs.
+    cost_target: the cost of the true pose.
+    valid: mask of the objects whose numbers mean something.
 """
 
 from epropnp.amis import AMIS, PoseSamples, Sampler

@@ -26,16 +26,16 @@ class PoseSamples(NamedTuple):
     """Weighted samples of the pose density.
 
     Attributes:
-        poses: (S, B, P).
-        log_weights: (S, B) log of unnormalised importance weights, minus the cost minus the log
-            density of the proposals: the log evidence is their logsumexp minus log S. They carry
-            the gradient to the leaves of the cost; poses and proposals carry none.
-        values: (S, B) costs of the poses without gradient, or None where they were not kept.
+        pose_samples: (S, B, P).
+        pose_sample_logweights: (S, B) log of unnormalised importance weights, minus the cost minus
+            the log density of the proposals: the log evidence is their logsumexp minus log S. They
+            carry the gradient to the leaves of the cost; poses and proposals carry none.
+        pose_sample_costs: (S, B) without gradient, or None where they were not kept.
     """
 
-    poses: Tensor
-    log_weights: Tensor
-    values: Tensor | None = None
+    pose_samples: Tensor
+    pose_sample_logweights: Tensor
+    pose_sample_costs: Tensor | None = None
 
 
 class Sampler(Protocol):
@@ -115,9 +115,9 @@ class AMIS:
         self, cost: PoseCost, peaks: Peaks, backend: Backend, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Poses (S, B, P), their costs (S, B) and log densities (S, B) under the mixture."""
-        first = self.proposals.around(peaks.pose, peaks.covariance)
+        first = self.proposals.around(peaks.pose_opt, peaks.pose_cov)
         newest = every = Mixture(first, peaks.log_shares)
-        poses = peaks.pose.new_zeros((0, *peaks.pose.shape[1:]))
+        poses = peaks.pose_opt.new_zeros((0, *peaks.pose_opt.shape[1:]))
         values = log_sum = poses.new_zeros(poses.shape[:2])
         for iteration in range(self.num_iter):
             if iteration > 0:

@@ -19,24 +19,25 @@ class Starts(NamedTuple):
     """Poses from which a solver may start.
 
     Attributes:
-        poses: (Q, B, P).
-        values: (Q, B) their costs; infinite where a pose has none.
+        pose_init: (Q, B, P).
+        cost: (Q, B) at `pose_init`; infinite where a pose has none.
     """
 
-    poses: Tensor
-    values: Tensor
+    pose_init: Tensor
+    cost: Tensor
 
     def best(self) -> tuple[Tensor, Tensor]:
         """The pose (B, P) of the lowest cost, and that cost (B,)."""
-        value, index = self.values.min(dim=0)
+        value, index = self.cost.min(dim=0)
         objects = torch.arange(index.shape[0], device=index.device)
-        return self.poses[index, objects], value
+        return self.pose_init[index, objects], value
 
     def and_given(self, pose: Tensor, value: Tensor) -> "Starts":
         """These and one more pose (B, P), with its cost (B,)."""
         value = torch.where(value.isnan(), torch.inf, value)
         return Starts(
-            torch.cat((self.poses, pose.unsqueeze(0))), torch.cat((self.values, value.unsqueeze(0)))
+            torch.cat((self.pose_init, pose.unsqueeze(0))),
+            torch.cat((self.cost, value.unsqueeze(0))),
         )
 
 
@@ -118,7 +119,7 @@ class RSLMSolver:
         rule, backend = rule or TrustRegion(), backend or default_backend()
         translation = cost.rough_translation().expand(*rotation.shape[:-1], 3)
         start = torch.cat((translation, rotation), dim=-1)
-        poses = backend.minimize(cost.subset(index), start, self.num_iter, rule).pose
+        poses = backend.minimize(cost.subset(index), start, self.num_iter, rule).pose_opt
         values = backend.values(cost, poses)
         return Starts(poses, torch.where(values.isnan(), torch.inf, values))
 

@@ -290,7 +290,8 @@ class EProPnP(nn.Module):
         peaks = self.peaks(problem.cost, search.starts, search.solution, self.backend)
         samples = self.sampler.sample(problem.cost, peaks, self.backend, generator)
         solution = inside.leave(problem.frame)
-        valid = solution.valid & samples.log_weights.detach().logsumexp(0).isfinite()
+        log_weights = samples.pose_sample_logweights
+        valid = solution.valid & log_weights.detach().logsumexp(0).isfinite()
         cost_target = None
         if pose_init is not None:
             target, finite = problem.start(given)
@@ -305,13 +306,13 @@ class EProPnP(nn.Module):
             pose_opt=solution.pose_opt,
             cost=solution.cost,
             pose_opt_plus=solution.pose_opt_plus,
-            pose_samples=problem.frame.leave(samples.poses),
-            pose_sample_logweights=torch.where(valid, samples.log_weights, -torch.inf),
+            pose_samples=problem.frame.leave(samples.pose_samples),
+            pose_sample_logweights=torch.where(valid, log_weights, -torch.inf),
             cost_target=cost_target,
             valid=valid,
             pose_cov=solution.pose_cov,
-            diagnostics=None if found is None else found.with_weights(samples.log_weights),
-            pose_sample_costs=samples.values,
+            diagnostics=None if found is None else found.with_weights(log_weights),
+            pose_sample_costs=samples.pose_sample_costs,
         )
 
 

@@ -21,13 +21,13 @@ class Solution(NamedTuple):
     """Result of a solver.
 
     Attributes:
-        pose: (..., B, P).
-        value: (..., B) cost at the pose.
-        hessian: (..., B, D, D) Gauss-Newton approximation J^T J at the pose.
+        pose_opt: (..., B, P) minimum.
+        cost: (..., B) at `pose_opt`.
+        hessian: (..., B, D, D) Gauss-Newton approximation J^T J at `pose_opt`.
     """
 
-    pose: Tensor
-    value: Tensor
+    pose_opt: Tensor
+    cost: Tensor
     hessian: Tensor
 
     def covariance(self) -> tuple[Tensor, Tensor]:
@@ -37,10 +37,10 @@ class Solution(NamedTuple):
 
 def better(first: Solution, second: Solution) -> Solution:
     """Whichever has the lower cost, object by object; the first one if the costs do not compare."""
-    wins = (second.value < first.value) | (first.value.isnan() & second.value.isfinite())
+    wins = (second.cost < first.cost) | (first.cost.isnan() & second.cost.isfinite())
     return Solution(
-        torch.where(wins.unsqueeze(-1), second.pose, first.pose),
-        torch.where(wins, second.value, first.value),
+        torch.where(wins.unsqueeze(-1), second.pose_opt, first.pose_opt),
+        torch.where(wins, second.cost, first.cost),
         torch.where(wins[..., None, None], second.hessian, first.hessian),
     )
 

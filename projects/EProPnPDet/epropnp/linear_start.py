@@ -153,10 +153,10 @@ def algebraic_minima(
     start = torch.cat((cost.place(manifold.rotation_matrix(unplaced)), turn), dim=-1)
     found = (backend or default_backend()).minimize(cost, start, num_iter, TrustRegion())
 
-    usable = found.value.isfinite() & (found.pose[..., 2] > 0)
-    left = torch.where(usable, found.value, torch.inf)
+    usable = found.cost.isfinite() & (found.pose_opt[..., 2] > 0)
+    left = torch.where(usable, found.cost, torch.inf)
     rotation, objects = (
-        manifold.rotation_matrix(found.pose),
+        manifold.rotation_matrix(found.pose_opt),
         torch.arange(batch, device=turn.device),
     )
     chosen: list[Tensor] = []
@@ -168,7 +168,7 @@ def algebraic_minima(
         apart = (rotation - rotation[lowest, objects]).flatten(-2).norm(dim=-1)
         left = torch.where(apart < APART, torch.inf, left)
     index = torch.stack(chosen)
-    return Starts(found.pose[index, objects], found.value[index, objects])
+    return Starts(found.pose_opt[index, objects], found.cost[index, objects])
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class LinearStart:
         frame = ObjectFrame.centered(cost)
         form = algebraic_cost(frame.cost(cost), backend)
         found = algebraic_minima(form, self.num_minima, self.num_iter, backend)
-        poses = frame.leave(found.poses)
+        poses = frame.leave(found.pose_init)
         values = backend.values(cost, poses)
         starts = Starts(poses, torch.where(values.isnan(), torch.inf, values))
         if self.beside is None:

@@ -60,10 +60,10 @@ class _Part(NamedTuple):
     """What a marginal density of some objects is made of; see `PoseDistribution`."""
 
     manifold: PoseManifold
-    mode: Tensor
-    covariance: Tensor
-    poses: Tensor
-    weights: Tensor
+    pose_opt: Tensor
+    pose_cov: Tensor
+    pose_samples: Tensor
+    pose_sample_weights: Tensor
 
 
 def _parts(distribution: PoseDistribution, pairs: int) -> Iterator[_Part]:
@@ -73,7 +73,7 @@ def _parts(distribution: PoseDistribution, pairs: int) -> Iterator[_Part]:
         distribution: of B objects; none at all is one part.
         pairs: kernels per object.
     """
-    manifold, total = distribution.cost.manifold, len(distribution.mode)
+    manifold, total = distribution.pose_cost.manifold, len(distribution.pose_opt)
     gravity = getattr(manifold, "gravity", None)
     size = max(1, CHUNK // max(pairs, 1))
     for first in range(0, max(total, 1), size):
@@ -82,10 +82,10 @@ def _parts(distribution: PoseDistribution, pairs: int) -> Iterator[_Part]:
             manifold = replace(manifold, gravity=gravity.expand(total, 3, 3)[own])
         yield _Part(
             manifold,
-            distribution.mode[own],
-            distribution.covariance[own],
-            distribution.poses[:, own],
-            distribution.weights[:, own],
+            distribution.pose_opt[own],
+            distribution.pose_cov[own],
+            distribution.pose_samples[:, own],
+            distribution.pose_sample_weights[:, own],
         )
 
 
@@ -93,16 +93,17 @@ def _parts(distribution: PoseDistribution, pairs: int) -> Iterator[_Part]:
 @full_precision
 def yaw_density(distribution: PoseDistribution, num: int = 360) -> YawDensity:
     """Marginal density of the heading at ``num`` angles around the circle."""
-    yaw = torch.arange(num, dtype=distribution.mode.dtype, device=distribution.mode.device) / num
+    like = distribution.pose_opt
+    yaw = torch.arange(num, dtype=like.dtype, device=like.device) / num
     yaw = (2.0 * yaw - 1.0) * torch.pi
-    pairs = max(num, VALIDATION_ROWS) * len(distribution.poses)
+    pairs = max(num, VALIDATION_ROWS) * len(distribution.pose_samples)
     return YawDensity(yaw, torch.cat([_yaw(part, yaw) for part in _parts(distribution, pairs)]))
 
 
 def _yaw(part: _Part, yaw: Tensor) -> Tensor:
     """Density (B, G) of the heading at angles (G,)."""
-    weights = part.weights
-    angles = heading(part.manifold, part.poses)
+    weights = part.pose_sample_weights
+    angles = heading(part.manifold, part.pose_samples)
     _, circular_variance = circular_moments(angles, weights)
     spread = -2.0 * torch.log1p(-circular_variance.clamp(max=1.0 - 1e-6))
     variance = torch.minimum(_heading_variance(part), spread)
@@ -132,10 +133,10 @@ def ground_density(
         x: (B, G) evenly spaced grid of one's own, G at least 2, metres.
         z: (B, G) likewise, metres.
     """
-    pairs = max(num, VALIDATION_ROWS) * len(distribution.poses)
+    pairs = max(num, VALIDATION_ROWS) * len(distribution.pose_samples)
     found, first = [], 0
     for part in _parts(distribution, pairs):
-        own = slice(first, first + len(part.mode))
+        own = slice(first, first + len(part.pose_opt))
         first = own.stop
         axes = (None if axis is None else axis[own] for axis in (x, z))
         found.append(_ground(part, num, *axes))
@@ -144,10 +145,10 @@ def ground_density(
 
 def _ground(part: _Part, num: int, x: Tensor | None, z: Tensor | None) -> GroundDensity:
     """`ground_density` of some objects at once."""
-    positions = ground_position(part.manifold, part.poses)
-    mean, sample_covariance = weighted_moments(positions, part.weights)
+    positions = ground_position(part.manifold, part.pose_samples)
+    mean, sample_covariance = weighted_moments(positions, part.pose_sample_weights)
     shape = _factor(_narrower(_ground_covariance(part), sample_covariance))
-    index = systematic_index(part.weights, VALIDATION_ROWS)
+    index = systematic_index(part.pose_sample_weights, VALIDATION_ROWS)
     rows = positions.gather(0, index.unsqueeze(-1).expand(-1, -1, 2))
     white = whiten(shape, (rows.unsqueeze(1) - positions).flatten(0, 1))
     distance = white.square().sum(-1).unflatten(0, (VALIDATION_ROWS, len(positions)))
@@ -155,7 +156,7 @@ def _ground(part: _Part, num: int, x: Tensor | None, z: Tensor | None) -> Ground
     def kernel(squared_scale: float) -> Tensor:
         return torch.exp(-0.5 * distance / squared_scale) / squared_scale
 
-    scale = cross_validated_scale(kernel, part.weights, index)
+    scale = cross_validated_scale(kernel, part.pose_sample_weights, index)
     shape = shape * scale[:, None, None]
 
     half_width = WINDOW * sample_covariance.diagonal(dim1=-2, dim2=-1).sqrt()
@@ -164,7 +165,7 @@ def _ground(part: _Part, num: int, x: Tensor | None, z: Tensor | None) -> Ground
     z = mean[:, 1:] + unit * half_width[:, 1:] if z is None else z
     steps = HALF_CELL * torch.stack((x[:, 1] - x[:, 0], z[:, 1] - z[:, 0]), dim=-1)
     factor = _factor(linear.product(shape, shape.mT) + torch.diag_embed(steps.square()))
-    rows = [_kernel_sum(x, row, positions, part.weights, factor) for row in z.unbind(1)]
+    rows = [_kernel_sum(x, row, positions, part.pose_sample_weights, factor) for row in z.unbind(1)]
     return GroundDensity(x, z, torch.stack(rows, dim=1))
 
 
@@ -236,20 +237,20 @@ def _ground_rotation(manifold: PoseManifold, like: Tensor) -> Tensor:
 
 def _heading_variance(part: _Part) -> Tensor:
     """Laplace variance (B,) of the heading at the mode."""
-    manifold, mode = part.manifold, part.mode
+    manifold, mode = part.manifold, part.pose_opt
     axis = manifold.rotation_matrix(mode)[..., 0]
     x, _, z = to_ground_frame(manifold, axis).unbind(-1)
     planar = (x.square() + z.square()).clamp(min=torch.finfo(x.dtype).tiny)
     by_ground = torch.stack((z / planar, torch.zeros_like(x), -x / planar), dim=-1)
     by_axis = linear.apply(_ground_rotation(manifold, axis).mT, by_ground)[..., None, :, None]
     by_step = manifold.turn_gradient(axis.unsqueeze(-1), by_axis)[..., 0, 0]
-    rotation = part.covariance[:, 3:, 3:]
+    rotation = part.pose_cov[:, 3:, 3:]
     return (by_step * linear.apply(rotation, by_step)).sum(-1)
 
 
 def _ground_covariance(part: _Part) -> Tensor:
     """Laplace covariance (B, 2, 2) of the ground position at the mode."""
-    covariance = part.covariance[:, :3, :3]
+    covariance = part.pose_cov[:, :3, :3]
     plane = _ground_rotation(part.manifold, covariance)[..., ::2, :]
     return linear.product(linear.product(plane, covariance), plane.mT)
 

@@ -28,15 +28,15 @@ class PoseModes(NamedTuple):
     """Up to K modes of each of B densities, by falling mass.
 
     Attributes:
-        pose: (K, B, P); yaw in [-pi, pi), the real part of a quaternion not negative.
-        covariance: (K, B, D, D) of a tangent step there, in the Laplace approximation.
-        cost: (K, B) at the pose.
+        pose_opt: (K, B, P); yaw in [-pi, pi), the real part of a quaternion not negative.
+        pose_cov: (K, B, D, D) covariance of a tangent step there, in the Laplace approximation.
+        cost: (K, B) at `pose_opt`.
         mass: (K, B) probability, of sum one over the modes; zero where there is no mode.
         exists: (K, B) mask of the modes; the other entries mean nothing.
     """
 
-    pose: Tensor
-    covariance: Tensor
+    pose_opt: Tensor
+    pose_cov: Tensor
     cost: Tensor
     mass: Tensor
     exists: Tensor
@@ -75,10 +75,11 @@ def pose_modes(
             "max_modes and num_starts must be positive and min_mass in [0, 1), got "
             f"{max_modes}, {num_starts} and {min_mass}"
         )
-    cost, backend = distribution.cost, backend or EagerBackend()
-    index = systematic_index(distribution.weights, num_starts).unsqueeze(-1)
-    starts = distribution.poses.gather(0, index.expand(-1, -1, distribution.poses.shape[-1]))
-    starts = torch.cat((distribution.mode.unsqueeze(0), starts))
+    cost, backend = distribution.pose_cost, backend or EagerBackend()
+    index = systematic_index(distribution.pose_sample_weights, num_starts).unsqueeze(-1)
+    poses = distribution.pose_samples
+    starts = poses.gather(0, index.expand(-1, -1, poses.shape[-1]))
+    starts = torch.cat((distribution.pose_opt.unsqueeze(0), starts))
     found = backend.minimize(cost, starts, SOLVER_STEPS, TrustRegion())
     modes, exists = _distinct(cost, found, max_modes)
     exists = exists & distribution.valid
@@ -88,9 +89,9 @@ def pose_modes(
     order = mass.argsort(dim=0, descending=True)
     covariance, _ = modes.covariance()
     return PoseModes(
-        canonical(_take(modes.pose, order)),
+        canonical(_take(modes.pose_opt, order)),
         _take(covariance, order),
-        _take(modes.value, order),
+        _take(modes.cost, order),
         _take(mass, order),
         _take(mass, order) > 0,
     )
@@ -98,14 +99,14 @@ def pose_modes(
 
 def _distinct(cost: PoseCost, found: Solution, num: int) -> tuple[Solution, Tensor]:
     """Up to K different minima of (Q, B) solutions, from the lowest up, and a mask (K, B)."""
-    value = torch.where(found.value.isfinite(), found.value, math.inf)
+    value = torch.where(found.cost.isfinite(), found.cost, math.inf)
     picked, exists = [], []
     for _ in range(num):
         lowest, index = value.min(0)
         exists.append(lowest.isfinite())
         mode = Solution(*(_take(field, index.unsqueeze(0))[0] for field in found))
         picked.append(mode)
-        step = step_between(cost.manifold, mode.pose, found.pose)
+        step = step_between(cost.manifold, mode.pose_opt, found.pose_opt)
         # of the two curvatures the flatter one decides: a ridge is one mode, not many
         squared = torch.minimum(_squared(step, mode.hessian), _squared(step, found.hessian))
         value = torch.where(squared < SAME_MODE**2, math.inf, value)
@@ -120,15 +121,15 @@ def _mass(
 ) -> Tensor:
     """Weight (K, B) of the samples nearest to each mode."""
     distances = []
-    for pose, hessian, there in zip(modes.pose, modes.hessian, exists, strict=True):
-        step = step_between(cost.manifold, pose, distribution.poses)
+    for pose, hessian, there in zip(modes.pose_opt, modes.hessian, exists, strict=True):
+        step = step_between(cost.manifold, pose, distribution.pose_samples)
         squared = _squared(step, hessian)
         distances.append(torch.where(there & squared.isfinite(), squared, math.inf))
     distances = torch.stack(distances)  # (K, S, B)
     nearest = distances.argmin(0)
     modes_axis = torch.arange(len(distances), device=nearest.device)[:, None, None]
     share = (nearest == modes_axis) & exists.unsqueeze(1)
-    mass = torch.where(share, distribution.weights, 0.0).sum(1)
+    mass = torch.where(share, distribution.pose_sample_weights, 0.0).sum(1)
     return mass / mass.sum(0).clamp(min=torch.finfo(mass.dtype).tiny)
 
 

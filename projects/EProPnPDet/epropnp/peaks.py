@@ -26,14 +26,14 @@ class Peaks(NamedTuple):
     """K peaks of each of B densities.
 
     Attributes:
-        pose: (K, B, P).
-        covariance: (K, B, D, D) of a tangent step.
+        pose_opt: (K, B, P).
+        pose_cov: (K, B, D, D) covariance of a tangent step.
         log_shares: (K, B) logs of the shares of the first samples; -inf for a peak that is none,
             whose pose and covariance must be usable all the same.
     """
 
-    pose: Tensor
-    covariance: Tensor
+    pose_opt: Tensor
+    pose_cov: Tensor
     log_shares: Tensor
 
     @classmethod
@@ -68,7 +68,7 @@ class BestPeak:
         self, cost: PoseCost, starts: Starts, solution: Solution, backend: Backend
     ) -> Peaks:
         """See `PeakRule`."""
-        return Peaks.single(solution.pose, solution.covariance()[0])
+        return Peaks.single(solution.pose_opt, solution.covariance()[0])
 
 
 @dataclass(frozen=True)
@@ -98,20 +98,20 @@ class DistinctPeaks:
         """See `PeakRule`."""
         found, masses = [solution], [_log_mass(solution)]
         explained = _explained(cost.manifold, solution, starts)
-        objects = torch.arange(len(solution.value), device=explained.device)
+        objects = torch.arange(len(solution.cost), device=explained.device)
         for _ in range(self.num_peaks - 1):
-            lowest = torch.where(explained, torch.inf, starts.values).argmin(0)
+            lowest = torch.where(explained, torch.inf, starts.cost).argmin(0)
             peak = backend.minimize(
-                cost, starts.poses[lowest, objects], self.num_iter, TrustRegion()
+                cost, starts.pose_init[lowest, objects], self.num_iter, TrustRegion()
             )
-            itself = Starts(peak.pose.unsqueeze(0), peak.value.unsqueeze(0))
+            itself = Starts(peak.pose_opt.unsqueeze(0), peak.cost.unsqueeze(0))
             known = [_explained(cost.manifold, earlier, itself).squeeze(0) for earlier in found]
-            known = torch.stack(known).any(0) | ~peak.value.isfinite()
+            known = torch.stack(known).any(0) | ~peak.cost.isfinite()
             masses.append(torch.where(known, -torch.inf, _log_mass(peak)))
             found.append(peak)
             explained = explained | _explained(cost.manifold, peak, starts)
         return Peaks(
-            torch.stack([peak.pose for peak in found]),
+            torch.stack([peak.pose_opt for peak in found]),
             torch.stack([peak.covariance()[0] for peak in found]),
             (TEMPER * torch.stack(masses)).log_softmax(0),
         )
@@ -121,15 +121,15 @@ def _log_mass(peak: Solution) -> Tensor:
     """Log (B,) of the integral under a normal peak, up to a constant; zero where there is none."""
     covariance, solved = peak.covariance()
     diagonal = torch.linalg.cholesky_ex(covariance).L.diagonal(dim1=-2, dim2=-1)
-    mass = diagonal.log().sum(-1) - peak.value
+    mass = diagonal.log().sum(-1) - peak.cost
     return torch.where(solved & mass.isfinite(), mass, 0.0)
 
 
 def _explained(manifold: PoseManifold, peak: Solution, starts: Starts) -> Tensor:
     """Mask (Q, B) of the starts that are as high as the quadratic model of a peak has it."""
-    step = _step_between(manifold, peak.pose, starts.poses)
+    step = _step_between(manifold, peak.pose_opt, starts.pose_init)
     rise = 0.5 * (step * linear.apply(peak.hessian, step)).sum(-1)
-    return starts.values - peak.value + MARGIN >= EXPLAINED * rise
+    return starts.cost - peak.cost + MARGIN >= EXPLAINED * rise
 
 
 def _step_between(manifold: PoseManifold, start: Tensor, end: Tensor) -> Tensor:

@@ -39,22 +39,23 @@ class PoseDistribution(Record):
     Nothing carries a gradient. Numbers of objects that are not `valid` mean nothing.
 
     Attributes:
-        cost: cost whose negative is the log of the unnormalised density.
-        mode: (B, P) most likely pose; yaw in [-pi, pi), the real part of a quaternion positive.
-        covariance: (B, D, D) of a tangent step at the mode, if the density were normal (Laplace).
-        poses: (S, B, P) samples.
-        weights: (S, B) of the samples, their sum is one.
+        pose_cost: cost whose negative is the log of the unnormalised density.
+        pose_opt: (B, P) mode; yaw in [-pi, pi), the real part of a quaternion positive.
+        pose_cov: (B, D, D) covariance of a tangent step at the mode, if the density were normal
+            (Laplace).
+        pose_samples: (S, B, P).
+        pose_sample_weights: (S, B) of sum one.
         log_density: (S, B) normalised log density at the samples.
         log_evidence: (B,) log of Z, the integral of exp(-cost).
         valid: (B,) objects with a finite mode, covariance and evidence.
         diagnostics: how well the objects were solved and sampled, and whether to trust it.
     """
 
-    cost: PoseCost
-    mode: Tensor
-    covariance: Tensor
-    poses: Tensor
-    weights: Tensor
+    pose_cost: PoseCost
+    pose_opt: Tensor
+    pose_cov: Tensor
+    pose_samples: Tensor
+    pose_sample_weights: Tensor
     log_density: Tensor
     log_evidence: Tensor
     valid: Tensor
@@ -68,22 +69,21 @@ class PoseDistribution(Record):
     @property
     def entropy(self) -> Tensor:
         """Differential entropy (B,), nats; a spread of one unit in all directions gives about D."""
-        return -_weighted_sum(self.weights, self.log_density)
+        return -_weighted_sum(self.pose_sample_weights, self.log_density)
 
     @torch.no_grad()
     @full_precision
     def log_prob(self, pose: Tensor) -> Tensor:
         """Normalised log density (..., B) of poses (..., B, P); quaternions get unit length."""
-        return -self.cost.value(self.cost.manifold.project(pose)) - self.log_evidence
+        return -self.pose_cost.value(self.pose_cost.manifold.project(pose)) - self.log_evidence
 
     @torch.no_grad()
     def resample(self, num: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw poses (num, B, P) of equal weight, by systematic resampling of the samples."""
-        offset = torch.rand(
-            self.mode.shape[0], generator=generator, dtype=self.mode.dtype, device=self.mode.device
-        )
-        index = systematic_index(self.weights, num, offset).unsqueeze(-1)
-        return self.poses.gather(0, index.expand(-1, -1, self.poses.shape[-1]))
+        like = self.pose_opt
+        offset = torch.rand(len(like), generator=generator, dtype=like.dtype, device=like.device)
+        index = systematic_index(self.pose_sample_weights, num, offset).unsqueeze(-1)
+        return self.pose_samples.gather(0, index.expand(-1, -1, self.pose_samples.shape[-1]))
 
 
 @torch.no_grad()
@@ -173,22 +173,24 @@ def distribution_from_samples(
         backend: arithmetic.
     """
     backend = backend or default_backend()
-    values = backend.values(cost, samples.poses) if samples.values is None else samples.values
-    solution = _lowest(cost, pose, samples.poses, values, backend)
+    poses, values = samples.pose_samples, samples.pose_sample_costs
+    if values is None:
+        values = backend.values(cost, poses)
+    solution = _lowest(cost, pose, poses, values, backend)
     covariance, solved = solution.covariance()
-    log_weights = torch.where(values.isfinite(), samples.log_weights, -math.inf)
+    log_weights = torch.where(values.isfinite(), samples.pose_sample_logweights, -math.inf)
     log_evidence = log_weights.logsumexp(0) - math.log(max(len(log_weights), 1))
-    usable = solved & solution.value.isfinite() & log_evidence.isfinite()
+    usable = solved & solution.cost.isfinite() & log_evidence.isfinite()
     return PoseDistribution(
-        cost=cost,
-        mode=canonical(solution.pose),
-        covariance=covariance,
-        poses=samples.poses,
-        weights=normalized_weights(log_weights),
+        pose_cost=cost,
+        pose_opt=canonical(solution.pose_opt),
+        pose_cov=covariance,
+        pose_samples=poses,
+        pose_sample_weights=normalized_weights(log_weights),
         log_density=-values - log_evidence,
         log_evidence=log_evidence,
-        valid=usable & solution.pose.isfinite().all(-1),
-        diagnostics=diagnose(cost, solution.pose).with_weights(log_weights),
+        valid=usable & solution.pose_opt.isfinite().all(-1),
+        diagnostics=diagnose(cost, solution.pose_opt).with_weights(log_weights),
     )
 
 
@@ -213,11 +215,11 @@ def laplace_log_evidence(distribution: PoseDistribution) -> Tensor:
     Where it falls short of `PoseDistribution.log_evidence` the density has other modes or heavy
     tails: two equal modes give log 2. (The two quaternions of one rotation are counted.)
     """
-    manifold, covariance = distribution.cost.manifold, distribution.covariance
+    manifold, covariance = distribution.pose_cost.manifold, distribution.pose_cov
     diagonal = torch.linalg.cholesky_ex(covariance).L.diagonal(dim1=-2, dim2=-1)
     copies = 1 + manifold.num_params - manifold.dof  # of a mode in parameter space
     with torch.no_grad():
-        value = distribution.cost.value(distribution.mode)
+        value = distribution.pose_cost.value(distribution.pose_opt)
     return (
         math.log(copies)
         + 0.5 * manifold.dof * math.log(2.0 * math.pi)
@@ -233,7 +235,7 @@ def credible_log_density(distribution: PoseDistribution, level: float = 0.95) ->
     this; the region may have several parts.
     """
     order = distribution.log_density.argsort(dim=0, descending=True)
-    mass = distribution.weights.gather(0, order).cumsum(0)
+    mass = distribution.pose_sample_weights.gather(0, order).cumsum(0)
     last = (mass < level).sum(0).clamp(max=len(order) - 1)
     return distribution.log_density.gather(0, order).gather(0, last.unsqueeze(0)).squeeze(0)
 

@@ -6,9 +6,9 @@ in the camera frame, by a depth camera or a lidar, with learnt weights:
 
     cost = RegistrationCost.from_points(points_obj, points_cam, weights)
     solution = register(cost)
-    covariance, valid = solution.covariance()
-    samples = AMIS(512, 4, QuaternionProposals())(cost, solution.pose, covariance)
-    loss = monte_carlo_pose_loss(samples.log_weights, cost.value(pose_gt)).mean()
+    pose_cov, valid = solution.covariance()
+    samples = AMIS(512, 4, QuaternionProposals())(cost, solution.pose_opt, pose_cov)
+    loss = monte_carlo_pose_loss(samples.pose_sample_logweights, cost.value(pose_gt)).mean()
 
 Shapes: B objects, n points, P pose parameters, D degrees of freedom. Metres.
 Source: EPro-PnP (arXiv 2203.13254), conclusion, which names nested optimisation as an outlook.
@@ -138,6 +138,6 @@ def register(
     start = torch.cat((start[..., :3] - turned, rotation), dim=-1)
 
     found = levenberg_marquardt(cost, start, num_iter)
-    best = torch.where(found.value.isnan(), torch.inf, found.value).argmin(0)
+    best = torch.where(found.cost.isnan(), torch.inf, found.cost).argmin(0)
     objects = torch.arange(shape[1], device=best.device)
     return Solution(*(field[best, objects] for field in found))

@@ -248,14 +248,14 @@ class LMSolver(nn.Module):
         )
         solution = search.solution
         plus = covariance = None
-        valid = valid & solution.value.isfinite()
+        valid = valid & solution.cost.isfinite()
         if options.with_pose_cov:
             covariance, solved = solution.covariance()
             valid = valid & solved
         if options.with_pose_opt_plus:
-            plus = self.improve(problem.cost, solution.pose, options.fast_mode, backend)
-        found = diagnose(problem.cost, solution.pose) if options.with_diagnostics else None
-        return PnPSolution(solution.pose, covariance, solution.value, plus, valid, found), search
+            plus = self.improve(problem.cost, solution.pose_opt, options.fast_mode, backend)
+        found = diagnose(problem.cost, solution.pose_opt) if options.with_diagnostics else None
+        return PnPSolution(solution.pose_opt, covariance, solution.cost, plus, valid, found), search
 
     @torch.no_grad()
     def search(

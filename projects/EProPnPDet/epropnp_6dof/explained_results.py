@@ -124,8 +124,10 @@ def _explain(
     maps = DenseMaps(*(field[None] for field in item.maps))
     pose = pose_vector(*item.pose)[None]
     distribution = solver.distribution(maps, item.crop, pose)
-    rotations = quaternion_to_matrix(distribution.poses[:, 0, 3:]).numpy()
-    panels["panel_orientation"] = orientation_picture(rotations, distribution.weights[:, 0].numpy())
+    rotations = quaternion_to_matrix(distribution.pose_samples[:, 0, 3:]).numpy()
+    panels["panel_orientation"] = orientation_picture(
+        rotations, distribution.pose_sample_weights[:, 0].numpy()
+    )
     points = gather_correspondences(maps, item.crop, solver.weighting)
     strong = points.w2d.norm(dim=-1).topk(min(NUM_POINTS, points.w2d.shape[1]), dim=1).indices
     x3d, x2d, w2d = (

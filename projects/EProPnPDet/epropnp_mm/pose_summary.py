@@ -59,10 +59,10 @@ def summarize(
         points: ``x3d`` (B, n, 3), ``x2d`` (B, n, 2) and ``w2d`` (B, n, 2).
         tolerance: of the trust.
     """
-    manifold = distribution.cost.manifold
+    manifold = distribution.pose_cost.manifold
     arrays = dict(zip(("points_object", "points_image", "weights"), points, strict=True))
     arrays["poses"] = distribution.resample(NUM_POSES).transpose(0, 1)
-    coordinates = _coordinates(distribution.poses)
+    coordinates = _coordinates(distribution.pose_samples)
     trust = _trust(distribution, poses, points[2], tolerance)
     headings = None
     if manifold.dof == 4:
@@ -94,11 +94,11 @@ def temper(distribution: PoseDistribution, temperatures: Tensor) -> PoseDistribu
         temperatures: (B,) above 0; above 1 flattens.
     """
     power = 1 / temperatures
-    log_weights = distribution.weights.log() + (power - 1) * distribution.log_density
+    log_weights = distribution.pose_sample_weights.log() + (power - 1) * distribution.log_density
     shift = log_weights.logsumexp(0)
     return replace(
         distribution,
-        weights=(log_weights - shift).exp().nan_to_num(nan=0.0),
+        pose_sample_weights=(log_weights - shift).exp().nan_to_num(nan=0.0),
         log_density=power * distribution.log_density - shift,
     )
 
@@ -141,7 +141,7 @@ def _intervals(
     index: int,
 ) -> list[dict]:
     found = []
-    weights = distribution.weights[:, index : index + 1]
+    weights = distribution.pose_sample_weights[:, index : index + 1]
     for level in LEVELS:
         ends = (0.5 - level / 2, 0.5 + level / 2)
         interval: dict = dict(level=level)
@@ -159,9 +159,9 @@ def _trust(
     distribution: PoseDistribution, poses: Tensor, w2d: Tensor, tolerance: Tolerance
 ) -> dict[str, Tensor]:
     manifold, samples, weights = (
-        distribution.cost.manifold,
-        distribution.poses,
-        distribution.weights,
+        distribution.pose_cost.manifold,
+        distribution.pose_samples,
+        distribution.pose_sample_weights,
     )
     apart, along = _apart(manifold, samples, poses)
     near = apart <= tolerance.metres + tolerance.share * poses[:, :3].norm(dim=-1)
@@ -204,8 +204,10 @@ def _turned(manifold: PoseManifold, samples: Tensor, poses: Tensor) -> Tensor:
 
 
 def _heading_numbers(distribution: PoseDistribution, headings: Tensor) -> dict[str, Tensor]:
-    angles = heading(distribution.cost.manifold, distribution.poses)
-    sine, cosine = ((distribution.weights * f(angles)).sum(0) for f in (torch.sin, torch.cos))
+    angles = heading(distribution.pose_cost.manifold, distribution.pose_samples)
+    sine, cosine = (
+        (distribution.pose_sample_weights * f(angles)).sum(0) for f in (torch.sin, torch.cos)
+    )
     length = torch.hypot(sine, cosine).clamp(1e-6, 1.0)
     inside = credible_cells(headings, LEVELS[-1])
     starts = (inside & ~inside.roll(1, dims=1)).sum(1)

@@ -53,13 +53,13 @@ def test_two_normal_densities_multiply_as_the_formula_says():
     covariance = torch.linalg.inv(precision[0] + precision[1])
     mean = covariance @ sum(p @ m.unsqueeze(-1) for p, m in zip(precision, means, strict=True))
     solution = levenberg_marquardt(cost, means[0], 40)
-    torch.testing.assert_close(solution.pose, mean.squeeze(-1), rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(solution.pose_opt, mean.squeeze(-1), rtol=1e-6, atol=1e-7)
     found = distribution_from_samples(
         cost,
-        solution.pose,
-        sampler(cost)(cost, solution.pose, solution.covariance()[0], generator()),
+        solution.pose_opt,
+        sampler(cost)(cost, solution.pose_opt, solution.covariance()[0], generator()),
     )
-    torch.testing.assert_close(found.covariance, covariance, rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(found.pose_cov, covariance, rtol=1e-3, atol=1e-6)
     between = torch.distributions.MultivariateNormal(means[1], spreads[0] + spreads[1])
     log_constants = sum(
         2 * math.log(2 * math.pi) + 0.5 * torch.linalg.slogdet(spread).logabsdet
@@ -89,7 +89,7 @@ def test_what_is_known_besides_the_points_sharpens_the_pose(dof):
     for some in (terms[:1], terms[:2], terms[::2], terms):
         found = levenberg_marquardt(SumCost(some), pose, 20)
         spreads.append(torch.linalg.slogdet(found.covariance()[0]).logabsdet)
-        errors.append((found.pose - pose)[:, :3].norm(dim=1).mean())
+        errors.append((found.pose_opt - pose)[:, :3].norm(dim=1).mean())
     alone, with_prior, with_plane, both = spreads
     assert (with_prior < alone).all()
     assert (with_plane < alone).all()
@@ -128,8 +128,8 @@ def test_the_start_finds_an_object_that_any_camera_sees(dof, blind):
     cost, pose = rig(dof, blind, noise=0.0)
     solver = LMSolver(dof=dof, num_iter=20, init_solver=RSLMSolver(num_proposals=32))
     found = solver.solve(cost, generator=generator())
-    assert (found.pose[:, :3] - pose[:, :3]).norm(dim=1).max() < 1e-4
-    assert found.value.max() < 1e-3
+    assert (found.pose_opt[:, :3] - pose[:, :3]).norm(dim=1).max() < 1e-4
+    assert found.cost.max() < 1e-3
 
 
 @pytest.mark.parametrize("dof", [4, 6])
@@ -172,13 +172,13 @@ def test_gradients_of_the_loss_reach_all_leaves_of_all_terms(dof):
     leaves = {name: leaf.clone().requires_grad_() for name, leaf in whole.leaves().items()}
     cost = whole.with_leaves(leaves)
     found = levenberg_marquardt(whole, pose, 20)
-    drawn = sampler(cost, 64, 4)(cost, found.pose, found.covariance()[0], generator())
-    loss = monte_carlo_pose_loss(drawn.log_weights, cost.value(pose)).sum()
+    drawn = sampler(cost, 64, 4)(cost, found.pose_opt, found.covariance()[0], generator())
+    loss = monte_carlo_pose_loss(drawn.pose_sample_logweights, cost.value(pose)).sum()
     ours = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
 
-    constant = (drawn.log_weights + cost.value(drawn.poses)).detach()
-    plain = PoseSamples(drawn.poses, constant - cost.value(drawn.poses))
-    loss = monte_carlo_pose_loss(plain.log_weights, cost.value(pose)).sum()
+    constant = (drawn.pose_sample_logweights + cost.value(drawn.pose_samples)).detach()
+    plain = PoseSamples(drawn.pose_samples, constant - cost.value(drawn.pose_samples))
+    loss = monte_carlo_pose_loss(plain.pose_sample_logweights, cost.value(pose)).sum()
     theirs = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
     assert any(name.startswith("terms.3.cost.points_obj") for name in leaves)
     for name, mine, expected in zip(leaves, ours, theirs, strict=True):
@@ -216,7 +216,7 @@ def test_the_layer_takes_a_sum(dof, normalize):
 
     solution = layer.solve_cost(cost, with_pose_cov=True, generator=generator())
     torch.testing.assert_close(
-        step_between(whole.manifold, expected.pose, solution.pose_opt),
+        step_between(whole.manifold, expected.pose_opt, solution.pose_opt),
         torch.zeros(NUM, dof).double(), rtol=0, atol=1e-5,
     )  # fmt: skip
     torch.testing.assert_close(solution.pose_cov, expected.covariance()[0], rtol=1e-3, atol=1e-6)
@@ -245,7 +245,7 @@ def test_solution_of_a_sum_can_carry_its_exact_gradient():
     )
     torch.testing.assert_close(found.pose_opt_plus.detach(), found.pose_opt, rtol=0, atol=1e-12)
     found.pose_opt_plus[:, 2].sum().backward()
-    expected = levenberg_marquardt(cost, found.pose_opt, 0).pose
+    expected = levenberg_marquardt(cost, found.pose_opt, 0).pose_opt
     direct = implicit_pose(cost, expected)
     (gradient,) = torch.autograd.grad(direct[:, 2].sum(), leaf)
     torch.testing.assert_close(leaf.grad, gradient)

@@ -108,7 +108,7 @@ def equivalent_poses(poses: Tensor, models: list[ObjectModel]) -> Tensor:
 def credible_level(distribution: PoseDistribution, log_density: Tensor) -> Tensor:
     """Probability (B,) of the poses whose density is above a given one (B,)."""
     above = distribution.log_density > log_density
-    return torch.where(above, distribution.weights, 0).sum(dim=0)
+    return torch.where(above, distribution.pose_sample_weights, 0).sum(dim=0)
 
 
 def relative_spread(predictions: PosePredictions, diameters: np.ndarray) -> np.ndarray:

@@ -133,7 +133,7 @@ class Detector3D:
         temperatures = [
             self.calibration.temperature("place", self.classes[label]) for label in labels
         ]
-        return temper(distribution, distribution.weights.new_tensor(temperatures))
+        return temper(distribution, distribution.pose_sample_weights.new_tensor(temperatures))
 
     def _prepare(self, image: np.ndarray, camera: Camera) -> dict:
         box_type, box_mode = get_box_type("Camera")

@@ -28,7 +28,7 @@ def objects_of(
         classes: names of the labels.
     """
     poses = explained.poses.detach().cpu().double().numpy()
-    covariance = explained.distribution.covariance.detach().cpu().double().numpy()
+    covariance = explained.distribution.pose_cov.detach().cpu().double().numpy()
     records, start = [], 0
     for instances, ground in zip(explained.instances, camera_to_ground, strict=True):
         boxes = to_camera_boxes(instances, classes)
