@@ -99,7 +99,7 @@ def test_bind_returns_a_new_camera_and_moves_with_its_points():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"cam_mats": torch.eye(4)}, r"cam_mats must be \(B, 3, 3\), got \(4, 4\)"),
+        ({"cam_mats": torch.eye(4)}, r"cam_mats must be \(B, 3, 3\) or \(3, 3\), got \(4, 4\)"),
         ({"cam_mats": torch.eye(3)[0]}, "cam_mats must be"),
         ({"cam_mats": torch.eye(3), "lb": 0.0}, "both lb and ub"),
         (
