@@ -150,12 +150,17 @@ def test_a_moved_term_sees_the_same_pose(kind, manifold):
     )
 
 
-def test_a_prior_that_is_not_finite_says_nothing_and_harms_nobody():
+def upper_triangle(spread):
+    spread[1, 0, 5] = math.nan  # which a Cholesky factor never reads
+
+
+@pytest.mark.parametrize("spoil", [lambda spread: spread[1].zero_(), upper_triangle])
+def test_a_prior_that_is_not_finite_says_nothing_and_harms_nobody(spoil):
     mean, spread = poses(QuatPose()), covariance(6)
     good = PosePrior.from_covariance(mean, spread, QuatPose())
     mean, spread = mean.clone(), spread.clone()
     mean[0, 4] = math.nan
-    spread[1] = 0.0  # no inverse
+    spoil(spread)  # no inverse, or no number
     prior = PosePrior.from_covariance(mean, spread, QuatPose())
     value = prior.value(poses(QuatPose(), 9))
     assert value[:2].tolist() == [0.0, 0.0]
