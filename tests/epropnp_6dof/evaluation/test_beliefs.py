@@ -26,7 +26,7 @@ def scene():
 def test_temperature_divides_the_cost(scene):
     solver, maps, batch, poses = scene
     moved = poses + torch.tensor([0.003, -0.002, 0.01, 0, 0, 0, 0])
-    costs = [solver.distribution(maps, batch, poses, t).cost.value(moved) for t in (1.0, 4.0)]
+    costs = [solver.distribution(maps, batch, poses, t).pose_cost.value(moved) for t in (1.0, 4.0)]
     torch.testing.assert_close(costs[1], costs[0] / 4, rtol=1e-4, atol=1e-5)
 
 
