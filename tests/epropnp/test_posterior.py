@@ -224,3 +224,17 @@ def test_samples_are_evaluated_once(layer_type):
     assert 32 not in counts
     again = EagerBackend().values(dist.pose_cost, dist.pose_samples)
     torch.testing.assert_close(-dist.log_density - dist.log_evidence, again)
+
+
+def test_the_generator_decides_the_samples():
+    data = scene(4, noise=2.0)
+    layer = EProPnP4DoF(mc_samples=32)
+    seeds = (0, 0, 1)
+    first, again, other = (
+        pose_distribution(
+            layer, *data.correspondences, HuberPnPCost(), generator=generator(seed)
+        ).pose_samples
+        for seed in seeds
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
