@@ -37,6 +37,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--image-scale", type=float, default=default.image_scale, help="1 gives 1600x900 images"
     )
+    parser.add_argument(
+        "--camera-pitch", type=float, default=default.camera_pitch, help="degrees, looking down"
+    )
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     return parser.parse_args()
@@ -51,6 +54,7 @@ def main() -> None:
         samples_per_scene=args.samples_per_scene,
         image_scale=args.image_scale,
         seed=args.seed,
+        camera_pitch=args.camera_pitch,
     )
     # Each worker process gets one core; without this its matrix products would take them all.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

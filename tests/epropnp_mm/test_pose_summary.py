@@ -47,6 +47,24 @@ def summary():
     return summarize(distribution, MODES, points(2), Tolerance(0.5, 0.0, 20.0))
 
 
+def test_positions_of_a_levelled_camera_are_turned_into_the_original_one():
+    """A quarter turn about x: y becomes z; what lies on the ground stays."""
+    torch.manual_seed(0)
+    samples = MODES + SPREAD * torch.randn(500, 2, 4, dtype=torch.float64)
+    turn = torch.tensor([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]).expand(2, 3, 3)
+    level, turned = (
+        summarize(distribution_of(samples, YawPose()), MODES, points(2), to_camera=rotation)
+        for rotation in (None, turn)
+    )
+    first, second = level.intervals[1][0], turned.intervals[1][0]
+    assert second["z"] == pytest.approx(first["y"])
+    assert second["x"] == pytest.approx(first["x"])
+    assert second["distance"] == pytest.approx(first["distance"])
+    assert second["yaw"] == first["yaw"]
+    assert turned.arrays["poses"][..., 1].mean() == pytest.approx(-15, abs=6)
+    np.testing.assert_array_equal(turned.arrays["ground_density"], level.arrays["ground_density"])
+
+
 def test_intervals_are_those_of_the_normal(summary):
     for index, mode in enumerate(MODES.tolist()):
         for interval in summary.intervals[index]:

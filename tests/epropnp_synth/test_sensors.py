@@ -58,6 +58,16 @@ def test_camera_axes_are_level_and_look_outwards():
             assert rotation[:2, 2] @ (position[:2] - [0.9, 0]) > 0
 
 
+def test_pitched_cameras_look_down():
+    """The direction straight ahead in the ground plane lies above the image's middle by tan 10."""
+    for level, pitched in zip(nuscenes_cameras(1.0), nuscenes_cameras(1.0, 10.0), strict=True):
+        ahead_ego = level.calibration.sensor_to_ego.matrix[:, 2]
+        ahead = pitched.calibration.sensor_to_ego.matrix.T @ ahead_ego
+        np.testing.assert_allclose(ahead[:2] / ahead[2], [0, -np.tan(np.radians(10))], atol=1e-9)
+    with pytest.raises(ValueError, match=r"camera pitch.*60"):
+        nuscenes_cameras(1.0, 60.0)
+
+
 def test_rays_project_back_to_their_pixels():
     camera = nuscenes_cameras(0.5)[0]
     pixels = np.random.default_rng(0).uniform([0, 0], camera.size, (50, 2))

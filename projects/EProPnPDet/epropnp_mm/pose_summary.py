@@ -50,6 +50,7 @@ def summarize(
     poses: Tensor,
     points: tuple[Tensor, Tensor, Tensor],
     tolerance: Tolerance = DETECTION,
+    to_camera: Tensor | None = None,
 ) -> PoseSummary:
     """Summaries of the distributions of B objects.
 
@@ -58,11 +59,13 @@ def summarize(
         poses: (B, P) poses that are reported.
         points: ``x3d`` (B, n, 3), ``x2d`` (B, n, 2) and ``w2d`` (B, n, 2).
         tolerance: of the trust.
+        to_camera: (B, 3, 3) rotations of positions into the camera frame, for distributions in the
+            frame of a levelled camera; densities on the ground stay as they are.
     """
     manifold = distribution.pose_cost.manifold
     arrays = dict(zip(("points_object", "points_image", "weights"), points, strict=True))
-    arrays["poses"] = distribution.resample(NUM_POSES).transpose(0, 1)
-    coordinates = _coordinates(distribution.pose_samples)
+    arrays["poses"] = _turn(distribution.resample(NUM_POSES), to_camera).transpose(0, 1)
+    coordinates = _coordinates(_turn(distribution.pose_samples, to_camera))
     trust = _trust(distribution, poses, points[2], tolerance)
     headings = None
     if manifold.dof == 4:
@@ -127,6 +130,14 @@ def arcs(inside: np.ndarray) -> list[list[float]]:
         low = -np.pi + (start - 0.5) * step
         found.append([float(low), float(low + length * step)])
     return found
+
+
+def _turn(poses: Tensor, rotations: Tensor | None) -> Tensor:
+    """Poses (S, B, P) with their positions turned by (B, 3, 3)."""
+    if rotations is None:
+        return poses
+    places = (rotations.to(poses) @ poses[..., :3, None]).squeeze(-1)
+    return torch.cat((places, poses[..., 3:]), dim=-1)
 
 
 def _coordinates(poses: Tensor) -> dict[str, Tensor]:

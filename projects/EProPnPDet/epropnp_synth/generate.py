@@ -17,7 +17,7 @@ from epropnp_data.nuscenes.taxonomy import CAMERAS, LIDAR
 from epropnp_data.staging import is_finished, staged
 
 from .map_mask import write_map_mask
-from .rig import nuscenes_cameras, nuscenes_lidar
+from .rig import Camera, nuscenes_cameras, nuscenes_lidar
 from .simulate import KEYFRAME_PERIOD, Recorder
 from .world import World, build_world
 
@@ -36,6 +36,7 @@ class Settings:
         samples_per_scene: keyframes per scene, two per second.
         image_scale: 1 for images of 1600 x 900.
         seed: seed of everything random.
+        camera_pitch: degrees that the cameras look down.
     """
 
     version: str = "v1.0-mini"
@@ -43,6 +44,16 @@ class Settings:
     samples_per_scene: int = 40
     image_scale: float = 0.28
     seed: int = 0
+    camera_pitch: float = 0.0
+
+    @property
+    def cameras(self) -> tuple[Camera, ...]:
+        """The six cameras of the vehicle.
+
+        Raises:
+            ValueError: image scale or pitch is out of range.
+        """
+        return nuscenes_cameras(self.image_scale, self.camera_pitch)
 
     @property
     def duration(self) -> float:
@@ -68,9 +79,11 @@ def generate(out: Path, settings: Settings, workers: int) -> bool:
     if settings.samples_per_scene < 1 or workers < 1:
         raise ValueError("samples per scene and workers must be at least 1")
     names = choose_scene_names(settings.version, settings.scenes)
-    nuscenes_cameras(settings.image_scale)  # refuses a bad scale before any work
+    _ = settings.cameras  # refuses bad ones before any work
     out = Path(out)
     wanted = {"generator": GENERATOR, **asdict(settings)}
+    if not settings.camera_pitch:
+        del wanted["camera_pitch"]  # sets made before there was a pitch stay valid
     if is_finished(out, wanted):
         return False
     with staged(out, wanted) as root:
@@ -133,7 +146,7 @@ def _record(job: _Job) -> Keyframe:
         root=job.root,
         log_name=_log(job.scene).name,
         start=FIRST_STAMP + round(1e6 * SCENE_PERIOD) * number,
-        image_scale=settings.image_scale,
+        cameras=settings.cameras,
         annotated=settings.annotated,
         seed=(settings.seed, number),
     )
@@ -157,7 +170,7 @@ def _log(scene: str) -> Log:
 
 
 def _scene(name: str, log: Log, settings: Settings, frames: tuple[Keyframe, ...]) -> Scene:
-    calibrations = [camera.calibration for camera in nuscenes_cameras(settings.image_scale)]
+    calibrations = [camera.calibration for camera in settings.cameras]
     calibrations.append(nuscenes_lidar())
     text = f"Rendered street, seed {settings.seed}"
     return Scene(name, text, log, tuple(calibrations), frames)

@@ -13,6 +13,7 @@ from epropnp_data.geometry.poses import (
     quaternion_from_matrix,
     quaternion_from_yaw,
 )
+from epropnp_data.images import ground_rotation
 from epropnp_data.nuscenes.records import SensorCalibration
 from epropnp_data.nuscenes.taxonomy import LIDAR
 
@@ -59,20 +60,27 @@ _MOUNTS = {
 }
 
 
-def nuscenes_cameras(image_scale: float) -> tuple[Camera, ...]:
-    """Six cameras; ``image_scale`` 1 gives 1600 x 900 images.
+def nuscenes_cameras(image_scale: float, pitch: float = 0.0) -> tuple[Camera, ...]:
+    """Six cameras.
+
+    Args:
+        image_scale: 1 gives 1600 x 900 images.
+        pitch: degrees that all of them look down.
 
     Raises:
-        ValueError: the scale is outside (0, 2].
+        ValueError: the scale is outside (0, 2], or the pitch beyond 45 degrees.
     """
+    if abs(pitch) > 45:
+        raise ValueError(f"camera pitch must lie in [-45, 45] degrees, got {pitch}")
     if not 0 < image_scale <= 2:
         raise ValueError(f"image scale must lie in (0, 2], got {image_scale}")
     size = (round(FULL_SIZE[0] * image_scale), round(FULL_SIZE[1] * image_scale))
+    axes = _CAM_AXES_IN_EGO @ ground_rotation(pitch)
     sx, sy = size[0] / FULL_SIZE[0], size[1] / FULL_SIZE[1]
     cameras = []
     for channel, (yaw, position, (focal, cx, cy), delay) in _MOUNTS.items():
         turn = matrix_from_quaternion(quaternion_from_yaw(np.radians(yaw)))
-        pose = Pose(quaternion_from_matrix(turn @ _CAM_AXES_IN_EGO), position)
+        pose = Pose(quaternion_from_matrix(turn @ axes), position)
         intrinsic = ((focal * sx, 0.0, cx * sx), (0.0, focal * sy, cy * sy), (0.0, 0.0, 1.0))
         cameras.append(Camera(SensorCalibration(channel, pose, intrinsic), size, delay))
     return tuple(cameras)

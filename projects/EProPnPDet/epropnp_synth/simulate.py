@@ -14,7 +14,7 @@ from epropnp_data.nuscenes.taxonomy import CATEGORY_OF_CLASS, LIDAR, visibility_
 
 from .lidar import LidarSweep, scan
 from .render import render_image
-from .rig import Camera, nuscenes_cameras, nuscenes_lidar
+from .rig import Camera, nuscenes_lidar
 from .snapshot import Snapshot, take_snapshot
 from .visibility import visible_fractions
 from .world import World
@@ -32,7 +32,7 @@ class Recorder:
         root: data root.
         log_name: name of the drive.
         start: time stamp of the first keyframe, microseconds.
-        image_scale: 1 for 1600 x 900 images.
+        cameras: those of the vehicle.
         annotated: whether the boxes are published.
         seed: seed of sensor noise.
     """
@@ -40,7 +40,7 @@ class Recorder:
     root: Path
     log_name: str
     start: int
-    image_scale: float
+    cameras: tuple[Camera, ...]
     annotated: bool
     seed: tuple[int, ...]
 
@@ -49,7 +49,7 @@ class Recorder:
         time = index * KEYFRAME_PERIOD
         snapshot = take_snapshot(world, time)
         rng = np.random.default_rng([*self.seed, index])
-        cameras = nuscenes_cameras(self.image_scale)
+        cameras = self.cameras
         ego_poses = [world.ego_pose_at(time + camera.delay) for camera in cameras]
         readings = [
             self._photograph(snapshot, camera, pose, time, rng)

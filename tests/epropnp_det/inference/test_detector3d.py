@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from epropnp_data.images import Camera, ground_rotation
+from epropnp_data.images import Camera, ground_rotation, level_view
 from epropnp_det.inference import Detector3D
 from epropnp_mm.engine import CheckpointError
 from epropnp_results.analysis import Calibration
@@ -88,6 +88,41 @@ def test_boxes_of_a_tilted_camera_stand_upright_on_the_ground(infer):
         turned = ground @ np.array(item.rotation)
         np.testing.assert_allclose(turned[1], [0, 1, 0], atol=1e-6)
         assert heading(item, ground) == pytest.approx(item.yaw, abs=1e-5)
+
+
+def test_a_tilted_camera_finds_what_its_level_view_shows(infer):
+    """The same objects, turned by hand: place, rotation, covariance, points."""
+    ground = ground_rotation(10, 5)
+    tilted = infer(noise(), Camera(K, camera_to_ground=ground), "tilted")
+    view = level_view(noise(), K, ground)
+    level = infer(view.image, K, "level")
+    pairs = {item.score: index for index, item in enumerate(level.result.objects)}
+    assert len(tilted.result.objects) > 3
+    for index, item in enumerate(tilted.result.objects):
+        theirs = level.result.objects[pairs[item.score]]
+        np.testing.assert_allclose(item.translation, ground.T @ theirs.translation, atol=1e-6)
+        np.testing.assert_allclose(item.rotation, ground.T @ theirs.rotation, atol=1e-6)
+        position, expected = (np.array(o.covariance)[:3, :3] for o in (item, theirs))
+        np.testing.assert_allclose(ground @ position @ ground.T, expected, rtol=1e-4, atol=1e-6)
+        assert (item.yaw, item.trust) == (theirs.yaw, theirs.trust)
+        # a pixel and its direction in space turn alike
+        rays = (
+            np.concatenate(
+                [
+                    tilted.arrays["points_image"][index],
+                    np.ones((len(tilted.arrays["weights"][0]), 1)),
+                ],
+                axis=1,
+            )
+            @ np.linalg.inv(K).T
+            @ ground.T
+            @ K.T
+        )
+        np.testing.assert_allclose(
+            rays[:, :2] / rays[:, 2:],
+            level.arrays["points_image"][pairs[item.score]],
+            atol=0.01,
+        )
 
 
 def test_boxes_of_a_tilted_camera_cover_their_2d_boxes(infer):

@@ -108,6 +108,13 @@ def rotation_from_gravity(gravity: np.ndarray) -> np.ndarray:
     return np.stack([right, down, np.cross(right, down)])
 
 
+def camera_tilt(camera_to_ground: np.ndarray) -> tuple[float, float]:
+    """Degrees a camera looks down and is turned clockwise, the inverse of `ground_rotation`."""
+    right_down, down, ahead_down = camera_to_ground[1]
+    pitch = np.degrees(np.arcsin(np.clip(ahead_down, -1, 1)))
+    return float(pitch), float(np.degrees(np.arctan2(right_down, down)))
+
+
 def undistort(image: np.ndarray, camera: Camera) -> np.ndarray:
     """Image as a lens without distortion would show it, with the same intrinsics."""
     if camera.distortion is None:

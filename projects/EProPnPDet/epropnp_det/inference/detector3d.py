@@ -14,15 +14,15 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
 from epropnp.posterior import PoseDistribution
-from epropnp_data.images import Camera, undistort
+from epropnp_data.images import Camera, LevelView, level_view, move_pixels, undistort
 from epropnp_mm.engine import check_checkpoint
 from epropnp_mm.pose_summary import summarize, temper
-from epropnp_results import ImageResult
+from epropnp_results import ImageResult, ObjectResult
 from epropnp_results.analysis import Calibration
 from epropnp_results.analysis.temperature import calibration_path
 
 from ..models.inference import Explanation, explain
-from .records import objects_of
+from .records import objects_of, turn_back
 
 
 class Found(NamedTuple):
@@ -31,7 +31,8 @@ class Found(NamedTuple):
     Attributes:
         result: record; ``result.objects`` are the detections, best first.
         arrays: correspondences and densities of the objects, see ``docs/results.md``.
-        image: (h, w, 3) BGR, without lens distortion; pixels of the record are pixels of it.
+        image: (h, w, 3) BGR, without lens distortion but as tilted as it came; pixels of the
+            record are pixels of it.
     """
 
     result: ImageResult
@@ -96,10 +97,20 @@ class Detector3D:
     def batch(
         self, images: Sequence[np.ndarray], cameras: Sequence[Camera], names: Sequence[str]
     ) -> list[Found]:
-        """Detections of several images, which may differ in size and camera."""
+        """Detections of several images, which may differ in size and camera.
+
+        The network sees images of tilted cameras levelled; records are of the original ones.
+
+        Raises:
+            CameraError: a camera is tilted too far.
+        """
         images = [undistort(image, camera) for image, camera in zip(images, cameras, strict=True)]
+        views = [
+            level_view(image, camera.intrinsics, camera.camera_to_ground)
+            for image, camera in zip(images, cameras, strict=True)
+        ]
         items = [
-            self._prepare(image, camera) for image, camera in zip(images, cameras, strict=True)
+            self._prepare(view.image, camera) for view, camera in zip(views, cameras, strict=True)
         ]
         data = self.model.data_preprocessor(pseudo_collate(items), training=False)
         feats = self.model.extract_feat(data["inputs"])
@@ -112,16 +123,20 @@ class Detector3D:
             objects = explained.objects
             points = (objects.x3d, objects.x2d, objects.w2d_scaled)
             distribution = self._calibrated(explained)
-            summary = summarize(distribution, explained.poses, points)
-        records = objects_of(
-            explained, summary, [camera.camera_to_ground for camera in cameras], self.classes
-        )
+            summary = summarize(
+                distribution, explained.poses, points, to_camera=_turns(explained, views)
+            )
+        records = objects_of(explained, summary, self.classes)
         found, start = [], 0
-        for image, camera, name, own in zip(images, cameras, names, records, strict=True):
+        for index, own in enumerate(records):
             rows = slice(start, start + len(own))
             start += len(own)
             arrays = {key: array[rows] for key, array in summary.arrays.items()}
-            found.append(Found(_image_result(name, image, camera, own), arrays, image))
+            camera = cameras[index]
+            if camera.camera_to_ground is not None:
+                own, arrays = _turned_back(own, arrays, views[index], camera.intrinsics)
+            result = _image_result(names[index], images[index], camera, own)
+            found.append(Found(result, arrays, images[index]))
         return found
 
     def _calibrated(self, explained: Explanation) -> PoseDistribution:
@@ -144,10 +159,30 @@ class Detector3D:
             box_type_3d=box_type,
             box_mode_3d=box_mode,
         )
-        if camera.camera_to_ground is not None:
-            item["camera_to_ground"] = camera.camera_to_ground
         steps = [step for step in self.pipeline if not _misses(step, image.shape)]
         return Compose([TRANSFORMS.build(dict(step)) for step in steps])(item)
+
+
+def _turns(explained: Explanation, views: Sequence[LevelView]) -> torch.Tensor | None:
+    """Rotations (K, 3, 3) from level to original cameras of the objects."""
+    pairs = zip(views, explained.instances, strict=True)
+    turns = [np.repeat(view.to_camera[None], len(item), 0) for view, item in pairs]
+    return torch.as_tensor(np.concatenate(turns))
+
+
+def _turned_back(
+    objects: list[ObjectResult],
+    arrays: dict[str, np.ndarray],
+    view: LevelView,
+    intrinsics: np.ndarray,
+) -> tuple[list[ObjectResult], dict[str, np.ndarray]]:
+    """Objects of a level view, and their arrays, in the original image; none that lie beside it."""
+    turned = [turn_back(item, view, intrinsics) for item in objects]
+    seen = np.array([item.bbox is not None for item in turned], dtype=bool)
+    arrays = {key: array[seen] for key, array in arrays.items()}
+    pixels = move_pixels(view.to_pixels, arrays["points_image"])
+    arrays["points_image"] = pixels.astype(np.float32)
+    return [item for item in turned if item.bbox is not None], arrays
 
 
 def _misses(step: dict, shape: tuple[int, ...]) -> bool:
