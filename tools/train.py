@@ -5,12 +5,13 @@ The arguments are those of mmdet3d's tool. Several processes: tools/dist_train.s
 """
 
 import argparse
+import sys
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
-from epropnp_mm.engine import check_checkpoint
+from epropnp_mm.engine import check_checkpoint, latest_checkpoint
 from epropnp_tools.cli import UsageError, add_run_arguments, build_runner, load_config, plain_errors
 from epropnp_tools.pretrained import check_pretrained
 
@@ -69,14 +70,16 @@ def enable_lr_scaling(cfg: Config) -> None:
 
 
 def set_resume(cfg: Config, resume: str | None) -> None:
-    """Set what to go on from: a given checkpoint, or the newest of the work directory.
+    """Set what to go on from: a given checkpoint, or the newest readable one of the work directory.
 
     Where there is none yet, training starts as without ``--resume``, from the config's
     ``load_from`` if it has one.
     """
-    path = find_latest_checkpoint(cfg.work_dir) if resume == "auto" else resume
+    path, problems = latest_checkpoint(cfg.work_dir) if resume == "auto" else (resume, [])
+    for problem in problems:
+        print(f"Warning: passed over: {problem}", file=sys.stderr, flush=True)
     if path is not None:
-        cfg.resume, cfg.load_from = True, path
+        cfg.resume, cfg.load_from = True, str(path)
 
 
 def check_start(cfg: Config, runner: Runner) -> None:

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from epropnp_data.errors import DatasetError
 from epropnp_mm.compat import close_processes, is_main_process, prepare_cpu_processes, process_rank
-from epropnp_mm.engine.checkpoint_check import CheckpointError
+from epropnp_mm.engine import CheckpointError, TrainingStopped
 
 
 class UsageError(RuntimeError):
@@ -103,7 +103,7 @@ def plain_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (UsageError, DatasetError, CheckpointError) as error:
+    except (UsageError, DatasetError, CheckpointError, TrainingStopped) as error:
         where = "" if is_main_process() else f" (process {process_rank()})"
         print(f"\nError{where}: {error}", file=sys.stderr, flush=True)
         sys.exit(2)

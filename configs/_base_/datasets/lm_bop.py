@@ -43,9 +43,9 @@ train_dataloader = dict(
     batch_size=32,
     num_workers=8,
     persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=True),
+    sampler=dict(type="ResumableSampler", shuffle=True),
     collate_fn=dict(type="pseudo_collate"),
-    dataset=dict(type="ConcatDataset", datasets=[real_train, synthetic_train]),
+    dataset=dict(type="SeededConcatDataset", datasets=[real_train, synthetic_train]),
 )
 
 test_selection = dict(obj_ids=objects, image_file="lm_test.json")

@@ -36,9 +36,9 @@ train_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     drop_last=True,
-    sampler=dict(type="InfiniteSampler", shuffle=True),
+    sampler=dict(type="ResumableSampler", shuffle=True, infinite=True),
     collate_fn=dict(type="pseudo_collate"),
-    dataset=dict(type="ConcatDataset", datasets=[pbr_train, rendered_train]),
+    dataset=dict(type="SeededConcatDataset", datasets=[pbr_train, rendered_train]),
 )
 val_selection = dict(obj_ids=objects, min_visib=0.1)
 val_dataloader = dict(

@@ -30,7 +30,7 @@ train_dataloader = dict(
     batch_size=6,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=True),
+    sampler=dict(type="ResumableSampler", shuffle=True),
     dataset=dict(
         type="NuScenesMonoDataset",
         data_root=data_root,

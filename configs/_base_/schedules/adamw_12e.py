@@ -10,7 +10,7 @@ param_scheduler = [
     dict(type="MultiStepLR", by_epoch=True, begin=0, end=12, milestones=[9, 11], gamma=0.1),
 ]
 
-train_cfg = dict(by_epoch=True, max_epochs=12, val_interval=1)
+train_cfg = dict(type="ResumableEpochLoop", max_epochs=12, val_interval=1)
 val_cfg = {}
 test_cfg = {}
 

@@ -6,6 +6,6 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type="MultiStepLR", by_epoch=True, begin=0, end=161, milestones=[51, 101, 151], gamma=0.1),
 ]
-train_cfg = dict(by_epoch=True, max_epochs=161, val_interval=10)
+train_cfg = dict(type="ResumableEpochLoop", max_epochs=161, val_interval=10)
 val_cfg = {}
 test_cfg = {}

@@ -1,17 +1,11 @@
 """Steps with non-finite gradients are left out entirely, all others are those of mmengine."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import nn
 
-from epropnp_mm.engine import (
-    FiniteGradAmpOptimWrapper,
-    FiniteGradOptimWrapper,
-    SkippedStepHook,
-)
+from epropnp_mm.engine import FiniteGradAmpOptimWrapper, FiniteGradOptimWrapper
 
 
 def small_model() -> nn.Module:
@@ -146,34 +140,3 @@ def test_mixed_precision_steps_on_unscaled_clipped_gradients(amp_wrapper):
     reference.step()
     for param, expected in zip(model.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(param, expected)
-
-
-class WarningList:
-    def __init__(self):
-        self.lines = []
-
-    def warning(self, line):
-        self.lines.append(line)
-
-
-def make_runner(skipped):
-    wrapper = SimpleNamespace(skipped_last=skipped)
-    return SimpleNamespace(optim_wrapper=wrapper, logger=WarningList(), iter=7)
-
-
-def test_hook_names_losses_and_images():
-    runner = make_runner(skipped=True)
-    batch = {"data_samples": [SimpleNamespace(img_path="a.jpg")]}
-    SkippedStepHook().after_train_iter(runner, 0, batch, {"loss_pose": torch.tensor(float("nan"))})
-    assert "loss_pose" in runner.logger.lines[0]
-    assert "a.jpg" in runner.logger.lines[0]
-
-
-def test_hook_gives_up_after_a_row_of_skipped_steps():
-    hook = SkippedStepHook(max_consecutive=2)
-    batch = {"data_samples": []}
-    hook.after_train_iter(make_runner(skipped=True), 0, batch, {})
-    hook.after_train_iter(make_runner(skipped=False), 1, batch, {})
-    hook.after_train_iter(make_runner(skipped=True), 2, batch, {})
-    with pytest.raises(RuntimeError, match="2 steps in a row"):
-        hook.after_train_iter(make_runner(skipped=True), 3, batch, {})

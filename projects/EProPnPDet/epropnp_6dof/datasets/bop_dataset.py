@@ -6,6 +6,7 @@ from mmdet3d.registry import DATASETS
 from mmengine.dataset import BaseDataset
 
 from epropnp_data.errors import DatasetError
+from epropnp_mm.order import SeededItems
 
 from ..bop.detections import Detection, read_detections
 from ..bop.models import ObjectModel, read_models_info
@@ -16,7 +17,7 @@ BOX_FIELDS = ("bbox_obj", "bbox_visib")
 
 
 @DATASETS.register_module()
-class BOPDataset(BaseDataset):
+class BOPDataset(SeededItems, BaseDataset):
     """One entry per object in an image, cut out by its annotated or detected box.
 
     Args:

@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 
 from epropnp_data.errors import DatasetError
 from epropnp_data.nuscenes.taxonomy import CAMERAS, CLASSES, task_labels
+from epropnp_mm.order import SeededItems
 
 from .annotation_filter import AnnotationFilter
 from .camera_annotations import CameraAnnotations, load_side_file, side_file_of
@@ -23,7 +24,7 @@ DATA_PREFIX = {**{name: f"samples/{name}" for name in CAMERAS}, "pts": "samples/
 
 
 @DATASETS.register_module()
-class NuScenesMonoDataset(NuScenesDataset):
+class NuScenesMonoDataset(SeededItems, NuScenesDataset):
     """Images of mmdet3d's nuScenes info files with the annotations of the side files.
 
     Everything that can be wrong on disk is found when the data set is built. Training keeps the

@@ -3,15 +3,20 @@
 from .channels_last_runner import ChannelsLastRunner
 from .checkpoint_check import CheckpointError, check_checkpoint
 from .classes_hook import ClassesHook
+from .exact_checkpoint_hook import ExactCheckpointHook
 from .finite_grad_optim_wrapper import FiniteGradAmpOptimWrapper, FiniteGradOptimWrapper
-from .skipped_step_hook import SkippedStepHook
+from .latest_checkpoint import latest_checkpoint
+from .skipped_step_hook import SkippedStepHook, TrainingStopped
 
 __all__ = [
     "ChannelsLastRunner",
     "CheckpointError",
     "ClassesHook",
+    "ExactCheckpointHook",
     "FiniteGradAmpOptimWrapper",
     "FiniteGradOptimWrapper",
     "SkippedStepHook",
+    "TrainingStopped",
     "check_checkpoint",
+    "latest_checkpoint",
 ]

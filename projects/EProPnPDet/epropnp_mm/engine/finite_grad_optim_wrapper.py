@@ -23,10 +23,12 @@ class StepCheck:
 
     Attributes:
         num_skipped: steps skipped so far.
+        num_attempts: steps made or skipped so far.
         skipped_last: whether the last step was skipped.
     """
 
     num_skipped = 0
+    num_attempts = 0
     skipped_last = False
     _names: dict[int, str] | None = None
 
@@ -40,6 +42,7 @@ class StepCheck:
 
     def _check_step(self) -> bool:
         """Whether the step can be made; one that cannot is counted and logged."""
+        self.num_attempts += 1
         params = [
             param
             for group in self.optimizer.param_groups
