@@ -9,6 +9,7 @@ text and keeps the other rows; ``--table`` writes the table from the files alone
 import argparse
 import importlib
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -65,7 +66,9 @@ def run_cases(name: str, only: str, keep: Path | None) -> list[Row]:
         print(f"[{number}/{len(chosen)}] {case.fault}: {case.injected}", flush=True)
         with tempfile.TemporaryDirectory(prefix="drill-") as scratch:
             folder = Path(scratch) if keep is None else keep / str(number)
-            folder.mkdir(parents=True, exist_ok=True)
+            if keep is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
             row = run_case(case, command, folder)
         print(f"      {row.passed} of {row.count} in {row.seconds} s: {row.seen}", flush=True)
         write_rows(path, merge_rows(read_rows(path) if path.exists() else [], row, cases))

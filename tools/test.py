@@ -3,7 +3,8 @@
 
 The arguments are those of mmdet3d's tool. ``results_nusc.json`` and the official scores go to the
 work directory, with ``--tta`` to its folder ``tta``, unless the config's evaluator has an
-``out_dir``. ``--eval-json FILE`` scores a results file that exists, without any model. Several
+``out_dir``. A test that was interrupted goes on from the results of single batches that it kept
+there. ``--eval-json FILE`` scores a results file that exists, without any model. Several
 processes: tools/dist_test.sh.
 """
 
@@ -25,6 +26,7 @@ from epropnp_mm.compat import is_main_process
 from epropnp_mm.engine import check_checkpoint
 from epropnp_results import ResultsError
 from epropnp_tools.cli import UsageError, add_run_arguments, build_runner, load_config, plain_errors
+from epropnp_tools.resumable_test import make_resumable
 
 WRITING_EVALUATORS = ("NuScenesMono3DMetric", "BOPPoseMetric")  # have out_dir and format_only
 
@@ -76,6 +78,11 @@ def evaluators(cfg: Config) -> list[ConfigDict]:
     return list(found) if isinstance(found, list | tuple) else [found]
 
 
+def is_ours(evaluator: ConfigDict) -> bool:
+    """Whether an evaluator is one of this project's."""
+    return evaluator.type.split(".")[-1] in WRITING_EVALUATORS
+
+
 def nuscenes_evaluator(cfg: Config, option: str) -> ConfigDict:
     """The evaluator that an option is about.
 
@@ -97,7 +104,7 @@ def direct_results(cfg: Config, format_only: bool, tta: bool) -> None:
     Raises:
         UsageError: ``--format-only`` with an evaluator that writes no results file.
     """
-    writing = [each for each in evaluators(cfg) if each.type.split(".")[-1] in WRITING_EVALUATORS]
+    writing = [each for each in evaluators(cfg) if is_ours(each)]
     if format_only and not writing:
         raise UsageError(f"--format-only needs one of {', '.join(WRITING_EVALUATORS)}")
     for evaluator in writing:
@@ -140,6 +147,8 @@ def run(args: argparse.Namespace, cfg: Config) -> None:
     cfg.load_from = args.checkpoint
     if args.tta:
         enable_tta(cfg)
+    if all(is_ours(evaluator) for evaluator in evaluators(cfg)):
+        make_resumable(cfg, args.checkpoint, evaluators(cfg))
     runner = build_runner(cfg)
     check_checkpoint(runner.model, args.checkpoint, strict=True)
     runner.test()

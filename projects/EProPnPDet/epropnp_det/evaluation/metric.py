@@ -50,6 +50,7 @@ class NuScenesMono3DMetric(BaseMetric):
     """
 
     default_prefix = "NuScenes"
+    result_types = (GlobalBoxes,)
 
     def __init__(
         self,

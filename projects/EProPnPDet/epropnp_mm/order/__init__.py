@@ -6,15 +6,19 @@ processes or loader workers, nor on where a run was interrupted. `SeededItems` l
 these seeds; the loops remember the place.
 """
 
+from .batches import DealtBatchSampler
 from .draws import Draw, SeededConcatDataset, SeededItems, draw_seed, item_generator
 from .loops import ResumableEpochLoop, ResumableIterLoop
 from .sampler import ResumableSampler
+from .test_loop import ResumableTestLoop
 
 __all__ = [
+    "DealtBatchSampler",
     "Draw",
     "ResumableEpochLoop",
     "ResumableIterLoop",
     "ResumableSampler",
+    "ResumableTestLoop",
     "SeededConcatDataset",
     "SeededItems",
     "draw_seed",
