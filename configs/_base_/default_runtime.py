@@ -9,6 +9,7 @@ default_hooks = dict(
     checkpoint=dict(type="ExactCheckpointHook", interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )
+visualizer = dict(type="DetectionVisualizer", vis_backends=[dict(type="LocalVisBackend")])
 custom_hooks = [dict(type="SkippedStepHook"), dict(type="ClassesHook")]
 
 env_cfg = dict(

@@ -72,7 +72,11 @@ train_pipeline = [
     crop,
     dict(type="PackMonoInputs"),
 ]
-test_pipeline = [dict(type="LoadMonoImage"), crop, dict(type="PackMonoInputs")]
+test_pipeline = [
+    dict(type="LoadImageFromFileMono3D", _scope_="epropnp"),
+    crop,
+    dict(type="PackMonoInputs"),
+]
 tta_pipeline = [
     dict(type="LoadMonoImage"),
     dict(

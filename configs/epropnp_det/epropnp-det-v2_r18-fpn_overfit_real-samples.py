@@ -41,7 +41,12 @@ train_pipeline = [
     crop,
     dict(type="PackMonoInputs"),
 ]
-test_pipeline = [dict(type="LoadMonoImage"), resize, crop, dict(type="PackMonoInputs")]
+test_pipeline = [
+    dict(type="LoadImageFromFileMono3D", _scope_="epropnp"),
+    resize,
+    crop,
+    dict(type="PackMonoInputs"),
+]
 train_dataloader = dict(
     dataset=dict(
         data_root=data_root,

@@ -9,7 +9,14 @@ from scipy.stats import norm
 
 from epropnp.manifolds import QuatPose, YawPose
 from epropnp.posterior import PoseDistribution
-from epropnp_mm.pose_summary import Tolerance, arcs, summarize, temper, weighted_quantiles
+from epropnp_mm.pose_summary import (
+    Corrections,
+    Tolerance,
+    arcs,
+    summarize,
+    temper,
+    weighted_quantiles,
+)
 
 NUM = 20000
 SPREAD = torch.tensor([0.3, 0.1, 0.3, 0.2], dtype=torch.float64)
@@ -166,3 +173,32 @@ def test_temperature_scales_the_variance_of_a_normal():
     np.testing.assert_allclose(tempered.pose_sample_weights.sum(0), 1)
     expected = log_density[:, 1] / 2 - constant - 0.5 * 4 * np.log(2)  # a normal twice as wide
     np.testing.assert_allclose(tempered.log_density[:, 1], expected, atol=0.05)
+
+
+def test_corrections_flatten_densities_and_take_their_nominal_levels():
+    """Temperature 4 doubles the deviation of a normal; a nominal level sets the arcs."""
+    torch.manual_seed(0)
+    samples = MODES + SPREAD * torch.randn(4000, 2, 4, dtype=torch.float64)
+    samples[:, 0, 3] -= 3.1  # away from pi, where a deviation is not that of a circle
+    made = distribution_of(samples, YawPose())
+    levels = {"heading": {"0.9": 0.5}, "place": {"0.9": 0.97}}
+    temperatures = torch.tensor([4.0, 1.0], dtype=torch.float64)
+    plain = summarize(made, MODES, points(2))
+    corrections = Corrections(temperatures, temperatures, levels)
+    changed = summarize(made, MODES, points(2), corrections=corrections)
+
+    def deviation(summary, index):
+        yaws = -np.pi + 2 * np.pi * np.arange(180) / 180
+        density = summary.arrays["yaw_density"][index].astype(float)
+        mean = (density * yaws).sum() / density.sum()
+        return np.sqrt((density * (yaws - mean) ** 2).sum() / density.sum())
+
+    assert deviation(changed, 0) == pytest.approx(2 * deviation(plain, 0), rel=0.1)
+    assert deviation(changed, 1) == pytest.approx(deviation(plain, 1), rel=1e-3)
+    for arrays in (plain.arrays, changed.arrays):
+        sums = arrays["yaw_density"].astype(float).sum(1) * 2 * np.pi / 180
+        np.testing.assert_allclose(sums, 1, rtol=0.01)  # half precision
+    narrow, wide = changed.intervals[1]
+    assert wide["yaw"] == narrow["yaw"]
+    assert (wide["heading_level"], wide["place_level"]) == (0.5, 0.97)
+    assert "heading_level" not in narrow

@@ -10,7 +10,11 @@ train_pipeline = [
     _base_.crop,
     pack,
 ]
-test_pipeline = [dict(type="LoadMonoImage"), _base_.crop, pack]
+test_pipeline = [
+    dict(type="LoadImageFromFileMono3D", _scope_="epropnp"),
+    _base_.crop,
+    pack,
+]
 tta_pipeline = None
 tta_model = None
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

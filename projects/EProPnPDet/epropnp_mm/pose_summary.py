@@ -36,6 +36,21 @@ DETECTION = Tolerance(0.5, 0.05, 20.0)
 POSE = Tolerance(0.005, 0.02, 5.0)
 
 
+class Corrections(NamedTuple):
+    """What a calibration fitted on held-out results does to the densities of B objects.
+
+    Attributes:
+        place: (B,) temperatures of positions.
+        heading: (B,) temperatures of headings.
+        levels: by "place" and "heading": for a wanted level, as text, the nominal level of regions
+            that hold the truth so often (split conformal).
+    """
+
+    place: Tensor
+    heading: Tensor
+    levels: dict[str, dict[str, float]]
+
+
 class PoseSummary(NamedTuple):
     """Lists over B objects, and arrays whose first axis counts them."""
 
@@ -51,6 +66,7 @@ def summarize(
     points: tuple[Tensor, Tensor, Tensor],
     tolerance: Tolerance = DETECTION,
     to_camera: Tensor | None = None,
+    corrections: Corrections | None = None,
 ) -> PoseSummary:
     """Summaries of the distributions of B objects.
 
@@ -61,26 +77,26 @@ def summarize(
         tolerance: of the trust.
         to_camera: (B, 3, 3) rotations of positions into the camera frame, for distributions in the
             frame of a levelled camera; densities on the ground stay as they are.
+        corrections: of a calibration; samples are weighted by the temperature of positions,
+            densities on grids have their own.
     """
-    manifold = distribution.pose_cost.manifold
+    grids = _grids(distribution, corrections)
+    if corrections is not None:
+        distribution = temper(distribution, corrections.place)
     arrays = dict(zip(("points_object", "points_image", "weights"), points, strict=True))
     arrays["poses"] = _turn(distribution.resample(NUM_POSES), to_camera).transpose(0, 1)
     coordinates = _coordinates(_turn(distribution.pose_samples, to_camera))
     trust = _trust(distribution, poses, points[2], tolerance)
-    headings = None
-    if manifold.dof == 4:
-        headings = yaw_density(distribution, YAW_CELLS).density
-        ground = ground_density(distribution, GROUND_CELLS)
-        arrays |= dict(
-            yaw_density=headings,
-            ground_x=ground.x,
-            ground_z=ground.z,
-            ground_density=ground.density,
-        )
-        trust |= _heading_numbers(distribution, headings)
+    arrays |= grids
+    if grids:
+        trust |= _heading_numbers(distribution, grids["yaw_density"])
+    nominal = {} if corrections is None else corrections.levels
     columns = {name: values.tolist() for name, values in trust.items()}
     return PoseSummary(
-        [_intervals(distribution, coordinates, headings, index) for index in range(len(poses))],
+        [
+            _intervals(distribution, coordinates, grids.get("yaw_density"), nominal, index)
+            for index in range(len(poses))
+        ],
         [{name: values[index] for name, values in columns.items()} for index in range(len(poses))],
         {name: _compact(name, array) for name, array in arrays.items()},
     )
@@ -132,6 +148,28 @@ def arcs(inside: np.ndarray) -> list[list[float]]:
     return found
 
 
+def _grids(distribution: PoseDistribution, corrections: Corrections | None) -> dict[str, Tensor]:
+    """Densities of heading and place on the ground, of 4DoF poses only."""
+    if distribution.pose_cost.manifold.dof != 4:
+        return {}
+    headings = yaw_density(distribution, YAW_CELLS).density
+    ground = ground_density(distribution, GROUND_CELLS)
+    place = ground.density
+    if corrections is not None:
+        headings = _flattened(headings, corrections.heading)
+        place = _flattened(place, corrections.place)
+    return dict(yaw_density=headings, ground_x=ground.x, ground_z=ground.z, ground_density=place)
+
+
+def _flattened(density: Tensor, temperatures: Tensor) -> Tensor:
+    """Densities (B, ...) on equal cells, to the power of 1 / T (B,); their mass stays."""
+    flat = density.flatten(1)
+    peak = flat.amax(1, keepdim=True).clamp(min=torch.finfo(flat.dtype).tiny)
+    power = (flat / peak) ** (1 / temperatures.to(flat))[:, None]
+    scale = flat.sum(1, keepdim=True) / power.sum(1, keepdim=True).clamp(min=1e-12)
+    return (power * scale).view_as(density)
+
+
 def _turn(poses: Tensor, rotations: Tensor | None) -> Tensor:
     """Poses (S, B, P) with their positions turned by (B, 3, 3)."""
     if rotations is None:
@@ -149,6 +187,7 @@ def _intervals(
     distribution: PoseDistribution,
     coordinates: dict[str, Tensor],
     headings: Tensor | None,
+    nominal: dict[str, dict[str, float]],
     index: int,
 ) -> list[dict]:
     found = []
@@ -159,8 +198,10 @@ def _intervals(
         for name, values in coordinates.items():
             own = weighted_quantiles(values[:, index : index + 1], weights, ends)
             interval[name] = own[:, 0].tolist()
+        known = {name: own[str(level)] for name, own in nominal.items() if str(level) in own}
+        interval |= {f"{name}_level": value for name, value in known.items()}
         if headings is not None:
-            inside = credible_cells(headings[index : index + 1], level)[0]
+            inside = credible_cells(headings[index : index + 1], known.get("heading", level))[0]
             interval["yaw"] = arcs(inside.cpu().numpy())
         found.append(interval)
     return found

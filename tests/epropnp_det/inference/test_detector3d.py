@@ -79,7 +79,9 @@ def test_a_level_camera_needs_no_tilt(infer, found):
         assert ours.score == pytest.approx(theirs.score, abs=1e-5)
 
 
-def test_boxes_of_a_tilted_camera_stand_upright_on_the_ground(infer):
+@pytest.mark.parametrize("level_images", [True, False])
+def test_boxes_of_a_tilted_camera_stand_upright_on_the_ground(infer, monkeypatch, level_images):
+    monkeypatch.setattr(infer, "level_images", level_images)
     ground = ground_rotation(10, 5)
     tilted = infer(noise(), Camera(K, camera_to_ground=ground), "tilted")
     assert tilted.result.objects
@@ -125,8 +127,10 @@ def test_a_tilted_camera_finds_what_its_level_view_shows(infer):
         )
 
 
-def test_boxes_of_a_tilted_camera_cover_their_2d_boxes(infer):
+@pytest.mark.parametrize("level_images", [True, False])
+def test_boxes_of_a_tilted_camera_cover_their_2d_boxes(infer, monkeypatch, level_images):
     """2D boxes are those of the 3D boxes in the tilted image."""
+    monkeypatch.setattr(infer, "level_images", level_images)
     from epropnp_results.records import corners
 
     tilted = infer(noise(), Camera(K, camera_to_ground=ground_rotation(10)), "tilted")

@@ -13,10 +13,9 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
-from epropnp.posterior import PoseDistribution
 from epropnp_data.images import Camera, LevelView, level_view, move_pixels, undistort
 from epropnp_mm.engine import check_checkpoint
-from epropnp_mm.pose_summary import summarize, temper
+from epropnp_mm.pose_summary import Corrections, PoseSummary, summarize
 from epropnp_results import ImageResult, ObjectResult
 from epropnp_results.analysis import Calibration
 from epropnp_results.analysis.temperature import calibration_path
@@ -51,6 +50,8 @@ class Detector3D:
         device: for example "cpu" or "cuda:0".
         score_thr: weaker detections are dropped.
         seed: of the random numbers of solver and sampler; the same batch gives the same results.
+        level_images: level the images of tilted cameras, for networks trained on level ones; else
+            they stay as they are and the pose solver is told where the ground is.
 
     Raises:
         CheckpointError: the checkpoint is missing or belongs to another model.
@@ -63,6 +64,7 @@ class Detector3D:
         device: str = "cpu",
         score_thr: float = 0.1,
         seed: int = 0,
+        level_images: bool = True,
     ):
         cfg = Config.fromfile(config) if isinstance(config, str) else copy.deepcopy(config)
         init_default_scope(cfg.get("default_scope", "mmdet3d"))
@@ -76,6 +78,7 @@ class Detector3D:
         metainfo = DATASETS.get(dataset.type).METAINFO | dataset.get("metainfo", {})
         self.classes = list(metainfo["classes"])
         self.score_thr, self.seed, self.device = score_thr, seed, device
+        self.level_images = level_images
         path = calibration_path(checkpoint)
         self.calibration = Calibration.load(path) if path.is_file() else None
 
@@ -99,19 +102,41 @@ class Detector3D:
     ) -> list[Found]:
         """Detections of several images, which may differ in size and camera.
 
-        The network sees images of tilted cameras levelled; records are of the original ones.
+        Records are of the original images, whether the network sees them levelled or not.
 
         Raises:
-            CameraError: a camera is tilted too far.
+            CameraError: a camera is tilted too far to be levelled.
         """
         images = [undistort(image, camera) for image, camera in zip(images, cameras, strict=True)]
+        tilts = [camera.camera_to_ground for camera in cameras]
+        levelled = tilts if self.level_images else [None] * len(tilts)
+        told = [None] * len(tilts) if self.level_images else tilts
         views = [
-            level_view(image, camera.intrinsics, camera.camera_to_ground)
-            for image, camera in zip(images, cameras, strict=True)
+            level_view(image, camera.intrinsics, tilt)
+            for image, camera, tilt in zip(images, cameras, levelled, strict=True)
         ]
         items = [
-            self._prepare(view.image, camera) for view, camera in zip(views, cameras, strict=True)
+            self._prepare(view.image, camera.intrinsics, tilt)
+            for view, camera, tilt in zip(views, cameras, told, strict=True)
         ]
+        explained, summary = self._explain(items, views)
+        records = objects_of(explained, summary, told, self.classes)
+        found, start = [], 0
+        for index, own in enumerate(records):
+            rows = slice(start, start + len(own))
+            start += len(own)
+            arrays = {key: array[rows] for key, array in summary.arrays.items()}
+            camera = cameras[index]
+            if levelled[index] is not None:
+                own, arrays = _turned_back(own, arrays, views[index], camera.intrinsics)
+            result = _image_result(names[index], images[index], camera, own)
+            found.append(Found(result, arrays, images[index]))
+        return found
+
+    def _explain(
+        self, items: list[dict], views: Sequence[LevelView]
+    ) -> tuple[Explanation, PoseSummary]:
+        """Detections of prepared items, and their densities in numbers."""
         data = self.model.data_preprocessor(pseudo_collate(items), training=False)
         feats = self.model.extract_feat(data["inputs"])
         generator = torch.Generator(self.device).manual_seed(self.seed)
@@ -121,49 +146,46 @@ class Detector3D:
                 self.model.bbox_head, feats, data["data_samples"], self.score_thr, generator
             )
             objects = explained.objects
-            points = (objects.x3d, objects.x2d, objects.w2d_scaled)
-            distribution = self._calibrated(explained)
             summary = summarize(
-                distribution, explained.poses, points, to_camera=_turns(explained, views)
+                explained.distribution,
+                explained.poses,
+                (objects.x3d, objects.x2d, objects.w2d_scaled),
+                to_camera=_turns(explained, views),
+                corrections=self._corrections(explained),
             )
-        records = objects_of(explained, summary, self.classes)
-        found, start = [], 0
-        for index, own in enumerate(records):
-            rows = slice(start, start + len(own))
-            start += len(own)
-            arrays = {key: array[rows] for key, array in summary.arrays.items()}
-            camera = cameras[index]
-            if camera.camera_to_ground is not None:
-                own, arrays = _turned_back(own, arrays, views[index], camera.intrinsics)
-            result = _image_result(names[index], images[index], camera, own)
-            found.append(Found(result, arrays, images[index]))
-        return found
+        return explained, summary
 
-    def _calibrated(self, explained: Explanation) -> PoseDistribution:
-        """Densities at the temperatures of their classes, if the checkpoint has a calibration."""
-        distribution = explained.distribution
+    def _corrections(self, explained: Explanation) -> Corrections | None:
+        """Of the calibration beside the checkpoint, for the classes found; None without one."""
         if self.calibration is None:
-            return distribution
+            return None
         labels = torch.cat([item.labels_3d for item in explained.instances]).tolist()
-        temperatures = [
-            self.calibration.temperature("place", self.classes[label]) for label in labels
-        ]
-        return temper(distribution, distribution.pose_sample_weights.new_tensor(temperatures))
+        place, heading = (
+            explained.poses.new_tensor(
+                [self.calibration.temperature(quantity, self.classes[label]) for label in labels]
+            )
+            for quantity in ("place", "heading")
+        )
+        return Corrections(place, heading, self.calibration.levels)
 
-    def _prepare(self, image: np.ndarray, camera: Camera) -> dict:
+    def _prepare(
+        self, image: np.ndarray, intrinsics: np.ndarray, camera_to_ground: np.ndarray | None
+    ) -> dict:
         box_type, box_mode = get_box_type("Camera")
         item = dict(
             img=image,
             img_path="",
-            cam2img=camera.intrinsics,
+            cam2img=intrinsics,
             box_type_3d=box_type,
             box_mode_3d=box_mode,
         )
+        if camera_to_ground is not None:
+            item["camera_to_ground"] = camera_to_ground
         steps = [step for step in self.pipeline if not _misses(step, image.shape)]
         return Compose([TRANSFORMS.build(dict(step)) for step in steps])(item)
 
 
-def _turns(explained: Explanation, views: Sequence[LevelView]) -> torch.Tensor | None:
+def _turns(explained: Explanation, views: Sequence[LevelView]) -> torch.Tensor:
     """Rotations (K, 3, 3) from level to original cameras of the objects."""
     pairs = zip(views, explained.instances, strict=True)
     turns = [np.repeat(view.to_camera[None], len(item), 0) for view, item in pairs]

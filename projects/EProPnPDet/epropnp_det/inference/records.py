@@ -21,6 +21,7 @@ from ..models.inference import Explanation
 def objects_of(
     explained: Explanation,
     summary: PoseSummary,
+    camera_to_ground: list[np.ndarray | None],
     classes: list[str],
 ) -> list[list[ObjectResult]]:
     """Records per image, in the frame of the camera that the network sees.
@@ -28,14 +29,17 @@ def objects_of(
     Args:
         explained: detections of B images, K in all.
         summary: of the K pose densities.
+        camera_to_ground: B rotations that the solver was given; None for a level camera.
         classes: names of the labels.
     """
     poses = explained.poses.detach().cpu().double().numpy()
     covariance = explained.distribution.pose_cov.detach().cpu().double().numpy()
     records, start = [], 0
-    for instances in explained.instances:
+    for instances, ground in zip(explained.instances, camera_to_ground, strict=True):
         boxes = to_camera_boxes(instances, classes)
         rotations = yaw_to_rotation(boxes.yaws)
+        if ground is not None:
+            rotations = ground.T @ rotations
         bboxes = instances.bboxes.cpu().numpy()
         own = []
         for index, label in enumerate(boxes.labels):

@@ -78,7 +78,7 @@ def describe_objects(
                 attribute=item.attribute,
                 bbox=item.bbox,
                 trust=item.trust,
-                intervals=item.intervals,
+                intervals=[_shown(interval) for interval in item.intervals],
                 match=_match(result, item, match, own),
             )
             | _densities(own)
@@ -159,3 +159,8 @@ def _base64(picture: np.ndarray) -> str:
 
 def _numbers(values: object) -> list[float]:
     return [float(f"{value:.7g}") for value in np.asarray(values, dtype=float).ravel()]
+
+
+def _shown(interval: dict) -> dict:
+    """Ends of intervals, without the nominal levels that a calibration used for them."""
+    return {key: value for key, value in interval.items() if not key.endswith("_level")}
