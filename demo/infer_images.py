@@ -37,7 +37,7 @@ from epropnp_data.images.cameras import HOW_TO, pitch_from_horizon
 from epropnp_det.inference import Detector3D, Found
 from epropnp_mm.engine import CheckpointError
 from epropnp_results import ResultsError, ResultsFolder
-from epropnp_results.pictures import VIEWS, draw_result
+from epropnp_results.pictures import USUAL, VIEWS, draw_result
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,7 +53,7 @@ def parse_args() -> argparse.Namespace:
     tilt = parser.add_mutually_exclusive_group()
     tilt.add_argument("--gravity", type=float, nargs=2, metavar=("PITCH", "ROLL"))
     tilt.add_argument("--horizon", type=float, metavar="ROW", help="row of the horizon, pixels")
-    parser.add_argument("--views", nargs="+", choices=VIEWS, default=VIEWS)
+    parser.add_argument("--views", nargs="+", choices=VIEWS, default=USUAL)
     parser.add_argument("--no-pictures", action="store_true", help="write JSON and arrays only")
     parser.add_argument("--out-dir", type=Path, default=Path("work_dirs/infer_images"))
     parser.add_argument("--score-thr", type=float, default=0.2, help="leave out weaker detections")

@@ -20,12 +20,12 @@ K = np.array([[350.0, 0, 224], [0, 350, 126], [0, 0, 1]])
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """An image and mmdet3d's info file of it."""
+    """An image and mmdet3d's info file of it; it asks for CAM2, whatever camera it is told."""
     folder = tmp_path_factory.mktemp("one")
     coarse = np.random.default_rng(0).integers(0, 255, (12, 20, 3), dtype=np.uint8)
     cv2.imwrite(str(folder / "a.png"), cv2.resize(coarse, (448, 252)))
     camera = dict(img_path="a.png", cam2img=K.tolist(), lidar2cam=np.eye(4).tolist())
-    infos = dict(metainfo={}, data_list=[dict(images=dict(CAM_FRONT=camera))])
+    infos = dict(metainfo={}, data_list=[dict(images=dict(CAM2=camera))])
     mmengine.dump(infos, folder / "infos.pkl")
     return folder
 
@@ -47,7 +47,7 @@ def inferencer(repo_dir, weights):
 def test_same_boxes_as_our_detector(repo_dir, inferencer, weights, folder):
     torch.manual_seed(0)  # of Detector3D
     given = dict(img=str(folder / "a.png"), infos=str(folder / "infos.pkl"))
-    (theirs,) = inferencer(given, cam_type="CAM_FRONT", out_dir=str(folder / "out"))["predictions"]
+    (theirs,) = inferencer(given, out_dir=str(folder / "out"))["predictions"]
     image = cv2.imread(str(folder / "a.png"))
     ours = Detector3D(str(repo_dir / CONFIG), weights, score_thr=0.0)(image, K).result.objects
     assert len(ours) > 3
@@ -57,7 +57,7 @@ def test_same_boxes_as_our_detector(repo_dir, inferencer, weights, folder):
     np.testing.assert_allclose(centers, [item.translation for item in ours], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(theirs["scores_3d"], [item.score for item in ours], atol=1e-5)
     assert [CLASSES[label] for label in theirs["labels_3d"]] == [item.label for item in ours]
-    picture = cv2.imread(str(folder / "out/vis_camera/CAM_FRONT/a.png"))
+    picture = cv2.imread(str(folder / "out/vis_camera/CAM2/a.png"))
     assert picture.shape == (252, 448 + 252, 3)
     assert json.loads((folder / "out/preds/a.json").read_text())["box_type_3d"] == "Camera"
 

@@ -10,6 +10,7 @@ from epropnp_results.pictures import (
     VIEWS,
     draw_boxes,
     draw_heading,
+    draw_maps,
     draw_plane,
     draw_points,
     draw_result,
@@ -139,12 +140,30 @@ def test_points_show_weights_and_coordinates():
     assert not draw_points(blank(), image, {}).any()
 
 
+def test_maps_are_bright_where_the_weight_is():
+    """One strong point across at a known place of the object's box, attention at another."""
+    image = make_image(0, num_objects=1, truth=None)  # its 2D box: 10, 20 to 110, 90
+    arrays = density_arrays(image.objects)
+    arrays["weights"][:] = 0
+    arrays["weights"][0, 0] = (1.0, 0.0)
+    arrays["weights"][0, 1] = (0.0, 1.0)
+    arrays["points_image"][0, :2] = (60, 55), (85, 55)
+    arrays["attention"] = arrays["weights"][..., 1]
+    tiles = draw_maps(blank(), image, arrays, 0, 160).astype(int).reshape(160, 3, 160, 3)
+    brightest = [tiles[20:, i].sum(-1).argmax() for i in range(3)]
+    columns, rows = np.array(brightest) % 160, np.array(brightest) // 160 + 20
+    scale = 160 / (100 * 1.6)  # the box and its margins
+    np.testing.assert_allclose(columns, 80 + scale * np.array([0, 25, 25]), atol=2)
+    np.testing.assert_allclose(rows, 80, atol=2)
+
+
 @pytest.mark.parametrize("views", [("boxes",), ("bev",), ("density", "heading"), VIEWS])
 def test_views_side_by_side(views):
     image = make_image(0)
     picture = draw_result(blank(), image, density_arrays(image.objects), views)
     assert picture.shape[0] == SIZE_WH[1]
     widths = SIZE_WH[0] + 360 * bool({"bev", "density"} & set(views)) + 90 * ("heading" in views)
+    widths += 180 * ("maps" in views) + 90 * ("panels" in views)  # across and down; one panel
     assert picture.shape[1] == widths
 
 

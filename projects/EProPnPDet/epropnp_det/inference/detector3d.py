@@ -153,6 +153,9 @@ class Detector3D:
                 to_camera=_turns(explained, views),
                 corrections=self._corrections(explained),
             )
+        if objects.attention is not None:
+            attention = objects.attention.cpu().numpy().astype(np.float16)
+            summary = summary._replace(arrays=summary.arrays | dict(attention=attention))
         return explained, summary
 
     def _corrections(self, explained: Explanation) -> Corrections | None:

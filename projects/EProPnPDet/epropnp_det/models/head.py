@@ -171,7 +171,10 @@ class DeformPnPHead(BaseModule):
         points = self.attention_sampler(embeddings, query, proposals, features, geometry)
         properties = self.object_branches(points.embeddings, proposals.labels, flips)
         x2d, noc, w2d = self.correspondence_head(points, query, flips)
-        return ObjectPredictions(query=query, x2d=x2d, noc=noc, w2d=w2d, **properties._asdict())
+        attention = None if points.attention is None else points.attention.flatten(1)
+        return ObjectPredictions(
+            query=query, x2d=x2d, noc=noc, w2d=w2d, **properties._asdict(), attention=attention
+        )
 
     def loss(
         self, feats: tuple[Tensor, ...], batch_data_samples: list[Det3DDataSample]

@@ -128,12 +128,14 @@ class SampledPoints(NamedTuple):
         values: (M, H, D, n / H) value features at the points.
         mask: (M, H, n / H) in [0, 1], 1 inside the image.
         x2d: (M, H, 2, n / H) points in ori pixels.
+        attention: (M, H, n / H) each head's attention, its sum at most 1; None if not kept.
     """
 
     embeddings: Tensor
     values: Tensor
     mask: Tensor
     x2d: Tensor
+    attention: Tensor | None = None
 
 
 class ObjectPredictions(NamedTuple):
@@ -150,6 +152,7 @@ class ObjectPredictions(NamedTuple):
         score_logits: (M,) localisation score.
         velocities: (M, 2) (vx, vz) in the camera frame, m/s; None without that branch.
         attr_logits: (M, A); None without that branch.
+        attention: (M, n) attention to the points, for pictures; None if not kept.
     """
 
     query: Tensor
@@ -162,6 +165,7 @@ class ObjectPredictions(NamedTuple):
     score_logits: Tensor
     velocities: Tensor | None
     attr_logits: Tensor | None
+    attention: Tensor | None = None
 
     @property
     def x3d(self) -> Tensor:

@@ -1,5 +1,8 @@
 """Chosen views of one image, or of all cameras of one moment, in one picture."""
 
+from collections.abc import Callable
+from functools import partial
+
 import cv2
 import numpy as np
 
@@ -9,11 +12,13 @@ from ..space import AROUND, camera_to_ground
 from .birds_eye import draw_plane
 from .boxes import draw_boxes
 from .heading import draw_heading
+from .maps import draw_maps, draw_panels
 from .palette import BACKGROUND, FOUND, TEXT, TRUTH, write
 from .points import draw_points
 
-VIEWS = ("boxes", "bev", "density", "points", "heading")
-MAX_HEADINGS = 4
+USUAL = ("boxes", "bev", "density", "points", "heading")
+VIEWS = (*USUAL, "maps", "panels")
+MAX_ROWS = 4  # objects that views of single ones show
 MAX_WIDTH = 1600  # of one image in a picture
 
 
@@ -21,7 +26,7 @@ def draw_result(
     image: np.ndarray,
     result: ImageResult,
     arrays: dict[str, np.ndarray],
-    views: tuple[str, ...] = VIEWS,
+    views: tuple[str, ...] = USUAL,
 ) -> np.ndarray:
     """Image at the left, other views at its right.
 
@@ -29,8 +34,9 @@ def draw_result(
         image: (h, w, 3) of the record.
         result: the record.
         arrays: its arrays.
-        views: "boxes" and "points" in the image, "bev" from above, "density" in it, "heading" of
-            the first few objects.
+        views: "boxes" and "points" in the image, "bev" from above, "density" in it; of the first
+            few objects "heading", "maps" (weights and attention in the image) and "panels" (small
+            pictures that were kept).
 
     Raises:
         ValueError: an unknown view.
@@ -47,8 +53,15 @@ def draw_result(
     if "bev" in views or "density" in views:
         own = arrays if "density" in views else {}
         columns.append(draw_plane([result], [own], size=(canvas.shape[0],) * 2))
+    height = canvas.shape[0]
     if "heading" in views and "yaw_density" in arrays:
-        columns.append(_headings(result, arrays["yaw_density"], canvas.shape[0]))
+        columns.append(_headings(result, arrays["yaw_density"], height))
+    if "maps" in views and "points_image" in arrays:
+        draw = partial(draw_maps, image, result, arrays)
+        columns.append(_rows_of_objects(len(result.objects), height, draw))
+    if "panels" in views:
+        draw = partial(draw_panels, arrays)
+        columns.append(_rows_of_objects(len(result.objects), height, draw))
     return np.hstack(columns)
 
 
@@ -86,18 +99,24 @@ def draw_surround(
 
 
 def _headings(result: ImageResult, densities: np.ndarray, height: int) -> np.ndarray:
-    side = height // MAX_HEADINGS
     truth = [
         None
         if match is None
         else heading(result.truth[match.truth_index], camera_to_ground(result))
         for match in match_objects(result)
     ]
-    plots = [
-        draw_heading(result, index, densities[index], truth[index], side)
-        for index in range(min(len(result.objects), MAX_HEADINGS))
-    ]
-    return _fit_height(np.vstack(plots) if plots else _blank(0, side), height)
+
+    def draw(index: int, side: int) -> np.ndarray:
+        return draw_heading(result, index, densities[index], truth[index], side)
+
+    return _rows_of_objects(len(result.objects), height, draw)
+
+
+def _rows_of_objects(count: int, height: int, draw: Callable[[int, int], np.ndarray]) -> np.ndarray:
+    """Pictures of the first objects below each other, drawn by index and height."""
+    side = height // MAX_ROWS
+    rows = [draw(index, side) for index in range(min(count, MAX_ROWS))]
+    return _fit_height(np.vstack(rows) if rows else _blank(0, side), height)
 
 
 def _legend(canvas: np.ndarray, result: ImageResult) -> None:

@@ -89,6 +89,7 @@ class DeformableAttentionSampler(BaseModule):
             values=values,
             mask=mask,
             x2d=x2d.unflatten(1, (self.num_heads, self.num_points)).mT,
+            attention=attention.detach(),
         )
 
     def _sample(
