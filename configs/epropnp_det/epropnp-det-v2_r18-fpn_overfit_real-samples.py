@@ -42,7 +42,7 @@ train_pipeline = [
     dict(type="PackMonoInputs"),
 ]
 test_pipeline = [
-    dict(type="LoadImageFromFileMono3D", _scope_="epropnp"),
+    dict(type="LoadImageFromFileMono3D", _scope_="epropnp_det"),
     resize,
     crop,
     dict(type="PackMonoInputs"),

@@ -13,7 +13,7 @@ train_pipeline = [
     dict(type="PackMonoInputs"),
 ]
 test_pipeline = [
-    dict(type="LoadImageFromFileMono3D", _scope_="epropnp"),
+    dict(type="LoadImageFromFileMono3D", _scope_="epropnp_det"),
     crop,
     dict(type="PackMonoInputs"),
 ]

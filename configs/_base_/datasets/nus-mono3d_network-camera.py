@@ -11,7 +11,7 @@ train_pipeline = [
     pack,
 ]
 test_pipeline = [
-    dict(type="LoadImageFromFileMono3D", _scope_="epropnp"),
+    dict(type="LoadImageFromFileMono3D", _scope_="epropnp_det"),
     _base_.crop,
     pack,
 ]

@@ -24,7 +24,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("one")
     coarse = np.random.default_rng(0).integers(0, 255, (12, 20, 3), dtype=np.uint8)
     cv2.imwrite(str(folder / "a.png"), cv2.resize(coarse, (448, 252)))
-    camera = dict(img_path="a.png", cam2img=K.tolist(), lidar2cam=np.eye(4).tolist())
+    camera = dict(img_path="a.png", cam2img=K.tolist())
+    camera |= dict(lidar2cam=np.eye(4).tolist(), lidar2img=np.eye(4).tolist())
     infos = dict(metainfo={}, data_list=[dict(images=dict(CAM2=camera))])
     mmengine.dump(infos, folder / "infos.pkl")
     return folder

@@ -1,19 +1,18 @@
 """The loader by whose name mmdet3d's ``MonoDet3DInferencer`` knows a monocular test pipeline.
 
 It wants a step ``LoadImageFromFileMono3D`` and puts ``MonoDet3DInferencerLoader`` in its place. In
-the scope ``epropnp`` the first is `LoadMonoImage`, the second the same for the inferencer's inputs:
+the scope ``epropnp_det`` the first is `LoadMonoImage`, the second the same for the inferencer's
+inputs:
 
-    test_pipeline = [dict(type="LoadImageFromFileMono3D", _scope_="epropnp"), ...]
+    test_pipeline = [dict(type="LoadImageFromFileMono3D", _scope_="epropnp_det"), ...]
 """
 
 import numpy as np
-from mmdet3d.registry import TRANSFORMS as MMDET3D_TRANSFORMS
 from mmdet3d.structures import get_box_type
-from mmengine.registry import Registry
 
+from ...registry import TRANSFORMS
 from .loading import LoadMonoImage
 
-TRANSFORMS = Registry("transform", parent=MMDET3D_TRANSFORMS, scope="epropnp")
 TRANSFORMS.register_module(name="LoadImageFromFileMono3D", module=LoadMonoImage)
 
 
