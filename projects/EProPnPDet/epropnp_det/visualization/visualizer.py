@@ -5,6 +5,7 @@ custom_hooks = [dict(type="DrawDetectionsHook", interval=50)]
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -67,6 +68,7 @@ class DetectionVisualizer(Visualizer):
         if show:
             self.show(picture, win_name=name, wait_time=wait_time)
         if out_file is not None:
+            Path(out_file).parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(out_file, picture[..., ::-1])
         else:
             self.add_image(name, np.ascontiguousarray(picture), step)
