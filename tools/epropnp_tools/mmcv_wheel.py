@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import tarfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from epropnp_tools.console import CommandFailed, clock, locked, run_logged, say
@@ -118,9 +118,23 @@ def fetch_source(python: Path, version: str, folder: Path, log: Path) -> Path:
         if hasattr(tarfile, "data_filter"):
             archive.extractall(folder, filter="data")
         else:
-            archive.extractall(folder)
+            archive.extractall(folder, members=plain_members(archive))
     (source / ".complete").touch()
     return source
+
+
+def plain_members(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
+    """Files and folders of an archive, for Pythons whose tarfile does not check names itself.
+
+    Raises:
+        CommandFailed: one of them lies outside of the folder that it is unpacked into.
+    """
+    members = [member for member in archive if member.isfile() or member.isdir()]
+    for member in members:
+        path = PurePosixPath(member.name)
+        if path.is_absolute() or ".." in path.parts:
+            raise CommandFailed(f"{archive.name}: names the file {member.name!r}, outside of it")
+    return members
 
 
 def parallel_jobs() -> int:

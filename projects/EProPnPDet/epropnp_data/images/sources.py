@@ -7,6 +7,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ..errors import SampleError
+from .reading import read_image
+
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
 Wanted = Callable[[str], bool]
@@ -78,9 +81,10 @@ def _files(files: dict[str, Path]) -> Source:
     def read(wanted: Wanted) -> Iterator[Frame]:
         for name, path in files.items():
             if wanted(name):
-                image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-                if image is None:
-                    raise SourceError(f"{path}: not a readable image. Remove or restore it")
+                try:
+                    image = read_image(path)
+                except SampleError as error:
+                    raise SourceError(f"{error}, or remove it") from None
                 yield Frame(name, path, image)
 
     return Source(list(files), False, read)

