@@ -10,7 +10,11 @@ default_hooks = dict(
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )
 visualizer = dict(type="DetectionVisualizer", vis_backends=[dict(type="LocalVisBackend")])
-custom_hooks = [dict(type="SkippedStepHook"), dict(type="ClassesHook")]
+custom_hooks = [
+    dict(type="SkippedStepHook"),
+    dict(type="SkippedSampleHook"),
+    dict(type="ClassesHook"),
+]
 
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from torch import nn
 
+from epropnp_data.images.reading import read_image
 from epropnp_mm.pose_summary import POSE, PoseSummary, summarize
 from epropnp_results import ImageResult, ObjectResult, ResultsFolder, TruthBox
 
@@ -46,7 +47,7 @@ def write_explained(
 
     for path, group in groupby(sorted(found, key=key), key):
         objects = [item for item in group if item.valid]
-        image = cv2.imread(path, cv2.IMREAD_COLOR)
+        image = read_image(path)
         record, arrays = explain_image(image, path, objects, solver, models)
         if truth is not None:
             record = ImageResult(**{**vars(record), "truth": truth.get(path, [])})

@@ -12,6 +12,7 @@ from mmengine.runner import load_checkpoint
 from torch import nn
 
 from epropnp_data.geometry.rigid import RigidPose
+from epropnp_mm.engine import check_checkpoint
 
 from .models.rotations import quaternion_to_matrix
 from .models.structures import CropBatch, DenseMaps
@@ -106,10 +107,15 @@ class PoseInferencer:
 
 
 def load_inferencer(config: str, checkpoint: str, device: str = "cpu") -> PoseInferencer:
-    """Build the network of a config and load a checkpoint."""
+    """Build the network of a config and load a checkpoint.
+
+    Raises:
+        CheckpointError: it is missing, unsafe, or of another network.
+    """
     cfg = Config.fromfile(config)
     cfg.model.backbone.init_cfg = None
     model = MODELS.build(cfg.model)
+    check_checkpoint(model, checkpoint, strict=True)
     load_checkpoint(model, checkpoint, map_location="cpu", strict=True)
     pipeline = [dict(step, _scope_="mmdet3d") for step in cfg.test_dataloader.dataset.pipeline]
     return PoseInferencer(model.to(device).eval(), Compose(pipeline))

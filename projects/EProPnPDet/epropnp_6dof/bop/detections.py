@@ -1,8 +1,11 @@
 """2D detections for a BOP split: the BOP challenge's COCO-style JSON."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+
+from .errors import BOPError, numbers, read_json, whole
 
 
 class Detection(NamedTuple):
@@ -21,25 +24,33 @@ def read_detections(path: Path) -> dict[tuple[int | None, int], list[Detection]]
     plain COCO results, which have no ``scene_id``: their scene is None.
 
     Raises:
-        ValueError: naming the entry that lacks a field.
+        BOPFileMissing: there is no such file.
+        BOPError: naming the entry that lacks a field, or whose box has no extent.
     """
-    entries = json.loads(Path(path).read_text())
-    if not isinstance(entries, list):
-        raise ValueError(f"{path}: expected a list of detections, got {type(entries).__name__}")
     detections: dict[tuple[int | None, int], list[Detection]] = {}
-    for index, entry in enumerate(entries):
-        missing = {"image_id", "category_id", "bbox"} - entry.keys()
-        if missing:
-            raise ValueError(f"{path}: entry {index} lacks {', '.join(sorted(missing))}")
-        scene_id = entry.get("scene_id")
-        key = (None if scene_id is None else int(scene_id), int(entry["image_id"]))
-        x, y, w, h = entry["bbox"]
-        detections.setdefault(key, []).append(
-            Detection(
-                int(entry["category_id"]),
-                (x, y, w, h),
-                float(entry.get("score", 1.0)),
-                float(entry.get("time", -1.0)),
-            )
-        )
+    for index, entry in enumerate(read_json(path, list)):
+        try:
+            key, detection = _parse(entry)
+        except (TypeError, ValueError) as error:
+            raise BOPError(f"{path}: entry {index} {error}") from None
+        detections.setdefault(key, []).append(detection)
     return {key: sorted(found, key=lambda d: -d.score) for key, found in detections.items()}
+
+
+def _parse(entry: object) -> tuple[tuple[int | None, int], Detection]:
+    if not isinstance(entry, dict):
+        raise ValueError(f"is {entry!r}, expected the fields of a detection")
+    if missing := {"image_id", "category_id", "bbox"} - entry.keys():
+        raise ValueError(f"lacks {', '.join(sorted(missing))}")
+    scene_id = entry.get("scene_id")
+    if scene_id is not None:
+        whole(scene_id, "scene_id")
+    x, y, w, h = numbers(entry["bbox"], 4, "bbox").tolist()
+    if not (w > 0 and h > 0):
+        raise ValueError(f"bbox is {entry['bbox']}: width and height have to be above zero")
+    score, time = (
+        float(np.squeeze(numbers(entry.get(name, default), 1, name)))
+        for name, default in (("score", 1.0), ("time", -1.0))
+    )
+    key = scene_id, whole(entry["image_id"], "image_id")
+    return key, Detection(whole(entry["category_id"], "category_id"), (x, y, w, h), score, time)

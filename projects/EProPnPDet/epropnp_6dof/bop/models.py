@@ -1,6 +1,5 @@
 """Object models of a BOP data set: sizes, symmetries and meshes."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +10,12 @@ from scipy.spatial.transform import Rotation
 from epropnp_data.geometry.boxes import CORNER_SIGNS
 from epropnp_data.geometry.rigid import RigidPose
 
+from .errors import BOPError, BOPFileMissing, numbers, read_json, rotation
+
 MM = 1e-3  # BOP lengths are millimetres
 MIN_COORD_SCALE = 0.01  # of the longest side; nearer to the frame a side gives no unit
+SMALLEST_MM = 2.0  # diameter, below which lengths are taken for metres
+UNIT_FACTOR = 10.0  # between the box of a mesh and that of models_info.json
 MAX_SYMMETRY_STEP = 0.01  # arc between discretised rotations, in diameters (BOP default)
 
 
@@ -75,20 +78,26 @@ def symmetry_transforms(
 
     Returns:
         The identity first; combinations of discrete and continuous symmetries.
+
+    Raises:
+        ValueError: an entry is no rotation, or an axis has no direction.
     """
     discrete = [RigidPose(np.eye(3), np.zeros(3))]
     for matrix in info.get("symmetries_discrete", []):
-        matrix = np.reshape(matrix, (4, 4)).astype(float)
-        discrete.append(RigidPose(matrix[:3, :3], matrix[:3, 3] * unit))
+        matrix = numbers(matrix, 16, "symmetries_discrete").reshape(4, 4)
+        turn = rotation(matrix[:3, :3], "symmetries_discrete")
+        discrete.append(RigidPose(turn, matrix[:3, 3] * unit))
     continuous = [RigidPose(np.eye(3), np.zeros(3))]
     for entry in info.get("symmetries_continuous", []):
-        axis = np.asarray(entry["axis"], dtype=float)
-        offset = np.asarray(entry["offset"], dtype=float) * unit
+        axis = numbers(entry["axis"], 3, "axis of symmetries_continuous")
+        offset = numbers(entry["offset"], 3, "offset of symmetries_continuous") * unit
+        if not np.linalg.norm(axis) > 0:
+            raise ValueError("axis of symmetries_continuous is zero")
         steps = int(np.ceil(np.pi / max_step))
         for index in range(1, steps):
             angle = 2 * np.pi * index / steps
-            rotation = Rotation.from_rotvec(axis / np.linalg.norm(axis) * angle).as_matrix()
-            continuous.append(RigidPose(rotation, offset - rotation @ offset))
+            turn = Rotation.from_rotvec(axis / np.linalg.norm(axis) * angle).as_matrix()
+            continuous.append(RigidPose(turn, offset - turn @ offset))
     return tuple(turn.compose(flip) for flip in discrete for turn in continuous)
 
 
@@ -96,37 +105,53 @@ def read_models_info(models_dir: Path) -> dict[int, ObjectModel]:
     """Read ``models_info.json`` of a models folder; meshes stay unread (empty).
 
     Raises:
-        FileNotFoundError: without ``models_info.json``.
-        ValueError: if an entry lacks its diameter or box.
+        BOPFileMissing: without ``models_info.json``.
+        BOPError: an entry lacks its diameter or box, is not in millimetres, or its symmetries are
+            none.
     """
     path = Path(models_dir) / "models_info.json"
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: not found; it holds diameters and symmetries (BOP format)"
-        )
+        raise BOPFileMissing(f"{path}: not found; it holds diameters and symmetries (BOP format)")
     models = {}
-    for key, info in json.loads(path.read_text()).items():
-        fields = ["diameter", *(f"{part}_{axis}" for part in ("min", "size") for axis in "xyz")]
-        missing = [name for name in fields if name not in info]
-        if missing:
-            raise ValueError(f"{path}: object {key} lacks {', '.join(missing)}")
-        models[int(key)] = ObjectModel(
-            obj_id=int(key),
-            diameter=info["diameter"] * MM,
-            corner_min=np.array([info[f"min_{axis}"] for axis in "xyz"]) * MM,
-            size=np.array([info[f"size_{axis}"] for axis in "xyz"]) * MM,
-            symmetries=symmetry_transforms(info),
-            vertices=np.empty((0, 3)),
-            faces=np.empty((0, 3), dtype=int),
-        )
+    for key, info in read_json(path, dict).items():
+        try:
+            models[int(key)] = _model(int(key), info)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            text = f"has a symmetry without {error}" if isinstance(error, KeyError) else error
+            raise BOPError(f"{path}: object {key} {text}") from None
     return models
+
+
+def _model(obj_id: int, info: dict) -> ObjectModel:
+    fields = ["diameter", *(f"{part}_{axis}" for part in ("min", "size") for axis in "xyz")]
+    missing = [name for name in fields if name not in info]
+    if missing:
+        raise ValueError(f"lacks {', '.join(missing)}")
+    (diameter,) = numbers(info["diameter"], 1, "diameter")
+    if diameter < SMALLEST_MM:
+        raise ValueError(
+            f"has the diameter {diameter:g}, which looks like metres: BOP's lengths are millimetres"
+        )
+    size = numbers([info[f"size_{axis}"] for axis in "xyz"], 3, "size")
+    if min(size) < 0 or max(size) > 2 * diameter:
+        raise ValueError(f"has the size {size.tolist()} and the diameter {diameter:g}")
+    return ObjectModel(
+        obj_id=obj_id,
+        diameter=diameter * MM,
+        corner_min=numbers([info[f"min_{axis}"] for axis in "xyz"], 3, "min") * MM,
+        size=size * MM,
+        symmetries=symmetry_transforms(info),
+        vertices=np.empty((0, 3)),
+        faces=np.empty((0, 3), dtype=int),
+    )
 
 
 def read_object_model(models_dir: Path, obj_id: int) -> ObjectModel:
     """Read one object with its mesh ``obj_<id>.ply``, vertices exactly as in the file.
 
     Raises:
-        FileNotFoundError: without the mesh.
+        BOPFileMissing: without the mesh.
+        BOPError: the mesh is damaged, or in another unit than ``models_info.json``.
         KeyError: if ``models_info.json`` does not list the object.
     """
     known = read_models_info(models_dir)
@@ -136,10 +161,27 @@ def read_object_model(models_dir: Path, obj_id: int) -> ObjectModel:
         )
     path = Path(models_dir) / f"obj_{obj_id:06d}.ply"
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: mesh not found")
-    mesh = trimesh.load(path, process=False, force="mesh")
-    return replace(
-        known[obj_id],
-        vertices=np.asarray(mesh.vertices, dtype=np.float64) * MM,
-        faces=np.asarray(mesh.faces),
-    )
+        raise BOPFileMissing(f"{path}: mesh not found")
+    vertices, faces = _read_mesh(path)
+    side, known_side = np.ptp(vertices, axis=0).max(), known[obj_id].size.max() / MM
+    if not known_side / UNIT_FACTOR < side < known_side * UNIT_FACTOR:
+        raise BOPError(
+            f"{path}: its longest side is {side:g}, that in models_info.json {known_side:g}; BOP's "
+            "meshes are in millimetres"
+        )
+    return replace(known[obj_id], vertices=vertices * MM, faces=faces)
+
+
+def _read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (V, 3), faces (F, 3) as in the file."""
+    try:
+        mesh = trimesh.load(path, process=False, force="mesh")
+        vertices = np.asarray(mesh.vertices, dtype=np.float64)
+        faces = np.asarray(mesh.faces)
+    except Exception as error:  # readers of trimesh raise whatever their format raises
+        raise BOPError(f"{path}: not a readable mesh ({error}); get or export it again") from None
+    if not len(faces) or not np.isfinite(vertices).all():
+        raise BOPError(f"{path}: has no faces, or vertices that are not finite; export it again")
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise BOPError(f"{path}: has faces of vertices that are not there; export it again")
+    return vertices, faces

@@ -9,6 +9,7 @@ import numpy as np
 
 from epropnp_data.geometry.rigid import RigidPose
 
+from .errors import BOPError, BOPFileMissing, numbers, rotation
 from .models import MM
 
 COLUMNS = ["scene_id", "im_id", "obj_id", "score", "R", "t", "time"]
@@ -29,15 +30,29 @@ def read_results(path: Path) -> list[PoseEstimate]:
     """Read a BOP result CSV.
 
     Raises:
-        ValueError: naming file, line and field if something is not as the format says.
+        BOPFileMissing: there is no such file.
+        BOPError: naming file, line and field if something is not as the format says.
     """
+    try:
+        with open(path, newline="") as file:
+            return _read_rows(csv.DictReader(file), path)
+    except FileNotFoundError:
+        raise BOPFileMissing(f"{path}: no such result file") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BOPError(f"{path}: not a CSV file ({error})") from None
+
+
+def _read_rows(reader: csv.DictReader, path: Path) -> list[PoseEstimate]:
+    if reader.fieldnames is None:
+        raise BOPError(f"{path}: is empty, expected the columns {COLUMNS}")
+    if reader.fieldnames != COLUMNS:
+        raise BOPError(f"{path}: columns are {reader.fieldnames}, expected {COLUMNS}")
     estimates = []
-    with open(path, newline="") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != COLUMNS:
-            raise ValueError(f"{path}: columns are {reader.fieldnames}, expected {COLUMNS}")
-        for row in reader:
-            estimates.append(_parse_row(row, f"{path}:{reader.line_num}"))
+    for row in reader:
+        try:
+            estimates.append(_parse_row(row))
+        except ValueError as error:
+            raise BOPError(f"{path}:{reader.line_num}: {error}") from None
     return estimates
 
 
@@ -68,22 +83,21 @@ def _format(values: np.ndarray) -> str:
     return " ".join(repr(float(value)) for value in np.asarray(values).ravel())
 
 
-def _parse_row(row: dict[str, str], place: str) -> PoseEstimate:
-    rotation = _parse_numbers(row["R"], 9, f"{place}: R").reshape(3, 3)
-    translation = _parse_numbers(row["t"], 3, f"{place}: t") * MM
-    try:
-        ids = [int(row[name]) for name in COLUMNS[:3]]
-        score, time = float(row["score"]), float(row["time"])
-    except ValueError as error:
-        raise ValueError(f"{place}: {error}") from None
-    return PoseEstimate(*ids, score, RigidPose(rotation, translation), time)
+def _parse_row(row: dict[str, str]) -> PoseEstimate:
+    if None in row or None in row.values():
+        raise ValueError(f"a line needs {len(COLUMNS)} columns")
+    turn = rotation(_words(row["R"], 9, "R"), "R")
+    translation = numbers(_words(row["t"], 3, "t"), 3, "t") * MM
+    ids = [int(row[name]) for name in COLUMNS[:3]]
+    score, time = (float(numbers(float(row[name]), 1, name)[0]) for name in ("score", "time"))
+    return PoseEstimate(*ids, score, RigidPose(turn, translation), time)
 
 
-def _parse_numbers(text: str, count: int, place: str) -> np.ndarray:
+def _words(text: str, count: int, name: str) -> list[float]:
     try:
-        values = np.array([float(word) for word in text.split()])
+        values = [float(word) for word in text.split()]
     except ValueError as error:
-        raise ValueError(f"{place}: {error}") from None
-    if values.size != count:
-        raise ValueError(f"{place}: {values.size} numbers, expected {count}")
+        raise ValueError(f"{name}: {error}") from None
+    if len(values) != count:
+        raise ValueError(f"{name}: {len(values)} numbers, expected {count}")
     return values

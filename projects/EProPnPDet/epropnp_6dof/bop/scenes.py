@@ -1,14 +1,16 @@
 """Scenes of a BOP data set: images, cameras and true poses."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from epropnp_data.errors import SampleError
 from epropnp_data.geometry.rigid import RigidPose
+from epropnp_data.images.reading import read_image
 
+from .errors import BOPError, BOPFileMissing, numbers, read_json, rotation, whole
 from .models import MM
 
 IMAGE_PATTERNS = ("rgb/{:06d}.png", "rgb/{:06d}.jpg", "gray/{:06d}.tif", "gray/{:06d}.png")
@@ -63,11 +65,11 @@ class SceneImage:
         """(H, W) metres, 0 where unknown.
 
         Raises:
-            ValueError: if the file is no depth image.
+            SampleError: if the file is no depth image.
         """
-        depth = cv2.imread(str(self.depth_path), cv2.IMREAD_UNCHANGED)
-        if depth is None or depth.ndim != 2:
-            raise ValueError(f"{self.depth_path}: not a readable depth image of one channel")
+        depth = read_image(self.depth_path, cv2.IMREAD_UNCHANGED)
+        if depth.ndim != 2:
+            raise SampleError(self.depth_path, "not a readable depth image of one channel")
         return depth * self.depth_scale
 
 
@@ -79,41 +81,83 @@ def read_scene(scene_dir: Path, on_disk_only: bool = True) -> list[SceneImage]:
         on_disk_only: leave out frames whose image file is missing.
 
     Raises:
-        FileNotFoundError: without ``scene_camera.json`` or, for ``on_disk_only``, any image.
+        BOPFileMissing: without ``scene_camera.json`` or, for ``on_disk_only``, any image.
+        BOPError: a file is damaged; the message names it, the image and the value.
     """
     scene_dir = Path(scene_dir)
-    cameras = _read_json(scene_dir / "scene_camera.json", required=True)
-    truths = _read_json(scene_dir / "scene_gt.json")
-    infos = _read_json(scene_dir / "scene_gt_info.json")
+    cameras = read_cameras(scene_dir)
+    truths = _read_optional(scene_dir / "scene_gt.json")
+    infos = _read_optional(scene_dir / "scene_gt_info.json")
     images = []
-    for key in sorted(cameras, key=int):
-        path = _find_image(scene_dir, int(key))
+    for key, (cam_mat, depth_scale) in cameras.items():
+        path = _find_image(scene_dir, key)
         if path is not None or not on_disk_only:
-            instances = _instances(scene_dir, int(key), truths.get(key, []), infos.get(key, []))
-            cam_mat = np.reshape(cameras[key]["cam_K"], (3, 3)).astype(np.float64)
-            depth_path = scene_dir / "depth" / f"{int(key):06d}.png"
+            entries = truths.get(str(key), []), infos.get(str(key), [])
+            depth_path = scene_dir / "depth" / f"{key:06d}.png"
             images.append(
                 SceneImage(
                     int(scene_dir.name),
-                    int(key),
+                    key,
                     path,
                     cam_mat,
-                    instances,
+                    _instances(scene_dir, key, *entries),
                     depth_path if depth_path.is_file() else None,
-                    cameras[key].get("depth_scale", 1.0) * MM,
+                    depth_scale,
                 )
             )
     if not images:
-        raise FileNotFoundError(f"{scene_dir}: no image named by scene_camera.json exists in rgb/")
+        raise BOPFileMissing(f"{scene_dir}: no image named by scene_camera.json exists in rgb/")
     return images
 
 
+def read_cameras(scene_dir: Path) -> dict[int, tuple[np.ndarray, float]]:
+    """Camera matrix (3, 3) and metres per unit of depth of each image of ``scene_camera.json``.
+
+    Raises:
+        BOPFileMissing: there is none.
+        BOPError: it is damaged, or a camera has no focal length.
+    """
+    path = scene_dir / "scene_camera.json"
+    if not path.is_file():
+        raise BOPFileMissing(f"{path}: not found; a BOP scene folder needs it")
+    if not scene_dir.name.isdigit():
+        raise BOPError(f"{scene_dir}: a scene folder is named by its number")
+    cameras = {}
+    for key, entry in read_json(path, dict).items():
+        try:
+            cameras[int(key)] = _camera(entry)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            text = f"lacks {error}" if isinstance(error, KeyError) else error
+            raise BOPError(f"{path}: image {key}: {text}") from None
+    return dict(sorted(cameras.items()))
+
+
+def _camera(entry: dict) -> tuple[np.ndarray, float]:
+    matrix = numbers(entry["cam_K"], 9, "cam_K").reshape(3, 3)
+    if min(matrix[0, 0], matrix[1, 1]) <= 0 or not np.allclose(matrix[2], [0, 0, 1]):
+        raise ValueError(
+            f"cam_K needs positive focal lengths and a last row of 0 0 1, got {matrix.tolist()}"
+        )
+    (depth_scale,) = numbers(entry.get("depth_scale", 1.0), 1, "depth_scale")
+    return matrix, float(depth_scale) * MM
+
+
 def read_targets(path: Path) -> dict[tuple[int, int, int], int]:
-    """Read a BOP target list: (scene, image, object) -> number of instances to find."""
-    return {
-        (entry["scene_id"], entry["im_id"], entry["obj_id"]): entry["inst_count"]
-        for entry in json.loads(Path(path).read_text())
-    }
+    """Read a BOP target list: (scene, image, object) -> number of instances to find.
+
+    Raises:
+        BOPFileMissing: there is no such file.
+        BOPError: it is damaged.
+    """
+    targets = {}
+    for index, entry in enumerate(read_json(path, list)):
+        try:
+            key = tuple(whole(entry[name], name) for name in ("scene_id", "im_id", "obj_id"))
+            targets[key] = whole(entry["inst_count"], "inst_count")
+        except (KeyError, TypeError, ValueError) as error:
+            text = f"lacks {error}" if isinstance(error, KeyError) else error
+            raise BOPError(f"{path}: entry {index}: {text}") from None
+    return targets
 
 
 def _instances(
@@ -121,24 +165,34 @@ def _instances(
 ) -> tuple[ObjectInstance, ...]:
     instances = []
     for index, truth in enumerate(truths):
-        info = infos[index] if index < len(infos) else {}
-        mask_path = scene_dir / "mask_visib" / f"{im_id:06d}_{index:06d}.png"
-        box = tuple(info.get("bbox_obj", (-1, -1, -1, -1)))
-        instances.append(
-            ObjectInstance(
-                obj_id=truth["obj_id"],
-                gt_index=index,
-                pose=RigidPose(
-                    np.reshape(truth["cam_R_m2c"], (3, 3)).astype(np.float64),
-                    np.asarray(truth["cam_t_m2c"], dtype=np.float64) * MM,
-                ),
-                bbox_obj=box,
-                bbox_visib=tuple(info.get("bbox_visib", box)),
-                visib_fract=info.get("visib_fract", 1.0),
-                mask_path=mask_path if mask_path.is_file() else None,
-            )
-        )
+        try:
+            info = infos[index] if index < len(infos) else {}
+            instances.append(_instance(scene_dir, im_id, index, truth, info))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            text = f"lacks {error}" if isinstance(error, KeyError) else error
+            raise BOPError(
+                f"{scene_dir}: scene_gt.json or scene_gt_info.json, image {im_id}, entry {index}: "
+                f"{text}"
+            ) from None
     return tuple(instances)
+
+
+def _instance(scene_dir: Path, im_id: int, index: int, truth: dict, info: dict) -> ObjectInstance:
+    mask_path = scene_dir / "mask_visib" / f"{im_id:06d}_{index:06d}.png"
+    box = tuple(numbers(info.get("bbox_obj", (-1, -1, -1, -1)), 4, "bbox_obj").tolist())
+    (visib_fract,) = numbers(info.get("visib_fract", 1.0), 1, "visib_fract")
+    return ObjectInstance(
+        obj_id=whole(truth["obj_id"], "obj_id"),
+        gt_index=index,
+        pose=RigidPose(
+            rotation(truth["cam_R_m2c"], "cam_R_m2c"),
+            numbers(truth["cam_t_m2c"], 3, "cam_t_m2c") * MM,
+        ),
+        bbox_obj=box,
+        bbox_visib=tuple(numbers(info.get("bbox_visib", box), 4, "bbox_visib").tolist()),
+        visib_fract=float(visib_fract),
+        mask_path=mask_path if mask_path.is_file() else None,
+    )
 
 
 def _find_image(scene_dir: Path, im_id: int) -> Path | None:
@@ -149,9 +203,5 @@ def _find_image(scene_dir: Path, im_id: int) -> Path | None:
     return None
 
 
-def _read_json(path: Path, required: bool = False) -> dict:
-    if not path.is_file():
-        if required:
-            raise FileNotFoundError(f"{path}: not found; a BOP scene folder needs it")
-        return {}
-    return json.loads(path.read_text())
+def _read_optional(path: Path) -> dict:
+    return read_json(path, dict) if path.is_file() else {}

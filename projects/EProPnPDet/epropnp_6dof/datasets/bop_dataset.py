@@ -1,24 +1,33 @@
 """A split of a BOP data set as crops of single objects."""
 
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 from mmdet3d.registry import DATASETS
 from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
 
 from epropnp_data.errors import DatasetError
 from epropnp_mm.order import SeededItems
+from epropnp_mm.skipping import PassesOverBadSamples
 
 from ..bop.detections import Detection, read_detections
+from ..bop.errors import BOPError
 from ..bop.models import ObjectModel, read_models_info
 from ..bop.scenes import ObjectInstance, SceneImage, read_targets
-from .selection import InstanceFilter, select_images, thin_out
+from .selection import InstanceFilter, count_listed, select_images, thin_out
 
 BOX_FIELDS = ("bbox_obj", "bbox_visib")
 
 
 @DATASETS.register_module()
-class BOPDataset(SeededItems, BaseDataset):
+class BOPDataset(SeededItems, PassesOverBadSamples, BaseDataset):
     """One entry per object in an image, cut out by its annotated or detected box.
+
+    What is left out is counted and logged with its reason: images that are not on disk, annotations
+    that nothing can be cut out for, detections of unknown objects. An image that cannot be read is
+    passed over.
 
     Args:
         data_root: ``<root>/<dataset>``.
@@ -35,7 +44,8 @@ class BOPDataset(SeededItems, BaseDataset):
 
     Raises:
         ValueError: for an unknown ``box``.
-        DatasetError: for a detection file that is missing or of other images.
+        DatasetError: for files that are missing or damaged, a detection file of other images, or
+            when nothing is left to cut out.
     """
 
     METAINFO = dict(task="6dof")
@@ -60,6 +70,7 @@ class BOPDataset(SeededItems, BaseDataset):
         self.detections = detections
         self.targets = targets
         self.box = box
+        self._left_out: Counter[str] = Counter()
         super().__init__(
             data_root=data_root, pipeline=pipeline, test_mode=test_mode, data_prefix={}
         )
@@ -69,27 +80,55 @@ class BOPDataset(SeededItems, BaseDataset):
         root = Path(self.data_root)
         models = read_models_info(root / self.models_dir)
         images = select_images(root, self.split, self.selection)
+        if self.selection.image_file is None:
+            self._note("images that are not on disk", count_listed(root, self.split) - len(images))
         if self.detections is None:
             entries = [
                 self._annotated(image, instance, models)
                 for image in images
                 for instance in image.instances
-                if self.selection.accepts(instance)
+                if self._is_usable(instance, models)
             ]
         else:
             entries = self._detected(images, models)
+        self._report(entries)
         return thin_out(entries, self.selection.max_per_object)
+
+    def _note(self, reason: str, count: int = 1) -> None:
+        if count:
+            self._left_out[reason] += count
+
+    def _report(self, entries: list[dict]) -> None:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self._left_out.items())
+        source = self.detections or "scene_gt.json"
+        name = f"{Path(self.data_root) / self.split} ({source})"
+        if not entries:
+            raise DatasetError(
+                f"{name}: no object is left to cut out: {reasons or 'none is there'}"
+            )
+        if reasons:
+            print_log(f"{name}: {len(entries)} objects; left out: {reasons}", "current")
+
+    def _is_usable(self, instance: ObjectInstance, models: dict[int, ObjectModel]) -> bool:
+        """Whether a crop can be made of an annotation; the reason why not is counted."""
+        if not self.selection.accepts(instance):
+            self._note("annotations that the selection refuses")
+            return False
+        model, distance = models.get(instance.obj_id), float(instance.pose.translation[2])
+        if distance <= 0:
+            self._note("annotated objects behind the camera")
+        elif model is not None and np.linalg.norm(instance.pose.translation) < model.diameter / 2:
+            self._note("annotated objects that hold the camera (cam_t_m2c in metres?)")
+        elif min(getattr(instance, self.box)[2:]) <= 0:
+            self._note(f"annotations whose {self.box} has no extent (no scene_gt_info.json?)")
+        else:
+            return True
+        return False
 
     def _annotated(
         self, image: SceneImage, instance: ObjectInstance, models: dict[int, ObjectModel]
     ) -> dict:
-        box = getattr(instance, self.box)
-        if min(box[2:]) <= 0:
-            raise ValueError(
-                f"{image.path}: object {instance.obj_id} has {self.box} {box}; give detections or "
-                "a scene_gt_info.json"
-            )
-        entry = self._entry(image, instance.obj_id, box, 1.0, models)
+        entry = self._entry(image, instance.obj_id, getattr(instance, self.box), 1.0, models)
         mask_path = instance.mask_path
         return entry | dict(
             gt_index=instance.gt_index,
@@ -106,7 +145,7 @@ class BOPDataset(SeededItems, BaseDataset):
         scenes = {image.scene_id for image in images}
         unnamed = any(scene_id is None for scene_id, _ in found)
         if unnamed and len(scenes) > 1:
-            raise ValueError(
+            raise BOPError(
                 f"{root / self.detections}: detections without scene_id, but the split has scenes "
                 f"{sorted(scenes)}"
             )
@@ -117,12 +156,17 @@ class BOPDataset(SeededItems, BaseDataset):
             )
         entries = []
         for image in images:
-            candidates = found.get((None if unnamed else image.scene_id, image.im_id), [])
-            for detection in self._best(image, candidates, targets):
-                if detection.obj_id in models:
-                    entries.append(
-                        self._entry(image, detection.obj_id, detection.box, detection.score, models)
-                    )
+            candidates = found.pop((None if unnamed else image.scene_id, image.im_id), [])
+            best = self._best(image, candidates, targets)
+            self._note(
+                "detections that targets or selection leave out", len(candidates) - len(best)
+            )
+            for item in best:
+                if item.obj_id in models:
+                    entries.append(self._entry(image, item.obj_id, item.box, item.score, models))
+                else:
+                    self._note("detections of objects that are not in models_info.json")
+        self._note("detections in other images", sum(map(len, found.values())))
         return entries
 
     def _best(
@@ -147,7 +191,7 @@ class BOPDataset(SeededItems, BaseDataset):
         models: dict[int, ObjectModel],
     ) -> dict:
         if obj_id not in models:
-            raise ValueError(
+            raise BOPError(
                 f"{image.path}: object {obj_id} is not in models_info.json; its size is needed "
                 "even to train without a mesh"
             )

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import zipfile
+import zlib
 from contextlib import nullcontext
 from functools import lru_cache, partial
 from multiprocessing import Pool
@@ -12,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from epropnp_data.geometry.rigid import RigidPose
+from epropnp_data.images.reading import read_image
 
 from ..bop.models import ObjectModel, read_object_model
 from ..bop.scenes import read_scene
@@ -109,13 +112,15 @@ def _bounds(model: ObjectModel) -> tuple[np.ndarray, np.ndarray]:
 def _read(path: Path, key: str, model: ObjectModel) -> CoordinateMap | None:
     if not path.is_file():
         return None
-    with np.load(path) as stored:
-        if str(stored["key"]) != key:
-            return None
-        low, size = _bounds(model)
-        hit = stored["hit"]
-        coords = np.where(hit[..., None], stored["levels"] / LEVELS * size + low, 0)
-        left, top = stored["corner"]
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if str(stored["key"]) != key:
+                return None
+            hit, levels, (left, top) = stored["hit"], stored["levels"], stored["corner"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None  # damaged: it is rendered and written again
+    low, size = _bounds(model)
+    coords = np.where(hit[..., None], levels / LEVELS * size + low, 0)
     return CoordinateMap(int(left), int(top), coords.astype(np.float32), hit)
 
 
@@ -162,7 +167,7 @@ def _fill_scene(data_root: Path, models_dir: str, scene: Path) -> int:
         shape = None
         for instance in image.instances:
             if instance.visib_fract > 0 and maps.has_mesh(instance.obj_id):
-                shape = shape or cv2.imread(str(image.path), cv2.IMREAD_GRAYSCALE).shape
+                shape = shape or read_image(image.path, cv2.IMREAD_GRAYSCALE).shape
                 name = map_name(image.path, instance.gt_index)
                 maps.get(name, instance.obj_id, instance.pose, image.cam_mat, shape)
                 count += 1

@@ -1,12 +1,12 @@
 """Which annotated objects of a BOP split become crops."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..bop.scenes import ObjectInstance, SceneImage, read_scene
+from ..bop.errors import BOPError, BOPFileMissing, read_json
+from ..bop.scenes import ObjectInstance, SceneImage, read_cameras, read_scene
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,34 @@ def select_images(data_root: Path, split: str, selection: InstanceFilter) -> lis
     """Images of ``<data_root>/<split>/<scene>`` that the selection keeps, annotations unfiltered.
 
     Raises:
-        FileNotFoundError: if the split has no scene folder.
-        ValueError: if the image file names a frame that does not exist.
+        BOPFileMissing: if the split has no scene folder.
+        BOPError: if a file is damaged, or the image file names a frame that does not exist.
     """
     folder = Path(data_root) / split
-    scenes = sorted(path.parent for path in folder.glob("*/scene_camera.json"))
-    if not scenes:
-        raise FileNotFoundError(f"{folder}: no <scene>/scene_camera.json below it (BOP format)")
-    images = [image for scene in scenes for image in read_scene(scene)]
+    images = [image for scene in _scenes(folder) for image in read_scene(scene)]
     if selection.image_file is None:
         return images
     path = Path(data_root) / selection.image_file
-    wanted = {(int(s), i) for s, ids in json.loads(path.read_text()).items() for i in ids}
+    try:
+        wanted = {(int(s), int(i)) for s, ids in read_json(path, dict).items() for i in ids}
+    except (TypeError, ValueError) as error:
+        raise BOPError(f'{path}: expected {{"<scene>": [image ids]}} ({error})') from None
     missing = wanted - {(image.scene_id, image.im_id) for image in images}
     if missing:
-        raise ValueError(f"{path}: scene, image {min(missing)} is not in {folder}")
+        raise BOPError(f"{path}: scene, image {min(missing)} is not in {folder}")
     return [image for image in images if (image.scene_id, image.im_id) in wanted]
+
+
+def count_listed(data_root: Path, split: str) -> int:
+    """Number of images that the scenes of a split list, on disk or not."""
+    return sum(len(read_cameras(scene)) for scene in _scenes(Path(data_root) / split))
+
+
+def _scenes(folder: Path) -> list[Path]:
+    scenes = sorted(path.parent for path in folder.glob("*/scene_camera.json"))
+    if not scenes:
+        raise BOPFileMissing(f"{folder}: no <scene>/scene_camera.json below it (BOP format)")
+    return scenes
 
 
 def thin_out(entries: list[dict], max_per_object: int | None) -> list[dict]:

@@ -11,6 +11,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from epropnp_data.geometry.rigid import RigidPose
+from epropnp_data.images.reading import read_image
+from epropnp_mm.skipping import is_stand_in
 
 from ..bop.models import ObjectModel, read_models_info, read_object_model
 from ..bop.results import PoseEstimate, write_results
@@ -69,7 +71,7 @@ class BOPPoseMetric(BaseMetric):
     def process(self, data_batch: dict, data_samples: list[dict]) -> None:
         """Keep the valid poses of a batch."""
         for sample in data_samples:
-            if bool(sample["pred_valid"]):
+            if bool(sample["pred_valid"]) and not is_stand_in(sample):
                 self.results.append(
                     dict(
                         scene_id=sample["scene_id"],
@@ -180,4 +182,4 @@ def _rigid_pose(pose: list[float]) -> RigidPose:
 
 
 def _image_width(path: Path) -> int:
-    return cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).shape[1]
+    return read_image(path, cv2.IMREAD_GRAYSCALE).shape[1]

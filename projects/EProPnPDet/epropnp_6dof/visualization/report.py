@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from torch import nn
 
+from epropnp_data.images.reading import read_image
+
 from ..bop.models import ObjectModel
 from ..datasets.coordinate_cache import CoordinateCache
 from ..datasets.transforms.packing import pose_vector
@@ -53,7 +55,7 @@ def orientation_samples(found: ObjectPose, solver: nn.Module) -> tuple[np.ndarra
 
 
 def _overlay(found: ObjectPose, model: ObjectModel, models_dir: Path) -> np.ndarray:
-    image = cv2.imread(str(found.target.image_path), cv2.IMREAD_COLOR)
+    image = read_image(found.target.image_path)
     cam_mat = found.target.cam_mat
     maps = CoordinateCache(models_dir, None)
     if found.valid and maps.has_mesh(model.obj_id):

@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from epropnp_data.errors import DatasetError
+from epropnp_data.untrusted import load_plain_pickle
 
+from .annotation_check import check_annotations
 from .remedy import create_data_command
 
 FORMAT = 1
@@ -91,7 +93,7 @@ def save_side_file(
 def read_side_metainfo(path: Path) -> dict:
     """Header of a side file; empty when the file is something else."""
     with path.open("rb") as file:
-        header = pickle.load(file)
+        header = load_plain_pickle(file)
     return header if isinstance(header, dict) and header.get("format") == FORMAT else {}
 
 
@@ -99,7 +101,7 @@ def load_side_file(path: Path, data_root: str | Path) -> dict[str, CameraAnnotat
     """Read a side file: sample_data token of a camera image -> its objects.
 
     Raises:
-        DatasetError: it is missing or of another format.
+        DatasetError: it is missing, of another format or damaged.
     """
     command = create_data_command(str(data_root))
     if not path.is_file():
@@ -109,6 +111,11 @@ def load_side_file(path: Path, data_root: str | Path) -> dict[str, CameraAnnotat
     if not read_side_metainfo(path):
         raise DatasetError(f"{path}: not of the expected format {FORMAT}. Run: {command}")
     with path.open("rb") as file:
-        pickle.load(file)  # header
-        cameras = pickle.load(file)
-    return {token: CameraAnnotations(**item) for token, item in cameras.items()}
+        load_plain_pickle(file)  # header
+        cameras = load_plain_pickle(file)
+    try:
+        annotations = {token: CameraAnnotations(**item) for token, item in cameras.items()}
+        check_annotations(annotations)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: {error}. Run: {command}") from None
+    return annotations

@@ -1,10 +1,11 @@
 """What a data set checks when it is built, so that nothing fails hours later."""
 
-import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from epropnp_data.errors import DatasetError
+from epropnp_data.untrusted import load_plain_pickle
 
 from .camera_annotations import read_side_metainfo, side_file_of
 from .preparation.tables import available_versions, fingerprint
@@ -22,7 +23,8 @@ def load_info_file(ann_file: str | Path, data_root: str | Path) -> dict:
         ``metainfo`` and ``data_list``.
 
     Raises:
-        DatasetError: the data root or the file is missing, or the file has another format.
+        DatasetError: the data root or the file is missing, or the file has another format, or
+            holds more than plain data: nothing that it names is called.
     """
     ann_file, data_root = Path(ann_file), Path(data_root)
     if not data_root.is_dir():
@@ -38,9 +40,9 @@ def load_info_file(ann_file: str | Path, data_root: str | Path) -> dict:
         )
     try:
         with ann_file.open("rb") as file:
-            content = pickle.load(file)
-    except (pickle.UnpicklingError, EOFError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{ann_file}: not a pickle file ({error}). Run: {command}") from error
+            content = load_plain_pickle(file)
+    except DatasetError as error:
+        raise DatasetError(f"{error}. Run: {command}") from None
     if isinstance(content, list) or (isinstance(content, Mapping) and "infos" in content):
         raise DatasetError(
             f"{ann_file}: info file of the old format (mmdet3d before 1.1), whose boxes follow "
@@ -49,6 +51,23 @@ def load_info_file(ann_file: str | Path, data_root: str | Path) -> dict:
     if not isinstance(content, Mapping) or not {"metainfo", "data_list"} <= content.keys():
         raise DatasetError(f"{ann_file}: has no metainfo and data_list. Run: {command}")
     return content
+
+
+@contextmanager
+def keyframe(ann_file: str | Path, info: Mapping) -> Iterator[None]:
+    """Name the info file and the keyframe in what goes wrong while its entry is read.
+
+    Raises:
+        DatasetError: the entry lacks a field, or holds what it cannot hold.
+    """
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        text = f"lacks the field {error}" if isinstance(error, KeyError) else str(error)
+        token = info.get("token") if isinstance(info, Mapping) else None
+        raise DatasetError(
+            f"{ann_file}: keyframe {token}: {text}. Write the file anew (tools/create_data.py)"
+        ) from None
 
 
 def check_version(ann_file: str | Path, data_root: str | Path, version: str) -> None:

@@ -11,12 +11,14 @@ from mmengine.logging import print_log
 
 from epropnp_data.errors import DatasetError
 from epropnp_data.nuscenes.taxonomy import CAMERAS, CLASSES, task_labels
+from epropnp_data.untrusted import inside
 from epropnp_mm.order import SeededItems
+from epropnp_mm.skipping import PassesOverBadSamples
 
 from .annotation_filter import AnnotationFilter
 from .camera_annotations import CameraAnnotations, load_side_file, side_file_of
-from .camera_poses import camera_pose
-from .checks import check_version, load_info_file
+from .camera_poses import camera_matrix, camera_pose, rigid
+from .checks import check_version, keyframe, load_info_file
 from .preparation.tables import check_images, missing_files
 from .remedy import create_data_command
 
@@ -24,11 +26,12 @@ DATA_PREFIX = {**{name: f"samples/{name}" for name in CAMERAS}, "pts": "samples/
 
 
 @DATASETS.register_module()
-class NuScenesMonoDataset(SeededItems, NuScenesDataset):
+class NuScenesMonoDataset(SeededItems, PassesOverBadSamples, NuScenesDataset):
     """Images of mmdet3d's nuScenes info files with the annotations of the side files.
 
-    Everything that can be wrong on disk is found when the data set is built. Training keeps the
-    annotations that pass the filter and leaves out images without any; test mode keeps all images.
+    What can be wrong in the files of the data set is found when it is built; an image that cannot
+    be read is passed over. Training keeps the annotations that pass the filter and leaves out
+    images without any; test mode keeps all images.
 
     Args:
         data_root: folder with ``samples``.
@@ -65,6 +68,7 @@ class NuScenesMonoDataset(SeededItems, NuScenesDataset):
     ):
         self.annotation_filter = AnnotationFilter(**(annotation_filter or {}))
         self._annotations: dict[str, CameraAnnotations] = {}
+        self._left_out = [0, 0]  # annotations, images
         task_labels((metainfo or self.METAINFO).get("classes", CLASSES))  # all are known
         super().__init__(
             data_root=data_root,
@@ -92,6 +96,10 @@ class NuScenesMonoDataset(SeededItems, NuScenesDataset):
         if not self.test_mode:
             counts = zip(self.metainfo["classes"], self.num_ins_per_cat, strict=True)
             summary += " with " + ", ".join(f"{count} {name}" for name, count in counts)
+            summary += (
+                f"; left out: {self._left_out[0]} annotations of other classes or that "
+                f"annotation_filter refuses, {self._left_out[1]} images without any annotation"
+            )
         print_log(summary, "current")
 
     def load_data_list(self) -> list[dict]:
@@ -116,7 +124,8 @@ class NuScenesMonoDataset(SeededItems, NuScenesDataset):
 
     def parse_data_info(self, info: dict) -> list[dict]:
         """Entries of the cameras of one keyframe."""
-        return [self._parse_image(info, cam_name) for cam_name in info["images"]]
+        with keyframe(self.ann_file, info):
+            return [self._parse_image(info, cam_name) for cam_name in info["images"]]
 
     def filter_data(self) -> list[dict]:
         """Leave out training images without annotations."""
@@ -128,6 +137,7 @@ class NuScenesMonoDataset(SeededItems, NuScenesDataset):
                 f"{side_file_of(self.ann_file)}: none of its images has an annotation that passes "
                 f"{self.annotation_filter}. Loosen annotation_filter, or train on another split"
             )
+        self._left_out[1] = len(self.data_list) - len(kept)
         return kept
 
     def prepare_data(self, index: int) -> dict | None:
@@ -144,10 +154,10 @@ class NuScenesMonoDataset(SeededItems, NuScenesDataset):
         item = {
             "sample_token": info["token"],
             "cam_name": cam_name,
-            "img_path": osp.join(self.data_prefix[cam_name], image["img_path"]),
-            "lidar_path": osp.join(self.data_prefix["pts"], info["lidar_points"]["lidar_path"]),
-            "cam2img": np.array(image["cam2img"], dtype=np.float64)[:3, :3],
-            "lidar2cam": np.array(image["lidar2cam"], dtype=np.float64),
+            "img_path": self._file(cam_name, image["img_path"]),
+            "lidar_path": self._file("pts", info["lidar_points"]["lidar_path"]),
+            "cam2img": camera_matrix(image["cam2img"]),
+            "lidar2cam": rigid(image["lidar2cam"], "lidar2cam"),
             "cam2ego": pose.cam_to_ego,
             "ego2global": pose.ego_to_global,
             "box_type_3d": self.box_type_3d,
@@ -157,6 +167,9 @@ class NuScenesMonoDataset(SeededItems, NuScenesDataset):
             item["classes"] = self.metainfo["classes"]
             item["annotations"] = self._kept_annotations(image["sample_data_token"])
         return item
+
+    def _file(self, sensor: str, name: str) -> str:
+        return osp.join(self.data_prefix[sensor], inside(name, self.ann_file))
 
     def _kept_annotations(self, sample_data_token: str) -> CameraAnnotations:
         if sample_data_token not in self._annotations:
@@ -169,6 +182,7 @@ class NuScenesMonoDataset(SeededItems, NuScenesDataset):
         labels = np.array([self.label_mapping[label] for label in annotations.labels.tolist()], int)
         annotations = replace(annotations, labels=labels)
         kept = annotations.select(self.annotation_filter(annotations) & (labels >= 0))
+        self._left_out[0] += len(annotations) - len(kept)
         for label in kept.labels:
             self.num_ins_per_cat[label] += 1
         return kept

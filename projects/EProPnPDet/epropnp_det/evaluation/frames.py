@@ -10,7 +10,7 @@ from epropnp_data.errors import DatasetError
 from epropnp_data.nuscenes.taxonomy import CLASSES
 
 from ..datasets.camera_poses import CameraPose, camera_pose
-from ..datasets.checks import load_info_file
+from ..datasets.checks import keyframe, load_info_file
 from .official import EVAL_CONFIG
 
 
@@ -20,6 +20,9 @@ class FrameTable:
     Args:
         ann_file: info file of mmdet3d's v2 format.
         data_root: data root of the config, for messages.
+
+    Raises:
+        DatasetError: the info file is missing or damaged.
 
     Attributes:
         version: nuScenes version of the info file.
@@ -34,11 +37,8 @@ class FrameTable:
         self._poses: dict[tuple[str, str], CameraPose] = {}
         self._keys_of_file: dict[str, list[tuple[str, str]]] = {}
         for info in content["data_list"]:
-            self.sample_tokens.append(info["token"])
-            for cam_name, image in info["images"].items():
-                key = (info["token"], cam_name)
-                self._poses[key] = camera_pose(info, cam_name)
-                self._keys_of_file.setdefault(osp.basename(image["img_path"]), []).append(key)
+            with keyframe(ann_file, info):
+                self._add(info)
 
     def key(self, metainfo: dict) -> tuple[str, str]:
         """(sample token, camera) of a data sample.
@@ -61,6 +61,17 @@ class FrameTable:
                 "sample_token with cam_name, or unique image names, in the meta keys"
             )
         return keys[0]
+
+    def _add(self, info: dict) -> None:
+        self.sample_tokens.append(info["token"])
+        for cam_name, image in info["images"].items():
+            key = (info["token"], cam_name)
+            self._poses[key] = camera_pose(info, cam_name)
+            self._keys_of_file.setdefault(osp.basename(image["img_path"]), []).append(key)
+
+    def __len__(self) -> int:
+        """Number of camera images."""
+        return len(self._poses)
 
     def pose(self, key: tuple[str, str]) -> CameraPose:
         """Pose of a camera."""

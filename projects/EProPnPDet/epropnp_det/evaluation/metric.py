@@ -12,6 +12,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from epropnp_data.nuscenes.taxonomy import CLASSES, NO_ATTRIBUTE, task_labels
+from epropnp_mm.skipping import is_stand_in
 
 from .attributes import attributes_from_labels, attributes_from_logits
 from .boxes import RANGE_MARGIN, CameraBoxes, GlobalBoxes, camera_to_global
@@ -81,6 +82,8 @@ class NuScenesMono3DMetric(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Move the predictions of a batch to the global frame."""
         for sample in data_samples:
+            if is_stand_in(sample):
+                continue
             key = self.frames.key(sample)
             boxes = to_camera_boxes(sample["pred_instances_3d"], self._classes())
             moved = camera_to_global(boxes, self.frames.pose(key), self.ranges, self.range_margin)
@@ -96,7 +99,7 @@ class NuScenesMono3DMetric(BaseMetric):
         parts: dict[str, list[GlobalBoxes]] = defaultdict(list)
         for (sample_token, _), boxes in sorted(per_camera.items(), key=lambda item: item[0]):
             parts[sample_token].append(boxes)
-        self._note_missing(parts)
+        self._note_missing(parts, len(per_camera))
         boxes = {
             token: merge_cameras(parts[token], self.nms_iou_threshold, MAX_BOXES, self.exact_nms)
             for token in self.frames.sample_tokens
@@ -114,12 +117,19 @@ class NuScenesMono3DMetric(BaseMetric):
         print_log("nuScenes detection evaluation\n" + format_table(metrics), "current")
         return metrics
 
-    def _note_missing(self, parts: dict[str, list[GlobalBoxes]]) -> None:
+    def _note_missing(self, parts: dict[str, list[GlobalBoxes]], num_images: int) -> None:
         missing = len(set(self.frames.sample_tokens) - parts.keys())
         if missing:
             print_log(
                 f"{missing} of {len(self.frames.sample_tokens)} keyframes were not tested; they "
                 "count as keyframes without detections",
+                "current",
+                logging.WARNING,
+            )
+        elif num_images < len(self.frames):
+            print_log(
+                f"{len(self.frames) - num_images} of {len(self.frames)} camera images were not "
+                "tested; they count as images without detections",
                 "current",
                 logging.WARNING,
             )

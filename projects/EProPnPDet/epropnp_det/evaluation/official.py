@@ -17,7 +17,7 @@ from nuscenes.utils.splits import create_splits_scenes
 
 from epropnp_data.errors import DatasetError
 
-from ..datasets.preparation.tables import check_tables
+from ..datasets.preparation.tables import check_tables, open_tables, read_table
 from .submission_check import check_submission
 
 EVAL_CONFIG = "detection_cvpr_2019"
@@ -59,10 +59,10 @@ def evaluate_results_file(
     """
     result_path, dataroot = Path(result_path), Path(dataroot)
     eval_set = eval_set or EVAL_SET_OF_VERSION.get(version)
-    results = _read_results(result_path)
+    results = read_results(result_path)
     expected = samples_of_tables(dataroot, version, eval_set)
     _refuse_invalid(result_path, results, expected, eval_set)
-    nusc = NuScenes(version=version, dataroot=str(dataroot), verbose=False)
+    nusc = open_tables(dataroot, version)
     _check_ground_truth(nusc, expected)
     with tempfile.TemporaryDirectory() as scratch:
         evaluated = result_path
@@ -93,9 +93,9 @@ def samples_of_tables(dataroot: str | Path, version: str, eval_set: str) -> list
     _check_split(eval_set, version)
     folder = Path(dataroot) / version
     names = set(create_splits_scenes()[eval_set])
-    scenes = json.loads((folder / "scene.json").read_text())
+    scenes = read_table(folder, "scene")
     tokens = {scene["token"] for scene in scenes if scene["name"] in names}
-    samples = json.loads((folder / "sample.json").read_text())
+    samples = read_table(folder, "sample")
     return [sample["token"] for sample in samples if sample["scene_token"] in tokens]
 
 
@@ -135,13 +135,18 @@ def format_table(metrics: dict[str, float]) -> str:
     return "\n".join(lines)
 
 
-def _read_results(path: Path) -> dict:
+def read_results(path: Path) -> dict:
+    """Contents of a results file, with ``meta`` and ``results`` in it and else unchecked.
+
+    Raises:
+        DatasetError: it is missing or something else.
+    """
     if not path.is_file():
         raise DatasetError(f"{path}: no such results file. Write it with tools/test.py")
     try:
         content = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise DatasetError(f"{path}: not a JSON file ({error}). Test again") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{path}: not a JSON file ({error}). Test again") from None
     if not isinstance(content, dict) or not {"meta", "results"} <= content.keys():
         raise DatasetError(f"{path}: no nuScenes results file (needs 'meta' and 'results')")
     return content

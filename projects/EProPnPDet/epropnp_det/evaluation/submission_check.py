@@ -5,6 +5,7 @@ listed as errors. What it accepts and scores, but is hardly meant, is a warning.
 """
 
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -130,18 +131,19 @@ def _is_float(value: object) -> bool:
     """Whether the devkit, which converts scores, makes a number of the value."""
     try:
         return not math.isnan(float(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 
 def _check_names(record: dict, place: str) -> Iterator[Violation]:
     name, attribute = record.get("detection_name"), record.get("attribute_name")
-    if name not in ATTRIBUTES_OF_CLASS:
+    is_class = isinstance(name, str) and name in ATTRIBUTES_OF_CLASS
+    if not is_class:
         yield Violation("class", place, f"detection_name {name!r} is none of the ten classes")
-    if attribute not in ATTRIBUTE_NAMES:
+    if not isinstance(attribute, str) or attribute not in ATTRIBUTE_NAMES:
         message = f"attribute_name {attribute!r} is unknown (none is written as '')"
         yield Violation("attribute", place, message)
-    elif name in ATTRIBUTES_OF_CLASS and (attribute or "none") not in ATTRIBUTES_OF_CLASS[name]:
+    elif is_class and (attribute or "none") not in ATTRIBUTES_OF_CLASS[name]:
         message = f"a {name} cannot have the attribute {attribute!r}"
         yield Violation("attribute of another class", place, message, is_error=False)
 
@@ -153,7 +155,7 @@ def _check_size_order(results: dict) -> Iterator[Violation]:
         for record in records if isinstance(records, list) else ():
             size = record.get("size") if isinstance(record, dict) else None
             if isinstance(size, list) and len(size) == 3 and all(_is_number(x) for x in size):
-                sizes[record.get("detection_name")].append(size)
+                sizes[str(record.get("detection_name"))].append(size)
     for name in LONG_CLASSES:
         if name not in sizes:
             continue
@@ -167,4 +169,7 @@ def _check_size_order(results: dict) -> Iterator[Violation]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether a value is a number, and no whole number beyond what a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) <= sys.float_info.max

@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 from mmdet3d.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
-from epropnp_data.errors import DatasetError
 from epropnp_data.images import Camera
+from epropnp_data.images.reading import read_image
 from epropnp_results import ResultsFolder
 
 from ..datasets.camera_annotations import side_file_of
@@ -36,7 +35,7 @@ def write_dataset_results(
         progress: wraps the loop over the images, tqdm for example.
 
     Raises:
-        DatasetError: an image is missing.
+        SampleError: an image is missing or not readable.
         ResultsError: the folder holds other results.
     """
     dataset = _with_truth(cfg)
@@ -53,14 +52,12 @@ def write_dataset_results(
         name = f"{info['sample_token']} {info['cam_name']}"
         if results.has(name):
             continue
-        image = cv2.imread(info["img_path"], cv2.IMREAD_COLOR)
-        if image is None:
-            raise DatasetError(f"{info['img_path']}: not a readable image. Restore it")
+        image = read_image(info["img_path"])
         found = infer(image, Camera(info["cam2img"]), name)
         annotations = info.get("annotations")
         record = replace(
             found.result,
-            image=str(Path(info["img_path"]).resolve()),
+            image=str(Path(info["img_path"]).absolute()),
             group=info["sample_token"],
             camera=info["cam_name"],
             camera_to_ego=info["cam2ego"].tolist(),

@@ -2,12 +2,11 @@
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from nuscenes.nuscenes import NuScenes
 
-from epropnp_data.errors import DatasetError
 from epropnp_data.geometry.rigid import invert_rigid, rigid_matrix
+from epropnp_data.images.reading import read_image
 from epropnp_data.nuscenes.taxonomy import CAMERAS
 
 from ..datasets.preparation.annotate import keyframe_objects
@@ -78,9 +77,7 @@ def _load_camera(nusc: NuScenes, name: str, sample_data_token: str) -> CameraVie
     record = nusc.get("sample_data", sample_data_token)
     sensor = nusc.get("calibrated_sensor", record["calibrated_sensor_token"])
     path = nusc.get_sample_data_path(sample_data_token)
-    image = cv2.imread(str(path))
-    if image is None:
-        raise DatasetError(f"{path}: camera image is missing or not readable")
+    image = read_image(path)
     cam_to_ego = rigid_matrix(sensor["rotation"], sensor["translation"])
     return CameraView(
         name=name,

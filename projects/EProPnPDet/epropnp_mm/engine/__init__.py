@@ -6,6 +6,7 @@ from .classes_hook import ClassesHook
 from .exact_checkpoint_hook import ExactCheckpointHook
 from .finite_grad_optim_wrapper import FiniteGradAmpOptimWrapper, FiniteGradOptimWrapper
 from .latest_checkpoint import latest_checkpoint
+from .skipped_sample_hook import SkippedSampleHook
 from .skipped_step_hook import SkippedStepHook, TrainingStopped
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "ExactCheckpointHook",
     "FiniteGradAmpOptimWrapper",
     "FiniteGradOptimWrapper",
+    "SkippedSampleHook",
     "SkippedStepHook",
     "TrainingStopped",
     "check_checkpoint",

@@ -40,7 +40,7 @@ def match_keys(
 ) -> KeyMatch:
     """Compare names and shapes of two states."""
     common = [name for name in model_state if name in state]
-    fits = {name: model_state[name].shape == state[name].shape for name in common}
+    fits = {name: model_state[name].shape == getattr(state[name], "shape", None) for name in common}
     return KeyMatch(
         fitting=[name for name in common if fits[name]],
         missing=[name for name in model_state if name not in state],
@@ -69,10 +69,10 @@ def read_state(path: Path) -> Mapping[str, torch.Tensor]:
     except pickle.UnpicklingError as error:
         raise CheckpointError(_unsafe(path)) from error
     except (RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or "the file ends too early").splitlines()[0]
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason}") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping) or not state:
+    if not isinstance(state, Mapping) or not any(map(torch.is_tensor, state.values())):
         raise CheckpointError(f"{path} holds no state_dict, so it is not a model checkpoint")
     return {name.removeprefix("module."): value for name, value in state.items()}
 

@@ -7,6 +7,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 
+from epropnp_data.images.reading import read_image
+
 from ..random_state import WorkerRandom
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
@@ -42,10 +44,7 @@ class ReplaceBackground(BaseTransform):
         if rng.random() >= self.prob or mask is None:
             return results
         path = self.paths[rng.integers(len(self.paths))]
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise ValueError(f"{path}: not a readable picture")
-        background = cut_background(picture, mask.shape, rng)
+        background = cut_background(read_image(path), mask.shape, rng)
         results["image"] = np.where(mask[..., None], results["image"], background)
         return results
 

@@ -7,6 +7,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 
+from epropnp_data.errors import SampleError
+from epropnp_data.images.reading import read_image
+
 from ..coordinate_cache import CoordinateCache, map_name
 
 
@@ -18,12 +21,9 @@ class LoadBOPImage(BaseTransform):
         """Add ``image``.
 
         Raises:
-            FileNotFoundError: if the file is no readable image.
+            SampleError: if the file is no readable image.
         """
-        image = cv2.imread(results["img_path"], cv2.IMREAD_COLOR)
-        if image is None:
-            raise FileNotFoundError(f"{results['img_path']}: not a readable image")
-        results["image"] = image
+        results["image"] = read_image(results["img_path"])
         return results
 
 
@@ -48,7 +48,11 @@ class LoadObjectCoordinates(BaseTransform):
         self.pixel_center = pixel_center
 
     def transform(self, results: dict) -> dict:
-        """Add targets to a crop with an image."""
+        """Add targets to a crop with an image.
+
+        Raises:
+            SampleError: if there is a mask, but no readable one or one of another size.
+        """
         shape = results["image"].shape[:2]
         visible = self._visible_mask(results, shape)
         coords, rendered = np.zeros((*shape, 3), np.float32), None
@@ -74,8 +78,10 @@ class LoadObjectCoordinates(BaseTransform):
     def _visible_mask(results: dict, shape: tuple[int, int]) -> np.ndarray | None:
         if results.get("mask_path") is None:
             return None
-        mask = cv2.imread(results["mask_path"], cv2.IMREAD_GRAYSCALE)
-        if mask is None or mask.shape != shape:
-            size = f"{shape[1]} x {shape[0]}"
-            raise ValueError(f"{results['mask_path']}: not a mask of {size} pixels")
+        mask = read_image(results["mask_path"], cv2.IMREAD_GRAYSCALE)
+        if mask.shape != shape:
+            raise SampleError(
+                results["mask_path"],
+                f"mask is {mask.shape[1]}x{mask.shape[0]}, its image {shape[1]}x{shape[0]}",
+            )
         return mask > 0

@@ -8,7 +8,6 @@ data root.
 """
 
 import importlib.util
-import json
 import os
 import pickle
 import tempfile
@@ -24,9 +23,11 @@ from nuscenes.nuscenes import NuScenes
 
 from epropnp_data.geometry.rigid import invert_rigid, transform_points
 from epropnp_data.nuscenes.taxonomy import CLASSES
+from epropnp_data.untrusted import inside, load_plain_pickle
 
 from ..box_projection import in_view
 from .annotate import cam_to_global
+from .tables import read_table
 
 LINKED_ROOT = Path("data/nuscenes")  # the converter's second step reads this path
 CONVERTERS = Path(mmdet3d.__file__).parent / ".mim" / "tools" / "dataset_converters"
@@ -90,7 +91,7 @@ def working_directory(folder: str) -> Iterator[None]:
 def _update(second_step: ModuleType, info_file: Path, version: str) -> None:
     """Bring an info file of the first step to the v2 format; the result lies in ``.``."""
     with info_file.open("rb") as file:
-        is_empty = not pickle.load(file)["infos"]
+        is_empty = not load_plain_pickle(file)["infos"]
     if is_empty:  # the converter fails on an empty split
         _write_empty(Path(info_file.name), version)
     else:
@@ -189,15 +190,13 @@ def anns_in_view(nusc: NuScenes, image: dict, tokens: list[str]) -> list[str]:
 
 def _keyframe_lidar_files(data_root: Path, version: str) -> list[str]:
     """Lidar files of all keyframes, relative to the data root."""
-
-    def table(name: str) -> list[dict]:
-        return json.loads((data_root / version / f"{name}.json").read_text())
-
-    lidars = {s["token"] for s in table("sensor") if s["channel"] == "LIDAR_TOP"}
-    mounted = {c["token"] for c in table("calibrated_sensor") if c["sensor_token"] in lidars}
+    folder = data_root / version
+    sensors, sensor_mounts = read_table(folder, "sensor"), read_table(folder, "calibrated_sensor")
+    lidars = {s["token"] for s in sensors if s["channel"] == "LIDAR_TOP"}
+    mounted = {c["token"] for c in sensor_mounts if c["sensor_token"] in lidars}
     return [
-        record["filename"]
-        for record in table("sample_data")
+        inside(record["filename"], folder / "sample_data.json")
+        for record in read_table(folder, "sample_data")
         if record["is_key_frame"] and record["calibrated_sensor_token"] in mounted
     ]
 

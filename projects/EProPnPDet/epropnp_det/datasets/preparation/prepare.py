@@ -1,12 +1,12 @@
 """Info files and the detector's side files of a nuScenes data root."""
 
-import pickle
 from pathlib import Path
 
 from nuscenes.nuscenes import NuScenes
 from tqdm import tqdm
 
 from epropnp_data.errors import DatasetError
+from epropnp_data.untrusted import load_plain_pickle
 
 from ..camera_annotations import (
     CameraAnnotations,
@@ -16,7 +16,15 @@ from ..camera_annotations import (
 )
 from .annotate import annotate_image, keyframe_objects
 from .mmdet3d_converter import convert, split_names
-from .tables import check_images, check_tables, fingerprint, keyframe_images, missing_files
+from .record_check import check_records
+from .tables import (
+    check_images,
+    check_tables,
+    fingerprint,
+    keyframe_images,
+    missing_files,
+    open_tables,
+)
 
 
 def prepare_nuscenes(
@@ -43,7 +51,8 @@ def prepare_nuscenes(
         The info files.
 
     Raises:
-        DatasetError: tables or images are missing, or files of another version are in the way.
+        DatasetError: tables or images are missing or damaged, or files of another version are in
+            the way.
     """
     data_root = Path(data_root)
     out_dir = Path(out_dir) if out_dir else data_root
@@ -55,11 +64,12 @@ def prepare_nuscenes(
         return info_files
     if not overwrite:
         _refuse_other_version(info_files, version)
+    nusc = open_tables(data_root, version)
+    check_records(nusc)
     check_images(data_root / name for name in keyframe_images(data_root, version))
     out_dir.mkdir(parents=True, exist_ok=True)
     convert(data_root, version, tag, out_dir, max_sweeps)
 
-    nusc = NuScenes(version=version, dataroot=str(data_root), verbose=False)
     for path in info_files:
         annotations = annotate_split(nusc, path)
         save_side_file(side_file_of(path), version, tables, annotations)
@@ -71,7 +81,7 @@ def prepare_nuscenes(
 def annotate_split(nusc: NuScenes, info_file: Path) -> dict[str, CameraAnnotations]:
     """Annotations of all camera images of an info file, by sample_data token."""
     with info_file.open("rb") as file:
-        frames = pickle.load(file)["data_list"]
+        frames = load_plain_pickle(file)["data_list"]
     annotations = {}
     for frame in tqdm(frames, desc=f"annotate {info_file.stem}", unit="keyframe"):
         objects = keyframe_objects(nusc, nusc.get("sample", frame["token"]))
@@ -91,7 +101,7 @@ def _is_current(info_file: Path, tables: str) -> bool:
 def _refuse_other_version(info_files: list[Path], version: str) -> None:
     for path in filter(Path.is_file, info_files):
         with path.open("rb") as file:
-            content = pickle.load(file)
+            content = load_plain_pickle(file)
         found = content.get("metainfo", {}).get("version") if isinstance(content, dict) else None
         if found != version:
             raise DatasetError(

@@ -6,7 +6,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from nuscenes.nuscenes import NuScenes
+
 from epropnp_data.errors import DatasetError
+from epropnp_data.nuscenes.tables import TABLE_NAMES
+from epropnp_data.untrusted import inside
 
 HASHED_BYTES = 32 * 2**20  # larger tables enter the fingerprint by their size only
 TABLES = ("scene", "sample", "calibrated_sensor", "sample_annotation", "sample_data", "ego_pose")
@@ -50,9 +54,58 @@ def fingerprint(data_root: Path, version: str) -> str:
     return digest.hexdigest()
 
 
+def read_table(folder: Path, name: str) -> list[dict]:
+    """Records of one table.
+
+    Args:
+        folder: of the tables of a version.
+        name: of the table.
+
+    Raises:
+        DatasetError: it is missing or no list of records.
+    """
+    path = folder / f"{name}.json"
+    remedy = f"Unpack the metadata of {folder.name} again"
+    try:
+        records = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: no such table. {remedy}") from None
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: not a JSON file ({error}). {remedy}") from None
+    if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
+        raise DatasetError(f"{path}: no list of records. {remedy}")
+    return records
+
+
+def open_tables(data_root: str | Path, version: str) -> NuScenes:
+    """The devkit's view of a data root.
+
+    Raises:
+        DatasetError: tables are missing, damaged, or do not belong together.
+    """
+    folder = Path(data_root) / version
+    try:
+        return NuScenes(version=version, dataroot=str(data_root), verbose=False)
+    except Exception as error:  # whatever the devkit meets in a damaged table
+        for name in TABLE_NAMES:
+            read_table(folder, name)
+        text = f"no record {error}" if isinstance(error, KeyError) else f"{error}"
+        raise DatasetError(
+            f"{folder}: the tables do not belong together ({text}). Unpack the metadata of "
+            f"{version} again"
+        ) from error
+
+
 def keyframe_images(data_root: Path, version: str) -> list[str]:
-    """Camera images of all keyframes, relative to the data root."""
-    records = json.loads((data_root / version / "sample_data.json").read_text())
+    """Camera images of all keyframes, relative to the data root.
+
+    Raises:
+        DatasetError: the table is damaged, or a file that it names lies outside the data root.
+    """
+    folder = data_root / version
+    records = read_table(folder, "sample_data")
+    for record in records:
+        inside(record.get("filename"), folder / "sample_data.json")
     return [r["filename"] for r in records if r["is_key_frame"] and r["fileformat"] == "jpg"]
 
 

@@ -2,16 +2,16 @@
 
 import os.path as osp
 
-import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 from mmdet3d.structures import CameraInstance3DBoxes
 from pyquaternion import Quaternion
 
-from epropnp_data.errors import DatasetError
+from epropnp_data.errors import SampleError
 from epropnp_data.geometry.camera import NEAR_PLANE, project_points
 from epropnp_data.geometry.rigid import transform_points
+from epropnp_data.images.reading import read_image
 from epropnp_data.nuscenes.taxonomy import attribute_scope, task_labels
 
 from ..camera_annotations import CameraAnnotations
@@ -26,12 +26,13 @@ class LoadMonoImage(BaseTransform):
     the original image, never changed).
 
     Raises:
-        DatasetError: the file is missing or no image.
+        SampleError: the file is missing or no image, or of another size than its annotations or its
+            camera matrix say.
     """
 
     def transform(self, results: dict) -> dict:
         """Read ``results['img_path']``."""
-        img = results["img"] if "img" in results else self._read(results["img_path"])
+        img = results["img"] if "img" in results else self._read(results)
         results["img"] = img
         results["ori_shape"] = results["img_shape"] = img.shape[:2]
         results["img_transform"] = np.eye(3)
@@ -41,12 +42,22 @@ class LoadMonoImage(BaseTransform):
         return results
 
     @staticmethod
-    def _read(path: str) -> np.ndarray:
-        if not osp.isfile(path):
-            raise DatasetError(f"{path}: camera image is missing. Restore it from the data set")
-        img = mmcv.imread(path)
-        if img is None:
-            raise DatasetError(f"{path}: not a readable image. Restore it from the data set")
+    def _read(results: dict) -> np.ndarray:
+        path = results["img_path"]
+        img = read_image(path)
+        height, width = img.shape[:2]
+        expected = getattr(results.get("annotations"), "size_wh", (width, height))
+        if (width, height) != tuple(expected):
+            raise SampleError(
+                path, f"image is {width}x{height}, annotated as {expected[0]}x{expected[1]}"
+            )
+        cx, cy = results["cam2img"][0][2], results["cam2img"][1][2]
+        if not (0 < cx < width and 0 < cy < height):
+            raise SampleError(
+                path,
+                f"the principal point {cx:g}, {cy:g} lies outside the {width}x{height} image: "
+                "image and camera matrix do not belong together",
+            )
         return img
 
 
@@ -97,7 +108,7 @@ class LoadMonoLidar(BaseTransform):
     between the two sensors is compensated. Adds ``lidar_uvz`` (P, 3): u, v in ori pixels and depth
     z >= 0.1 m; ``points_obj``: per object (k, 3) in the object frame (x length, y down, z width),
     relative to the centre; ``points_uv``: per object (k, 2) ori pixels. A keyframe without a lidar
-    file gives empty arrays.
+    file gives empty arrays; points that are not finite are left out.
 
     Args:
         num_feats: float32 numbers per point in the file.
@@ -131,11 +142,13 @@ class LoadMonoLidar(BaseTransform):
             return np.zeros((0, 3))
         values = np.fromfile(path, dtype=np.float32)
         if values.size % self.num_feats:
-            raise DatasetError(
-                f"{path}: {values.size} numbers are no multiple of {self.num_feats} per point. "
-                "Restore the lidar file from the data set"
+            raise SampleError(
+                path,
+                f"{values.size} numbers are no multiple of {self.num_feats} per point. "
+                "Restore the lidar file from the data set",
             )
-        return values.reshape(-1, self.num_feats)[:, :3].astype(np.float64)
+        points = values.reshape(-1, self.num_feats)[:, :3].astype(np.float64)
+        return points[np.isfinite(points).all(axis=1)]
 
     @staticmethod
     def _boxes(annotations: CameraAnnotations | None):
