@@ -36,7 +36,7 @@ from epropnp_data.images import (
 from epropnp_data.images.cameras import HOW_TO, pitch_from_horizon
 from epropnp_det.inference import Detector3D, Found
 from epropnp_mm.engine import CheckpointError
-from epropnp_results import ResultsError, ResultsFolder
+from epropnp_results import ResultsError, ResultsFolder, explore_command
 from epropnp_results.pictures import USUAL, VIEWS, draw_result
 
 
@@ -111,7 +111,7 @@ def keep(results: ResultsFolder, frame: Frame, found: Found, args: argparse.Name
         cv2.imwrite(str(path), found.image)
         stored = path.relative_to(results.path)
     else:
-        stored = frame.path.resolve()
+        stored = frame.path.absolute()
     record = replace(found.result, image=str(stored))
     if not args.no_pictures:
         path = results.path / "pictures" / f"{results.key(frame.name)}.jpg"
@@ -170,7 +170,8 @@ def run(args: argparse.Namespace) -> None:
             bar.update(len(group))
     if source.is_video and not args.no_pictures:
         write_video(results.path, args.fps)
-    print(f"results are in {results.path}; a page of them: tools/explore.py {results.path}")
+    page = explore_command(results.path, results.path if source.is_video else Path(args.source))
+    print(f"results are in {results.path}; a page of them: {page}")
 
 
 def main() -> None:

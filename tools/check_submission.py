@@ -42,17 +42,26 @@ def report(violations: list[Violation], max_per_kind: int) -> None:
             print(f"  {violation.place}: {violation.message}")
 
 
+def read_json(path: Path) -> object:
+    """Contents of a file.
+
+    Raises:
+        DatasetError: it is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or f"not a JSON file ({error})"
+        raise DatasetError(f"{path}: {reason}") from None
+
+
 def main() -> None:
     """Check the file and set the exit code."""
     args = parse_args()
     eval_set = args.eval_set or EVAL_SET_OF_VERSION[args.version]
     try:
-        content = json.loads(args.results.read_text())
+        content = read_json(args.results)
         expected = samples_of_tables(args.dataroot, args.version, eval_set)
-    except FileNotFoundError:
-        sys.exit(f"check_submission: {args.results}: no such file")
-    except json.JSONDecodeError as error:
-        sys.exit(f"check_submission: {args.results}: not a JSON file ({error})")
     except DatasetError as error:
         sys.exit(f"check_submission: {error}")
     violations = check_submission(content, expected)

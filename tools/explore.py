@@ -27,6 +27,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--max-size", type=float, default=60, help="megabytes of the page (60)")
     parser.add_argument("--max-samples", type=int, help="show at most so many, evenly spread")
     parser.add_argument("--min-score", type=float, default=0.05, help="leave out weaker objects")
+    parser.add_argument(
+        "--image-root",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder that images may lie in, besides RESULTS_DIR and the current one",
+    )
     parser.add_argument("--serve", action="store_true", help="serve the page on localhost")
     parser.add_argument("--port", type=int, default=8000, help="of --serve; 0 takes a free one")
     args = parser.parse_args()
@@ -50,7 +57,7 @@ def write(args: argparse.Namespace) -> Path:
         max_samples=args.max_samples,
         min_score=args.min_score,
     )
-    results = ResultsFolder(args.results_dir)
+    results = ResultsFolder(args.results_dir, args.image_root)
     count = write_page(results, path, settings, partial(tqdm, unit="sample"))
     size = path.stat().st_size
     print(f"{path}: {count} samples, {size / 1e6:.1f} MB")

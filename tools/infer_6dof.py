@@ -8,7 +8,7 @@ IMAGES are files or folders. Boxes come from one of
                      "bbox": [x, y, w, h], "score"}; an image is found by its file name or by the
                      number in it
   --box X Y W H      one box, the same in every image, of the object --obj-id
-Intrinsics are fx fy cx cy, or a text file with the 3x3 matrix, in OpenCV's convention (integer
+Intrinsics are fx fy cx cy, or a file (docs/inference.md), in OpenCV's convention (integer
 pixel coordinates are pixel centres). MODELS holds models_info.json (BOP); meshes are only drawn.
 Writes poses.json, results_bop.csv and pictures to --out-dir, and to its folder explained what
 tools/explore.py makes a page of.
@@ -21,16 +21,19 @@ import sys
 from pathlib import Path
 
 import cv2
-import numpy as np
 from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
 from epropnp_6dof.bop import ObjectModel, PoseEstimate, read_models_info, write_results
+from epropnp_6dof.bop.errors import numbers, read_json, whole
 from epropnp_6dof.explained_results import label_of, write_explained
 from epropnp_6dof.inference import ImageObject, ObjectPose, PoseInferencer, load_inferencer
 from epropnp_6dof.pose_record import pose_record
 from epropnp_6dof.visualization.report import draw_report
-from epropnp_results import ResultsFolder
+from epropnp_data.errors import DatasetError
+from epropnp_data.images import CameraError, read_camera
+from epropnp_mm.engine import CheckpointError
+from epropnp_results import ResultsFolder, explore_command
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 
@@ -74,25 +77,27 @@ def list_images(paths: list[Path]) -> list[Path]:
     return images
 
 
-def read_intrinsics(words: list[str]) -> np.ndarray:
-    """Matrix (3, 3) of ``fx fy cx cy`` or of a text file."""
-    if len(words) == 4:
-        fx, fy, cx, cy = map(float, words)
-        return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
-    if len(words) == 1:
-        matrix = np.loadtxt(words[0])
-        if matrix.shape == (3, 3):
-            return matrix
-        raise ValueError(f"{words[0]}: holds {matrix.shape} numbers, expected a 3x3 matrix")
-    raise ValueError(f"--intrinsics takes 4 numbers or one file, got {len(words)} words")
-
-
 def find_image(entry: dict, images: list[Path]) -> Path | None:
     """Image of a detection, by file name or by number."""
     if "image" in entry:
         return next((path for path in images if path.name == Path(entry["image"]).name), None)
     number = int(entry["image_id"])
     return next((p for p in images if p.stem.isdigit() and int(p.stem) == number), None)
+
+
+def read_entry(
+    entry: dict, images: list[Path]
+) -> tuple[Path | None, tuple[float, ...], float, int]:
+    """Image, box, score and object of a detection.
+
+    Raises:
+        KeyError, TypeError, ValueError: it lacks a field, or a value makes no sense.
+    """
+    box = tuple(numbers(entry["bbox"], 4, "bbox").tolist())
+    if min(box[2:]) <= 0:
+        raise ValueError(f"bbox is {entry['bbox']}: width and height have to be above zero")
+    score = float(entry.get("score", 1.0))
+    return find_image(entry, images), box, score, whole(entry["category_id"], "category_id")
 
 
 def find_targets(
@@ -102,23 +107,28 @@ def find_targets(
     if args.box is not None:
         entries = [dict(image=path.name, category_id=args.obj_id, bbox=args.box) for path in images]
     else:
-        entries = json.loads(args.detections.read_text())
-    cam_mat = read_intrinsics(args.intrinsics)
+        entries = read_json(args.detections, list)
+    camera = read_camera(args.intrinsics)
+    if camera.distortion is not None:
+        raise CameraError("lens distortion is not handled here: undistort the images beforehand")
     targets = []
     for index, entry in enumerate(entries):
-        path = find_image(entry, images)
-        if path is None or entry.get("score", 1.0) < args.score_thr:
+        try:
+            path, box, score, obj_id = read_entry(entry, images)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            text = f"lacks {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"{args.detections}: entry {index}: {text}") from None
+        if path is None or score < args.score_thr:
             continue
-        obj_id = int(entry["category_id"])
         if obj_id not in models:
             raise ValueError(f"entry {index}: object {obj_id} is not in models_info.json")
         targets.append(
             ImageObject(
                 image_path=path,
                 obj_id=obj_id,
-                box=tuple(entry["bbox"]),
-                score=float(entry.get("score", 1.0)),
-                cam_mat=cam_mat,
+                box=box,
+                score=score,
+                cam_mat=camera.intrinsics,
                 coord_scale=models[obj_id].coord_scale,
                 scene_id=int(entry.get("scene_id", 0)),
                 im_id=int(path.stem) if path.stem.isdigit() else images.index(path),
@@ -181,17 +191,17 @@ def main() -> None:
         images = list_images(args.images)
         models = read_models_info(args.models_dir)
         targets = find_targets(args, images, models)
-    except (FileNotFoundError, ValueError) as error:
+        inferencer = load_inferencer(args.config, args.checkpoint, args.device)
+        found = inferencer(targets)
+    except (OSError, ValueError, CameraError, CheckpointError, DatasetError) as error:
         sys.exit(f"infer_6dof: {error}")
-    inferencer = load_inferencer(args.config, args.checkpoint, args.device)
-    found = inferencer(targets)
     write_outputs(args.out_dir, found)
     folder = explain(args, inferencer, found, models)
     if not args.no_pictures:
         draw(args, inferencer, found, models)
     solved = sum(item.valid for item in found)
     print(f"{solved} of {len(found)} objects solved, see {args.out_dir}")
-    print(f"a page of them: tools/explore.py {folder}")
+    print(f"a page of them: {explore_command(folder, args.images[0])}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from epropnp_det.evaluation.submission import RESULTS_NAME
 from epropnp_det.inference import Detector3D, write_dataset_results
 from epropnp_mm.compat import is_main_process
 from epropnp_mm.engine import check_checkpoint
-from epropnp_results import ResultsError
+from epropnp_results import ResultsError, explore_command
 from epropnp_tools.cli import UsageError, add_run_arguments, build_runner, load_config, plain_errors
 from epropnp_tools.resumable_test import make_resumable
 
@@ -173,7 +173,8 @@ def explain(cfg: Config, args: argparse.Namespace) -> None:
         write_dataset_results(infer, cfg, args.results_dir, args.checkpoint, progress)
     except ResultsError as error:
         raise UsageError(str(error)) from None
-    print(f"results are in {args.results_dir}; a page: tools/explore.py {args.results_dir}")
+    page = explore_command(Path(args.results_dir), Path(cfg.test_dataloader.dataset.data_root))
+    print(f"results are in {args.results_dir}; a page: {page}")
 
 
 def default_device() -> str:

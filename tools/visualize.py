@@ -6,17 +6,17 @@ Predictions are orange, ground truth green; the front of each box is filled.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 import cv2
-from nuscenes.nuscenes import NuScenes
 from tqdm import tqdm
 
 from epropnp_data.errors import DatasetError
-from epropnp_det.datasets.preparation.tables import check_tables
+from epropnp_det.datasets.preparation.tables import check_tables, open_tables
+from epropnp_det.evaluation.official import read_results
 from epropnp_det.evaluation.submission import from_records
+from epropnp_det.evaluation.submission_check import check_submission
 from epropnp_det.visualization import draw_keyframe, ground_truth, load_keyframe
 
 
@@ -41,6 +41,30 @@ def evenly(tokens: list[str], count: int) -> list[str]:
     return tokens[::step]
 
 
+def checked_results(args: argparse.Namespace, content: dict, known: set[str]) -> dict:
+    """Boxes of a results file by sample.
+
+    Raises:
+        DatasetError: it belongs to other data, or holds what is no box.
+    """
+    results = content["results"]
+    tokens = known & set(results) if isinstance(results, dict) else set()
+    found = check_submission(content, sorted(tokens))
+    unknown = [item for item in found if item.kind == "unknown sample"]
+    if unknown:
+        raise DatasetError(
+            f"{args.results}: {len(unknown)} of its samples are not in {args.version} of "
+            f"{args.dataroot}. Pass the data root and version that were tested"
+        )
+    errors = [item for item in found if item.is_error and item.kind != "no boxes"]
+    if errors:
+        raise DatasetError(
+            f"{args.results}: {errors[0].place}: {errors[0].message} ({len(errors)} errors; list "
+            "them with tools/check_submission.py)"
+        )
+    return results
+
+
 def draw(args: argparse.Namespace) -> None:
     """Write the pictures.
 
@@ -48,16 +72,9 @@ def draw(args: argparse.Namespace) -> None:
         DatasetError: the data root, the results file or an image is missing.
     """
     check_tables(args.dataroot, args.version)
-    if not args.results.is_file():
-        raise DatasetError(f"{args.results}: no such results file. Write it with tools/test.py")
-    results = json.loads(args.results.read_text())["results"]
-    nusc = NuScenes(version=args.version, dataroot=str(args.dataroot), verbose=False)
-    known = {sample["token"] for sample in nusc.sample}
-    if unknown := set(results) - known:
-        raise DatasetError(
-            f"{args.results}: {len(unknown)} of its samples are not in {args.version} of "
-            f"{args.dataroot}. Pass the data root and version that were tested"
-        )
+    content = read_results(args.results)
+    nusc = open_tables(args.dataroot, args.version)
+    results = checked_results(args, content, {sample["token"] for sample in nusc.sample})
     args.out_dir.mkdir(parents=True, exist_ok=True)
     for index, token in enumerate(tqdm(evenly(list(results), args.max_samples), unit="picture")):
         boxes = from_records(results[token])

@@ -1,11 +1,14 @@
 """What the command lines of tools/train.py and tools/test.py have in common."""
 
 import argparse
+import errno
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
@@ -14,6 +17,22 @@ from mmengine.runner import Runner
 from epropnp_data.errors import DatasetError
 from epropnp_mm.compat import close_processes, is_main_process, prepare_cpu_processes, process_rank
 from epropnp_mm.engine import CheckpointError, TrainingStopped
+
+BUILD_MARK = re.compile(  # in messages of parts that cannot be built
+    r"^['\"]?class `|is not in the .* registry|__init__\(\) (?:got an unexpected|missing)"
+)
+FREE_SPACE = "Make room, then run again (tools/train.py with --resume)"
+OTHER_FOLDER = "Choose another --work-dir, or change its permissions"
+REMEDIES = {  # of what a file system refuses
+    errno.ENOSPC: FREE_SPACE,
+    errno.EDQUOT: FREE_SPACE,
+    errno.EFBIG: FREE_SPACE,
+    errno.EACCES: OTHER_FOLDER,
+    errno.EPERM: OTHER_FOLDER,
+    errno.EROFS: OTHER_FOLDER,
+    errno.ENOTDIR: OTHER_FOLDER,
+    errno.ENAMETOOLONG: OTHER_FOLDER,
+}
 
 
 class UsageError(RuntimeError):
@@ -60,6 +79,8 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = args.work_dir
     elif cfg.get("work_dir") is None:
         cfg.work_dir = str(Path("work_dirs") / Path(args.config).stem)
+    if Path(cfg.work_dir).exists() and not Path(cfg.work_dir).is_dir():
+        raise UsageError(f"--work-dir {cfg.work_dir}: is a file, not a folder")
     return cfg
 
 
@@ -90,9 +111,35 @@ def _move(part: object, data_root: str) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Runner of a config, on GPUs or on CPU processes."""
+    """Runner of a config, on GPUs or on CPU processes.
+
+    Raises:
+        UsageError: a part of the config does not exist or does not take one of its settings.
+    """
     prepare_cpu_processes(cfg)
-    return RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    try:
+        return RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        if BUILD_MARK.search(str(error)) is None:
+            raise
+        text = str(error).strip("'\"")
+        raise UsageError(
+            f"the config cannot be built: {text}. Look at its parts and at --cfg-options"
+        ) from error
+
+
+def plain_message(error: Exception) -> str:
+    """Message of an error, without the traceback that torch adds to those of its workers."""
+    text = str(error)
+    if text.startswith("Caught ") and "Original Traceback" in text:
+        text = text.rpartition(f"{type(error).__name__}: ")[2].strip()
+    return text
+
+
+def _stop(message: str) -> NoReturn:
+    where = "" if is_main_process() else f" (process {process_rank()})"
+    print(f"\nError{where}: {message}", file=sys.stderr, flush=True)
+    sys.exit(2)
 
 
 @contextmanager
@@ -104,8 +151,11 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except (UsageError, DatasetError, CheckpointError, TrainingStopped) as error:
-        where = "" if is_main_process() else f" (process {process_rank()})"
-        print(f"\nError{where}: {error}", file=sys.stderr, flush=True)
-        sys.exit(2)
+        _stop(plain_message(error))
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        place = error.filename or "a file"
+        _stop(f"{place}: {error.strerror}. {REMEDIES[error.errno]}")
     finally:
         close_processes()

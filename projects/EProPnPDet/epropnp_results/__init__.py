@@ -11,7 +11,7 @@ The format is described in ``docs/results.md``. Nothing here needs torch or mm* 
 from .matching import Match, match_objects
 from .records import ImageResult, ObjectResult, TruthBox
 from .regions import credible_threshold, mass_above
-from .store import ResultsError, ResultsFolder
+from .store import ResultsError, ResultsFolder, explore_command
 
 __all__ = [
     "ImageResult",
@@ -21,6 +21,7 @@ __all__ = [
     "ResultsFolder",
     "TruthBox",
     "credible_threshold",
+    "explore_command",
     "mass_above",
     "match_objects",
 ]

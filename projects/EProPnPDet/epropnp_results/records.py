@@ -9,6 +9,16 @@ from dataclasses import asdict, dataclass, field, fields
 import numpy as np
 
 DIGITS = 7  # significant ones in files
+SHAPES = {  # of numbers that every record of their kind has
+    "translation": (3,),
+    "rotation": (3, 3),
+    "size": (3,),
+    "box_center": (3,),
+    "score": (),
+    "width": (),
+    "height": (),
+    "intrinsics": (3, 3),
+}
 
 
 @dataclass(frozen=True)
@@ -110,12 +120,16 @@ def from_json(content: dict) -> ImageResult:
     """Inverse of `to_json`.
 
     Raises:
-        ValueError: a field is missing or unknown; the message names it.
+        ValueError: a field is missing, unknown or of another kind; the message names it.
     """
-    content = dict(content)
-    content["objects"] = [_build(ObjectResult, item) for item in content.get("objects", [])]
-    if content.get("truth") is not None:
-        content["truth"] = [_build(TruthBox, item) for item in content["truth"]]
+    content = {"objects": [], **content}
+    for name, kind in (("objects", ObjectResult), ("truth", TruthBox)):
+        items = content.get(name)
+        if items is None and name == "truth":
+            continue
+        if not isinstance(items, list):
+            raise ValueError(f"{name} is {items!r}, expected a list")
+        content[name] = [_build(kind, item) for item in items]
     return _build(ImageResult, content)
 
 
@@ -132,13 +146,33 @@ def center(box: ObjectResult | TruthBox) -> np.ndarray:
 
 
 def _build(kind: type, content: dict) -> object:
+    if not isinstance(content, dict):
+        raise ValueError(f"{kind.__name__}: is {content!r}, expected an object of fields")
     names = {item.name for item in fields(kind)}
     if unknown := sorted(set(content) - names):
         raise ValueError(f"{kind.__name__}: unknown field {unknown[0]!r}")
     try:
-        return kind(**content)
+        record = kind(**content)
     except TypeError as error:
         raise ValueError(f"{kind.__name__}: {error}") from None
+    for name, shape in SHAPES.items():
+        if name in names and not _has_shape(getattr(record, name), shape):
+            raise ValueError(
+                f"{kind.__name__}: {name} is {getattr(record, name)!r}, expected numbers of shape "
+                f"{shape}"
+            )
+    for name in ("name", "image", "label"):
+        if name in names and not isinstance(getattr(record, name), str):
+            raise ValueError(f"{kind.__name__}: {name} is {getattr(record, name)!r}, expected text")
+    return record
+
+
+def _has_shape(value: object, shape: tuple[int, ...]) -> bool:
+    try:
+        array = np.array(value, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return array.shape == shape and bool(np.isfinite(array).all())
 
 
 def _plain(value: object) -> object:

@@ -4,7 +4,10 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,20 @@ class ResultsError(RuntimeError):
     """A results folder that cannot be read or gone on with."""
 
 
+def explore_command(results: Path, images: Path) -> str:
+    """Command that makes a page of results.
+
+    Args:
+        results: folder of the results.
+        images: folder or file that the images were read from.
+    """
+    words = ["tools/explore.py", str(results)]
+    folder = images.absolute() if images.is_dir() else images.absolute().parent
+    if not _is_below(folder, Path.cwd()):
+        words += ["--image-root", str(folder)]
+    return shlex.join(words)
+
+
 class ResultsFolder:
     """Results of many images, written one by one.
 
@@ -29,13 +46,16 @@ class ResultsFolder:
 
     Args:
         path: the folder.
+        image_roots: where images may lie besides this folder and the current one, since results may
+            come from others.
 
     Raises:
         ResultsError: it holds no results, or those of another format.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, image_roots: Iterable[Path] = ()):
         self.path = Path(path)
+        self.image_roots = [self.path, Path.cwd(), *image_roots]
         self.header = _read_json(self.path / HEADER_NAME)
         if self.header.get("format") != FORMAT or self.header.get("version") != VERSION:
             raise ResultsError(
@@ -114,16 +134,36 @@ class ResultsFolder:
                 raise ResultsError(f"{path}: {error}") from None
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
-        """Arrays of an image, empty where there are none."""
+        """Arrays of an image, empty where there are none.
+
+        Raises:
+            ResultsError: the file is damaged, or holds other things than numbers.
+        """
         path = self._base(name).with_suffix(".npz")
         if not path.exists():
             return {}
-        with np.load(path, allow_pickle=False) as content:
-            return dict(content)
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                return dict(content)
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise ResultsError(
+                f"{path}: is no array file ({error}). Remove it with its .json, and infer again"
+            ) from None
 
     def image_path(self, result: ImageResult) -> Path:
-        """Image file of a record."""
-        return self.path / result.image
+        """Image file of a record.
+
+        Raises:
+            ResultsError: it lies in none of ``image_roots``.
+        """
+        path = Path(os.path.abspath(self.path / result.image))
+        if any(_is_below(path, root) for root in self.image_roots):
+            return path
+        raise ResultsError(
+            f"{self._base(result.name)}.json: names the image {result.image}, outside of the "
+            "results and of the current folder. If you trust these results, allow it: "
+            f"--image-root {shlex.quote(str(path.parent))}"
+        )
 
     def _files(self) -> list[Path]:
         return sorted((self.path / FOLDER).glob("*.json"))
@@ -147,11 +187,16 @@ def _read_json(path: Path) -> dict:
         )
     try:
         content = json.loads(path.read_text())
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: is not JSON ({error})") from None
     if not isinstance(content, dict):
         raise ResultsError(f"{path}: holds {type(content).__name__}, expected an object")
     return content
+
+
+def _is_below(path: Path, root: Path) -> bool:
+    """Whether a path lies in a folder by its name, whatever links it holds."""
+    return path.is_relative_to(os.path.abspath(root))
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

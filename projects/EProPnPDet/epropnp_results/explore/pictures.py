@@ -5,6 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from epropnp_data.errors import SampleError
+from epropnp_data.images import reading
+
 from .. import ResultsError
 
 RUNGS = (  # (largest width, WebP quality), best first
@@ -26,13 +29,12 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         ResultsError: it is missing or not readable.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
+    try:
+        return reading.read_image(path)
+    except SampleError as error:
         raise ResultsError(
-            f"{path}: image is missing or not readable. Put it back where it was when the results "
-            "were made"
-        )
-    return image
+            f"{error}; the page needs it where it was when the results were made"
+        ) from None
 
 
 def encode_within(image: np.ndarray, max_bytes: float, first: int = 0) -> tuple[bytes, int]:
