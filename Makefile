@@ -11,7 +11,7 @@ FAST = tests/epropnp tests/epropnp_data tests/epropnp_6dof/metrics tests/epropnp
 LMO_ARGS ?=
 export VENV
 
-.PHONY: bench help setup demo demo-6dof lmo test test-fast test-processors lint format check-env
+.PHONY: bench docs help setup demo demo-6dof lmo test test-fast test-processors lint format check-env
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-processors: setup  ## the tests as other processors would run them; PYTEST_
 
 bench: setup  ## time and memory of the layer, beside other solvers (under 10 minutes, idle machine)
 	@$(VENV)/bin/python benchmarks/bench_layer.py $(BENCH_ARGS)
+
+docs: setup  ## the documentation as a site in build/docs, offline; every broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --clean --quiet && echo build/docs/index.html
 
 lint: setup  ## ruff: rules and formatting
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

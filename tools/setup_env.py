@@ -130,8 +130,8 @@ def install_mmcv(python: Path, log: Path) -> None:
 
 
 def install_rest(python: Path, log: Path) -> None:
-    """mm* packages, tools of the synthetic set, of the tests, and this project."""
-    names = ("mminstall", "synth", "tests")
+    """mm* packages, tools of the synthetic set, of tests and docs, and this project."""
+    names = ("mminstall", "synth", "tests", "docs")
     requirements = [line for name in names for line in read_requirements(name)]
     install(python, "mmdet3d, nuscenes-devkit and others", requirements, log)
     command = ["--no-build-isolation", "--no-deps", "--editable", str(ROOT)]

@@ -1,0 +1,75 @@
+"""The Python code of the pages runs as it stands, and tables name what there is."""
+
+import importlib
+import re
+
+import pytest
+
+from doc_pages import ROOT, blocks, pages, run
+
+LAYER_PAGES = ("layer", "layer_starts", "layer_distribution", "layer_costs")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_to_compile(monkeypatch):
+    monkeypatch.setenv("EPROPNP_BACKEND", "eager")
+
+
+def test_pages_of_the_layer():
+    """They share one namespace: each says which one it goes on from."""
+    namespace = {}
+    for name in LAYER_PAGES:
+        run(f"docs/{name}.md", namespace)
+    assert namespace["poses"].valid.all()
+
+
+def test_page_for_users_of_the_published_layer():
+    """What it says becomes of published calls is what the layer takes."""
+    namespace = run("docs/coming_from_published.md", {})
+    result = namespace["result"]
+    assert namespace["loss"].isfinite()
+    assert result.valid.all()
+    assert result.pose_opt_plus.shape == namespace["pose_opt"].shape == (2, 7)
+
+
+@pytest.mark.parametrize("page", pages())
+def test_all_code_is_python(page):
+    for block in blocks(page, "python"):
+        compile(block.text, f"{page}:{block.line}", "exec")
+
+
+def test_table_from_equations_to_functions():
+    """Every `module.name` in it can be imported."""
+    text = (ROOT / "docs/how_it_works.md").read_text()
+    table = text[text.index("## From the equations") :]
+    names = set(re.findall(r"`([a-z_]+)\.([A-Za-z_.]+)`", table))
+    assert len(names) > 10
+    for module, path in names:
+        target = importlib.import_module(f"epropnp.{module}")
+        for part in path.split("."):
+            fields = getattr(target, "__dataclass_fields__", {})
+            target = fields[part] if part in fields else getattr(target, part)
+
+
+def test_tables_from_the_figure_to_files():
+    text = (ROOT / "docs/how_it_works.md").read_text()
+    figure = text[text.index("## From the figure") : text.index("## From the equations")]
+    detector, network = figure.split("6DoF network:")
+    structures = (ROOT / "projects/EProPnPDet/epropnp_det/models/structures.py").read_text()
+    for table, top in ((detector, "epropnp_det"), (network, "epropnp_6dof")):
+        rows = [row for row in table.splitlines() if row.startswith("|")][2:]
+        assert len(rows) >= 5
+        for row in rows:
+            files, *gives = row.split("|")[2:4]
+            for name in re.findall(r"`([a-z_/.]+)`", files):
+                if name != "epropnp":
+                    assert (ROOT / "projects/EProPnPDet" / top / "models" / name).exists(), name
+            for name in re.findall(r"`([A-Z]\w+)`", "".join(gives)):
+                assert f"class {name}(" in structures, name
+
+
+def test_scripts_named_on_the_layer_page_exist():
+    text = (ROOT / "docs/layer.md").read_text()
+    demos = set(re.findall(r"`(demo/[a-z_]+\.py)`", text))
+    assert len(demos) >= 2
+    assert all((ROOT / path).is_file() for path in demos)
