@@ -1,8 +1,9 @@
 #!/usr/bin/env python
 """Draw what training really sees: ``python tools/browse_dataset.py CONFIG [--out-dir DIR]``.
 
-Images as the network gets them, after augmentation, with their targets: 2D boxes (blue), 3D boxes
-(orange; their front is filled), class, and lidar points by depth. Mirrored images stay mirrored.
+Images as the network gets them, after augmentation, with their targets: 2D boxes and classes
+(yellow), 3D boxes (blue; their front is filled), lidar points by depth. Mirrored images stay
+mirrored.
 """
 
 import argparse
@@ -11,17 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 from mmdet3d.registry import DATASETS
-from mmdet3d.structures import Det3DDataSample
 from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
-from epropnp_data.geometry.boxes import yaw_to_rotation
-from epropnp_results import TruthBox
-from epropnp_results.pictures.boxes import draw_box
-from epropnp_results.pictures.palette import FOUND, TEXT, TRUTH, viridis, write
+from epropnp_det.visualization import draw_sample
+from epropnp_results.pictures.palette import TEXT, write
 from epropnp_tools.cli import UsageError, add_run_arguments, load_config, plain_errors
-
-FAR = 60.0  # metres of depth at the end of the colours
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,33 +34,6 @@ def parse_args() -> argparse.Namespace:
     if args.num < 1:
         parser.error("--num must be at least 1")
     return args
-
-
-def draw_sample(image: np.ndarray, sample: Det3DDataSample, classes: list[str]) -> np.ndarray:
-    """Network input (h, w, 3) BGR with its targets."""
-    canvas = image.copy()
-    if "lidar_uvz" in sample:
-        draw_lidar(canvas, sample)
-    matrix = sample.img_transform @ np.asarray(sample.cam_intrinsic, dtype=float)
-    instances = sample.gt_instances_3d
-    for index in range(len(instances.get("labels_3d", ()))):
-        label = classes[int(instances.labels_3d[index])]
-        row = instances.bboxes_3d.tensor[index].double().numpy()
-        place = instances.bboxes_3d.gravity_center[index].double().numpy()
-        box = TruthBox(label, place.tolist(), yaw_to_rotation(row[6]).tolist(), row[3:6].tolist())
-        draw_box(canvas, box, matrix, FOUND, 1, fill=True)
-        x1, y1, x2, y2 = (round(float(v)) for v in instances.bboxes[index])
-        cv2.rectangle(canvas, (x1, y1), (x2, y2), TRUTH, 1)
-        write(canvas, label, (x1, y1 - 2), TRUTH, 9)
-    return canvas
-
-
-def draw_lidar(canvas: np.ndarray, sample: Det3DDataSample) -> None:
-    """Points in the pixels of the network input, near ones yellow."""
-    u, v, depth = np.asarray(sample.lidar_uvz, dtype=float).T
-    pixels = np.stack([u, v, np.ones_like(u)], 1) @ sample.img_transform.T
-    for (x, y, _), color in zip(pixels, viridis(1 - depth / FAR), strict=True):
-        cv2.circle(canvas, (int(x), int(y)), 1, color.tolist(), -1)
 
 
 def run(args: argparse.Namespace) -> None:

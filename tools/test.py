@@ -37,9 +37,11 @@ def parse_args() -> argparse.Namespace:
     add_run_arguments(parser)
     parser.add_argument("checkpoint", nargs="?", help="checkpoint of the config's model")
     parser.add_argument(
-        "--show", action="store_true", help="draw into pictures/ beside the results"
+        "--show",
+        action="store_true",
+        help="draw keyframes into pictures/ beside the results: six cameras and from above",
     )
-    parser.add_argument("--show-dir", help="draw the detections into this folder")
+    parser.add_argument("--show-dir", help="draw each image with its detections into this folder")
     parser.add_argument("--score-thr", type=float, default=0.1, help="lowest score shown")
     parser.add_argument(
         "--format-only", action="store_true", help="write the results file, do not score it"
@@ -140,9 +142,23 @@ def draw(evaluator: ConfigDict, folder: Path, score_thr: float) -> None:
     subprocess.run([*command, "--score-thr", str(score_thr)], check=True)
 
 
+def draw_images(cfg: Config, folder: str, score_thr: float) -> None:
+    """Let the config's visualizer draw each image of the test; needs no tables of a data set.
+
+    Raises:
+        UsageError: the network finds no boxes in whole images.
+    """
+    if any(evaluator.type.split(".")[-1] == "BOPPoseMetric" for evaluator in evaluators(cfg)):
+        raise UsageError("--show-dir draws detections; for 6DoF poses use demo/infer_poses.py")
+    hook = dict(type="DrawDetectionsHook", interval=1, score_thr=score_thr, out_dir=folder)
+    cfg.custom_hooks = [*cfg.get("custom_hooks", []), hook]
+
+
 def run(args: argparse.Namespace, cfg: Config) -> None:
     """Test a checkpoint, and draw if asked."""
-    drawn = nuscenes_evaluator(cfg, "--show") if args.show or args.show_dir else None
+    drawn = nuscenes_evaluator(cfg, "--show") if args.show else None
+    if args.show_dir is not None:
+        draw_images(cfg, args.show_dir, args.score_thr)
     direct_results(cfg, args.format_only, args.tta)
     cfg.load_from = args.checkpoint
     if args.tta:
@@ -153,8 +169,7 @@ def run(args: argparse.Namespace, cfg: Config) -> None:
     check_checkpoint(runner.model, args.checkpoint, strict=True)
     runner.test()
     if drawn is not None and is_main_process():
-        folder = args.show_dir or Path(drawn.out_dir) / "pictures"
-        draw(drawn, Path(folder), args.score_thr)
+        draw(drawn, Path(drawn.out_dir) / "pictures", args.score_thr)
     if args.results_dir is not None and is_main_process():
         explain(cfg, args)
 

@@ -2,7 +2,7 @@
 
     python tools/visualize.py results_nusc.json --dataroot data/nuscenes --version v1.0-mini
 
-Predictions are orange, ground truth green; the front of each box is filled.
+Predictions are orange, ground truth blue; the front of each box is filled.
 """
 
 import argparse

@@ -14,8 +14,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from result_plots import plot_calibration, plot_errors, plot_groups
 from tqdm import tqdm
 
 from epropnp_results import ResultsError, ResultsFolder
@@ -23,17 +23,15 @@ from epropnp_results.analysis import (
     Calibration,
     Pairs,
     collect_pairs,
-    coverage,
     error_table,
     evaluate_calibration,
     fit_calibration,
     risk_coverage,
 )
-from epropnp_results.analysis.calibration import LEVELS, binned_trust
-from epropnp_results.analysis.temperature import calibration_path, tempered_levels
+from epropnp_results.analysis.calibration import binned_trust
+from epropnp_results.analysis.temperature import calibration_path
 
 RIGHT = (0.5, 0.05, 20.0)  # metres, share of the distance, degrees: what trust promises
-ORANGE, BLUE = "#e69f00", "#56b4e9"
 
 
 def parse_args() -> argparse.Namespace:
@@ -90,28 +88,15 @@ def report(pairs: Pairs, fitted: Calibration, tested: Pairs) -> dict:
     )
 
 
-def plot(tested: Pairs, fitted: Calibration, folder: Path) -> None:
-    """Reliability of regions and trust, risk by coverage."""
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, 3, figsize=(12, 4), constrained_layout=True)
-    for axis, quantity in zip(axes, ("place", "heading"), strict=False):
-        axis.plot([0, 1], [0, 1], ":", color="gray")
-        for calibration, color, name in ((None, ORANGE, "as it is"), (fitted, BLUE, "calibrated")):
-            levels = tempered_levels(tested, quantity, calibration)
-            axis.plot(LEVELS, coverage(levels), "o-", color=color, label=name, markersize=3)
-        axis.set(title=quantity, xlabel="level of the region", ylabel="share of truths inside")
-        axis.legend()
-    risk = risk_coverage(tested.position, tested.trust)
-    axes[2].plot(np.arange(1, len(risk) + 1) / len(risk), risk, color=ORANGE)
-    axes[2].set(
-        title="risk by coverage",
-        xlabel="share kept, most trusted first",
-        ylabel="mean position error (m)",
-    )
-    figure.savefig(folder / "calibration.png", dpi=110)
-    pyplot.close(figure)
+def print_calibration(name: str, content: dict) -> None:
+    """Print a line per quantity."""
+    for quantity, unit in (("place", "m2"), ("heading", "degrees")):
+        own = content[quantity]
+        print(
+            f"{name.replace('_', ' ')}, {quantity}: calibration error "
+            f"{own['calibration_error']:.3f}, log likelihood {own['log_likelihood']:.2f}, "
+            f"90 % regions {own['sharpness']:.3g} {unit}"
+        )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -128,7 +113,10 @@ def run(args: argparse.Namespace) -> None:
     folder = args.out_dir or args.results_dir / "analysis"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(content, indent=1))
-    plot(tested, fitted, folder)
+    plot_errors(folder / "errors.png", pairs)
+    plot_calibration(folder / "calibration.png", tested, fitted)
+    for quantity in ("place", "heading"):
+        plot_groups(folder / f"calibration_{quantity}_by_group.png", tested, fitted, quantity)
     print(f"{'':24}{'count':>6}{'position':>11}{'relative':>10}{'angle':>9}{'size':>7}")
     for row in content["errors"]:
         print(
@@ -136,8 +124,7 @@ def run(args: argparse.Namespace) -> None:
             f"{row['angle']:8.1f}°{row['size']:7.2f}"
         )
     for name in ("as_it_is", "calibrated"):
-        errors = {q: content[name][q]["calibration_error"] for q in ("place", "heading")}
-        print(f"calibration error, {name}: " + ", ".join(f"{q} {e:.3f}" for q, e in errors.items()))
+        print_calibration(name, content[name])
     if args.checkpoint is not None:
         fitted.save(calibration_path(args.checkpoint))
         print(f"calibration saved as {calibration_path(args.checkpoint)}")

@@ -33,6 +33,7 @@ class ImageObject:
         coord_scale: (3,) metres, |min| of the object's box.
         scene_id: for BOP results.
         im_id: for BOP results.
+        image: (h, w, 3) BGR, taken instead of the file where it is given.
     """
 
     image_path: Path
@@ -43,6 +44,7 @@ class ImageObject:
     coord_scale: np.ndarray
     scene_id: int = 0
     im_id: int = 0
+    image: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ def load_inferencer(config: str, checkpoint: str, device: str = "cpu") -> PoseIn
 
 
 def _results(target: ImageObject) -> dict:
-    return dict(
+    known = {} if target.image is None else dict(image=target.image)
+    return known | dict(
         img_path=str(target.image_path),
         scene_id=target.scene_id,
         im_id=target.im_id,

@@ -31,6 +31,7 @@ class TruthBox:
         rotation: (3, 3) object to camera.
         size: (3,) extent along the object's x, y and z.
         box_center: (3,) centre of the box in the object frame.
+        visibility: share of it that can be seen, or None.
     """
 
     label: str
@@ -38,6 +39,7 @@ class TruthBox:
     rotation: list[list[float]]
     size: list[float]
     box_center: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    visibility: float | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from epropnp_det.visualization import (
     load_keyframe,
     new_canvas,
 )
-from epropnp_det.visualization.picture import PREDICTION, TRUTH, PictureStyle
+from epropnp_det.visualization.picture import PictureStyle
+from epropnp_results.pictures.palette import FOUND, TRUTH
 from nuscenes_data import VERSION, load_tables
 
 INTRINSIC = np.array([[200.0, 0, 160], [0, 200.0, 90], [0, 0, 1]])
@@ -123,9 +124,9 @@ def test_picture_of_a_keyframe(nuscenes_root):
     assert picture.shape == (360, 3 * 320 + 360, 3)
     plain = draw_keyframe(view, GlobalBoxes.empty(), None, style)
     assert (plain[:180, :320] == cv2.resize(view.cameras[2].image, (320, 180)))[30:].all()
-    for color in (TRUTH, PREDICTION):
+    for color in (TRUTH, FOUND):
         assert count_near(picture[30:, 960:], color) > 50
-    assert count_near(plain[30:, 960:], TRUTH) == count_near(plain[30:, 960:], PREDICTION) == 0
+    assert count_near(plain[30:, 960:], TRUTH) == count_near(plain[30:, 960:], FOUND) == 0
 
 
 def test_command_line(nuscenes_root, tmp_path, repo_dir):

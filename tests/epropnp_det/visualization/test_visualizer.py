@@ -1,5 +1,7 @@
 """Data samples become pictures through mmengine's visualizer and the hooks of both projects."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -70,6 +72,61 @@ def test_hook_draws_every_so_many_batches_into_the_backends(sample, tmp_path):
     names = sorted(path.name for path in tmp_path.rglob("*_*_*.png"))
     assert len(names) == 3
     assert all(count(path, FOUND) > 60 for path in tmp_path.rglob("*_*_*.png"))
+
+
+def test_hook_writes_every_image_into_a_folder(sample, tmp_path):
+    class Run:
+        visualizer = build(tmp_path / "vis")
+        iter = 7
+
+    hook = HOOKS.build(
+        dict(type="DrawDetectionsHook", interval=1, out_dir=str(tmp_path / "o"), _scope_="mmdet3d")
+    )
+    hook.after_test_iter(Run, 3, {}, [sample])
+    assert count(tmp_path / "o" / "000003_a.jpg", FOUND) > 60
+
+
+def test_training_is_drawn_and_does_not_notice(tmp_path):
+    """Targets and predictions in the input; the same random numbers follow, the mode is kept."""
+    sample = make_sample()
+    predicted = torch.tensor([[-1.5, 0.5, 9, 4, 1.6, 1.8, 0.3]])
+
+    class Network(torch.nn.Module):
+        def test_step(self, data):
+            assert not self.training
+            torch.rand(5)
+            (known,) = data["data_samples"]
+            assert "gt_instances_3d" not in known
+            known.pred_instances_3d = InstanceData(
+                bboxes_3d=CameraInstance3DBoxes(predicted, box_dim=7, origin=(0.5, 0.5, 0.5)),
+                scores_3d=torch.tensor([0.7]),
+            )
+            return [known]
+
+    class Run:
+        visualizer = build(tmp_path)
+        iter = 3
+        model = Network().train()
+        train_dataloader = SimpleNamespace(
+            dataset=SimpleNamespace(metainfo=dict(classes=["car"] * 10))
+        )
+
+    batch = dict(
+        inputs=dict(img=[torch.full((3, 128, 256), 30, dtype=torch.uint8)]), data_samples=[sample]
+    )
+    hook = HOOKS.build(dict(type="DrawTrainingHook", interval=4, _scope_="mmdet3d"))
+    torch.manual_seed(0)
+    expected = torch.rand(2)
+    torch.manual_seed(0)
+    hook.after_train_iter(Run, 0, batch)
+    assert torch.equal(torch.rand(2), expected)
+    assert Run.model.training
+    (path,) = tmp_path.rglob("train_4.png")
+    assert count(path, FOUND) > 60
+    assert count(path, TRUTH) > 60
+    Run.iter = 4
+    hook.after_train_iter(Run, 0, batch)
+    assert len(list(tmp_path.rglob("train_*.png"))) == 1
 
 
 def test_hook_of_mmdet3d_draws_too(sample, tmp_path):

@@ -19,7 +19,7 @@ from epropnp_results.analysis import (
     fit_calibration,
     risk_coverage,
 )
-from epropnp_results.analysis.calibration import binned_trust, sharpness, truth_levels
+from epropnp_results.analysis.calibration import binned_trust, sharpness, tempered, truth_levels
 from epropnp_results.analysis.temperature import calibration_path, conformal_level
 from result_scenes import HEADER, density_arrays, draw_image, make_image, make_results
 
@@ -35,6 +35,7 @@ def make_pairs(count, width, seed=0):
     grid = np.exp(-0.5 * (AXIS[:, None] ** 2 + AXIS**2)) / (2 * np.pi)
     heading = np.exp(-0.5 * (YAWS / 0.2) ** 2)
     constant = dict(distance=np.full(count, 20.0), truncation=np.zeros(count), size=np.zeros(count))
+    constant |= dict(visibility=np.full(count, np.nan))
     return Pairs(
         label=np.array(["car", "bus"])[rng.integers(0, 2, count)],
         image=np.array([f"image {index % 40}" for index in range(count)]),
@@ -66,8 +67,25 @@ def test_levels_follow_the_normal_law():
 def test_power_widens_densities_as_a_temperature_does():
     """A normal density to the power 1/4 is one of twice the deviation."""
     pairs = make_pairs(1500, 2.0)
-    levels = truth_levels(pairs.place_grid, pairs.place_density, power=0.25)
-    assert calibration_error(levels) < 0.04
+    grids, at_truth = tempered(pairs.place_grid, pairs.place_density, pairs.cell_area, power=0.25)
+    assert calibration_error(truth_levels(grids, at_truth)) < 0.04
+    mass = grids.reshape(1500, -1).sum(1) * pairs.cell_area
+    np.testing.assert_allclose(mass, 1, rtol=1e-9)
+    ours = np.exp(-0.5 * (AXIS[:, None] ** 2 + AXIS**2) / 4) / (2 * np.pi * 4)
+    np.testing.assert_allclose(grids[0], ours, rtol=0.01)  # cut at 4.5 deviations
+
+
+@pytest.mark.parametrize("width", [1.0, 2.0])
+def test_likelihood_and_sharpness_are_those_of_the_normal(width):
+    """Mean of log N(e; 0, 1) is -log(2 pi) - width^2 in two dimensions; regions do not know it."""
+    report = evaluate_calibration(make_pairs(1500, width))
+    place, heading = report["place"], report["heading"]
+    bound = 4 * width**2 / np.sqrt(1500)  # deviations of the mean of width^2 r^2 / 2
+    assert place["log_likelihood"] == pytest.approx(-np.log(2 * np.pi) - width**2, abs=bound)
+    expected = -0.5 * np.log(2 * np.pi) - np.log(0.2) - 0.5 * width**2
+    assert heading["log_likelihood"] == pytest.approx(expected, abs=bound)
+    assert place["sharpness"] == pytest.approx(np.pi * -2 * np.log(0.1), rel=0.03)
+    assert heading["sharpness"] == pytest.approx(np.degrees(2 * 1.645 * 0.2), rel=0.05)
 
 
 @pytest.mark.parametrize("width", [0.5, 1.0, 2.0])
@@ -138,6 +156,11 @@ def test_pairs_of_a_results_folder(tmp_path):
     assert table["all"]["count"] == 8
     assert table["car"]["position"] == pytest.approx(0.5)
     assert table["uncut"]["count"] == 8
+    assert not [name for name in table if name.startswith("visible")]
+    pairs.visibility[:] = [0.2, 0.5, 0.9, 1.0, 0.9, 0.9, 0.9, 0.9]
+    table = {row["group"]: row["count"] for row in error_table(pairs)}
+    shares = {name: count for name, count in table.items() if name.startswith("visible")}
+    assert shares == {"visible 0% to 40%": 1, "visible 40% to 60%": 1, "visible 80% to 100%": 6}
     assert collect_pairs(ResultsFolder(tmp_path), min_score=0.7).label.tolist() == ["car"] * 4
 
 
@@ -161,7 +184,9 @@ def test_command_line_writes_report_plots_and_calibration(tmp_path, repo_dir):
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "results" / "analysis" / "report.json").read_text())
     assert report["fitted_on"] + report["tested_on"] == report["matched"] == 24
-    assert (tmp_path / "results" / "analysis" / "calibration.png").stat().st_size > 5000
+    for name in ("calibration", "errors", "calibration_place_by_group"):
+        assert (tmp_path / "results" / "analysis" / f"{name}.png").stat().st_size > 5000
+    assert "log likelihood" in done.stdout
     assert Calibration.load(tmp_path / "model.calibration.json").count == report["fitted_on"]
 
 

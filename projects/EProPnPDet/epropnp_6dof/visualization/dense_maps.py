@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from epropnp_results.pictures.palette import FOUND, TRUTH
+
 
 def coordinate_picture(noc: np.ndarray, side: int) -> np.ndarray:
     """Object coordinates (3, h, w) in [-1, 1] as colours, (side, side, 3)."""
@@ -11,8 +13,8 @@ def coordinate_picture(noc: np.ndarray, side: int) -> np.ndarray:
 
 
 def weight_picture(weight_logits: np.ndarray, side: int) -> np.ndarray:
-    """Softmax of the weights (2, h, w): u in red, v in green, each relative to its largest."""
+    """Softmax of the weights (2, h, w): u orange, v blue, each relative to its largest."""
     weights = np.exp(weight_logits - weight_logits.max(axis=(1, 2), keepdims=True))
-    picture = np.zeros((*weights.shape[1:], 3), dtype=np.uint8)
-    picture[..., 2], picture[..., 1] = (255 * np.sqrt(weights)).astype(np.uint8)
+    mixed = np.sqrt(weights).transpose(1, 2, 0) @ np.array([FOUND, TRUTH], dtype=float)
+    picture = mixed.clip(0, 255).astype(np.uint8)
     return cv2.resize(picture, (side, side), interpolation=cv2.INTER_NEAREST)

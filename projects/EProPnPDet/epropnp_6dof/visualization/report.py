@@ -7,6 +7,7 @@ import numpy as np
 from torch import nn
 
 from epropnp_data.images.reading import read_image
+from epropnp_results.pictures.palette import FOUND
 
 from ..bop.models import ObjectModel
 from ..datasets.coordinate_cache import CoordinateCache
@@ -18,8 +19,7 @@ from .dense_maps import coordinate_picture, weight_picture
 from .orientation import orientation_picture
 from .overlay import draw_box, draw_model
 
-BOX_COLOR = (0, 220, 0)
-INVALID_COLOR = (0, 0, 220)
+INVALID_COLOR = (150, 150, 150)
 PANEL_HEIGHT = 360
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -61,7 +61,7 @@ def _overlay(found: ObjectPose, model: ObjectModel, models_dir: Path) -> np.ndar
     if found.valid and maps.has_mesh(model.obj_id):
         rendered = maps.get("", model.obj_id, found.pose, cam_mat, image.shape[:2])
         image = draw_model(image, *rendered.paste(image.shape[:2]), model.corner_min, model.size)
-    color = BOX_COLOR if found.valid else INVALID_COLOR
+    color = FOUND if found.valid else INVALID_COLOR
     x, y, w, h = (round(value) for value in found.target.box)
     cv2.rectangle(image, (x, y), (x + w, y + h), (200, 200, 200), 1)
     return draw_box(image, found.pose, model.box_corners, cam_mat, color)

@@ -17,6 +17,8 @@ from ..datasets.camera_annotations import CameraAnnotations
 from ..evaluation.metric import to_camera_boxes
 from ..models.inference import Explanation
 
+VISIBLE_SHARE = {1: 0.2, 2: 0.5, 3: 0.7, 4: 0.9}  # the middle of nuScenes' levels
+
 
 def objects_of(
     explained: Explanation,
@@ -100,6 +102,7 @@ def truth_of(annotations: CameraAnnotations, classes: list[str]) -> list[TruthBo
         annotations.centers,
         annotations.dims,
         annotations.rotations,
+        annotations.visibility,
         strict=True,
     )
     return [
@@ -108,8 +111,9 @@ def truth_of(annotations: CameraAnnotations, classes: list[str]) -> list[TruthBo
             translation=center.tolist(),
             rotation=(Quaternion(quaternion).rotation_matrix @ OBJECT_TO_NUSCENES).tolist(),
             size=size.tolist(),
+            visibility=VISIBLE_SHARE.get(int(visibility)),
         )
-        for label, center, size, quaternion in rows
+        for label, center, size, quaternion, visibility in rows
     ]
 
 

@@ -2,27 +2,33 @@
 
 * ``wireframe``: one box in one image.  ``birds_eye``: footprints around the ego vehicle.
 * ``keyframe_view``: images, poses and ground truth of a keyframe.
-* ``visualizer``: data samples through mmengine's visualizer, and a hook.
+* ``visualizer``: data samples through mmengine's visualizer.  ``hooks``: in training and test.
+* ``network_input``: what training sees, with its targets.
 * ``picture``: all of it in one picture.  ``detections``: one image alone, without tables.
 """
 
 from .birds_eye import draw_footprint, new_canvas
 from .detections import draw_detections
+from .hooks import DrawDetectionsHook, DrawTrainingHook
 from .keyframe_view import CameraView, KeyframeView, ground_truth, load_keyframe
+from .network_input import draw_predictions, draw_sample
 from .picture import PictureStyle, draw_keyframe
-from .visualizer import DetectionVisualizer, DrawDetectionsHook
+from .visualizer import DetectionVisualizer
 from .wireframe import draw_box
 
 __all__ = [
     "CameraView",
     "DetectionVisualizer",
     "DrawDetectionsHook",
+    "DrawTrainingHook",
     "KeyframeView",
     "PictureStyle",
     "draw_box",
     "draw_detections",
     "draw_footprint",
     "draw_keyframe",
+    "draw_predictions",
+    "draw_sample",
     "ground_truth",
     "load_keyframe",
     "new_canvas",

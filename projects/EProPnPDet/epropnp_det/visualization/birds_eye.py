@@ -5,11 +5,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from .wireframe import Color
+from epropnp_results.pictures.palette import BACKGROUND, RING, TEXT, Color
 
-BACKGROUND: Color = (32, 28, 26)
-RING: Color = (80, 74, 70)
-EGO: Color = (230, 230, 230)
 EGO_SIZE = (4.1, 1.8)  # metres, length and width of the recording car
 BOTTOM = np.array([0, 2, 6, 4])  # corners with z = -1, in order around the box
 
@@ -49,7 +46,7 @@ def new_canvas(size: int, reach: float) -> Canvas:
             cv2.putText(canvas.image, f"{radius} m", at, 0, size / 2000, RING, 1, cv2.LINE_AA)
     half = 0.5 * np.array(EGO_SIZE)
     outline = half * np.array([[1, 1], [1, -1], [-1, -1], [-1, 1]])
-    cv2.fillConvexPoly(canvas.image, np.int32(canvas.pixels(outline)), EGO, cv2.LINE_AA)
+    cv2.fillConvexPoly(canvas.image, np.int32(canvas.pixels(outline)), TEXT, cv2.LINE_AA)
     return canvas
 
 

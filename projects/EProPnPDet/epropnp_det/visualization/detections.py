@@ -4,9 +4,10 @@ import numpy as np
 
 from epropnp_data.geometry.boxes import box_corners, yaw_to_nuscenes_rotation
 from epropnp_data.nuscenes.taxonomy import CLASSES
+from epropnp_results.pictures.palette import FOUND
 
 from ..evaluation.boxes import CameraBoxes
-from .picture import PREDICTION, write_text
+from .picture import write_text
 from .wireframe import draw_box
 
 
@@ -31,8 +32,8 @@ def draw_detections(
     for index in np.argsort(-boxes.centers[:, 2]):  # far ones first
         if boxes.scores[index] < score_thr:
             continue
-        bounds = draw_box(image, corners[index], intrinsic, PREDICTION, width)
+        bounds = draw_box(image, corners[index], intrinsic, FOUND, width)
         if bounds is not None:
             text = f"{CLASSES[boxes.labels[index]]} {boxes.scores[index]:.2f}"
-            write_text(image, text, (bounds[0], bounds[1] - 4), PREDICTION, 0.36 * width)
+            write_text(image, text, (bounds[0], bounds[1] - 4), FOUND, 0.36 * width)
     return image

@@ -8,19 +8,17 @@ import numpy as np
 from epropnp_data.geometry.boxes import box_corners
 from epropnp_data.geometry.rigid import transform_points
 from epropnp_data.nuscenes.taxonomy import CLASSES
+from epropnp_results.pictures.palette import FOUND, TEXT, TRUTH, Color
 
 from ..evaluation.boxes import GlobalBoxes
 from .birds_eye import draw_footprint, new_canvas
 from .keyframe_view import CameraView, KeyframeView
-from .wireframe import Color, draw_box
+from .wireframe import draw_box
 
 LAYOUT = (
     ("CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT"),
     ("CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT"),
 )
-PREDICTION: Color = (0, 140, 255)  # orange
-TRUTH: Color = (90, 220, 90)  # green
-TEXT: Color = (255, 255, 255)
 TEXT_HEIGHT = 17  # pixels per line
 
 
@@ -46,7 +44,7 @@ def draw_keyframe(
     truth: GlobalBoxes | None = None,
     style: PictureStyle | None = None,
 ) -> np.ndarray:
-    """Draw predictions (orange) over ground truth (green); front faces are filled.
+    """Draw predictions (orange) over ground truth (blue); front faces are filled.
 
     Args:
         view: images and poses of the keyframe.
@@ -59,7 +57,7 @@ def draw_keyframe(
     """
     style = style or PictureStyle()
     layers = [(truth, TRUTH, False)] if truth is not None else []
-    layers.append((predictions, PREDICTION, True))
+    layers.append((predictions, FOUND, True))
     tiles = {camera.name: _draw_camera(camera, layers, style) for camera in view.cameras}
     height = min(tile.shape[0] for tile in tiles.values())
     rows = [np.hstack([tiles[name][:height] for name in row]) for row in LAYOUT]

@@ -1,7 +1,6 @@
 """Data samples drawn by mmengine's visualizer, into files, TensorBoard or W&B by its backends.
 
 visualizer = dict(type="DetectionVisualizer", vis_backends=[dict(type="LocalVisBackend")])
-custom_hooks = [dict(type="DrawDetectionsHook", interval=50)]
 """
 
 from collections.abc import Sequence
@@ -9,10 +8,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mmdet3d.registry import HOOKS, VISUALIZERS
+from mmdet3d.registry import VISUALIZERS
 from mmdet3d.structures import Det3DDataSample
-from mmengine.hooks import Hook
-from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 
 from epropnp_data.geometry.boxes import yaw_to_rotation
@@ -72,49 +69,6 @@ class DetectionVisualizer(Visualizer):
             cv2.imwrite(out_file, picture[..., ::-1])
         else:
             self.add_image(name, np.ascontiguousarray(picture), step)
-
-
-@HOOKS.register_module()
-class DrawDetectionsHook(Hook):
-    """Hand images with their predictions to the runner's visualizer, in validation and test.
-
-    Args:
-        interval: of batches; the first image of each is drawn.
-        score_thr: lowest score that is drawn.
-    """
-
-    def __init__(self, interval: int = 50, score_thr: float = 0.2):
-        if interval < 1:
-            raise ValueError(f"interval must be at least 1, got {interval}")
-        self.interval = interval
-        self.score_thr = score_thr
-
-    def after_val_iter(
-        self, runner: Runner, batch_idx: int, data_batch: dict, outputs: list[Det3DDataSample]
-    ) -> None:
-        """Draw during training's validation."""
-        self._draw(runner, batch_idx, outputs, "val", runner.iter)
-
-    def after_test_iter(
-        self, runner: Runner, batch_idx: int, data_batch: dict, outputs: list[Det3DDataSample]
-    ) -> None:
-        """Draw during a test."""
-        self._draw(runner, batch_idx, outputs, "test", batch_idx)
-
-    def _draw(
-        self, runner: Runner, batch_idx: int, outputs: list[Det3DDataSample], mode: str, step: int
-    ) -> None:
-        if not self.every_n_inner_iters(batch_idx, self.interval):
-            return
-        sample = outputs[0]
-        image = cv2.imread(sample.img_path, cv2.IMREAD_COLOR)
-        if image is None:
-            runner.logger.warning(f"{sample.img_path}: not readable, not drawn")
-            return
-        name = f"{mode}_{batch_idx}"
-        runner.visualizer.add_datasample(
-            name, dict(img=image[..., ::-1]), sample, pred_score_thr=self.score_thr, step=step
-        )
 
 
 def _picture_of(image: object) -> np.ndarray:

@@ -1,8 +1,8 @@
 """How good results are, and whether their densities may be believed; numpy.
 
 * ``samples``: pairs of detections and true objects as columns of numbers.
-* ``errors``: error by class, distance and truncation.  ``calibration``: coverage, expected
-  calibration error, risk and coverage.
+* ``errors``: error by class, distance, visibility and truncation.  ``calibration``: coverage,
+  expected calibration error, likelihood, sharpness, risk and coverage.
 * ``temperature``: one exponent per class and split conformal levels, fitted on held-out results.
 """
 

@@ -8,21 +8,35 @@ level q hold the truth in a share q of all cases.
 import numpy as np
 
 LEVELS = np.linspace(0.05, 0.95, 19)
+TINY = 1e-300
 
 
-def truth_levels(grids: np.ndarray, at_truth: np.ndarray, power: float = 1.0) -> np.ndarray:
-    """Levels (N,) of the truth under densities raised to a power and normalised again.
+def tempered(
+    grids: np.ndarray, at_truth: np.ndarray, cells: np.ndarray, power: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Densities on equal cells raised to a power and normalised again, and those at the truth.
 
     Args:
-        grids: (N, ...) densities on equal cells.
+        grids: (N, ...) densities.
         at_truth: (N,) densities at the true places.
+        cells: (N,) measure of a cell.
         power: below 1 flattens the densities, above sharpens them. The order of the cells stays.
+
+    Returns:
+        (N, ...) and (N,) densities that integrate to one; zero where nothing was there.
     """
     flat = grids.reshape(len(grids), -1)
-    mass = flat**power
-    total = mass.sum(1)
-    inside = np.where(flat > at_truth[:, None], mass, 0.0).sum(1)
-    return inside / np.where(total > 0, total, 1.0)
+    peak = np.maximum(flat.max(1), TINY)
+    raised = (flat / peak[:, None]) ** power
+    total = np.maximum(raised.sum(1) * cells, TINY)
+    return (raised / total[:, None]).reshape(grids.shape), (at_truth / peak) ** power / total
+
+
+def truth_levels(grids: np.ndarray, at_truth: np.ndarray) -> np.ndarray:
+    """Levels (N,) of the truth under densities (N, ...) on equal cells; ``at_truth`` is (N,)."""
+    mass = grids.reshape(len(grids), -1)
+    inside = np.where(mass > at_truth[:, None], mass, 0.0).sum(1)
+    return inside / np.maximum(mass.sum(1), TINY)
 
 
 def coverage(levels: np.ndarray, wanted: np.ndarray = LEVELS) -> np.ndarray:
@@ -52,8 +66,8 @@ def risk_coverage(errors: np.ndarray, trust: np.ndarray) -> np.ndarray:
     return np.cumsum(errors[order]) / np.arange(1, len(errors) + 1)
 
 
-def log_likelihood(grids: np.ndarray, at_truth: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """Log density (N,) at the truth; no lower than that of one cell's share of a millionth."""
+def log_likelihood(at_truth: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Log density (N,) at the truth; no lower than a millionth of the mass in one cell."""
     floor = 1e-6 / cell
     return np.log(np.maximum(at_truth, floor))
 

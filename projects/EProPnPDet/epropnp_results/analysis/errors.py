@@ -1,4 +1,4 @@
-"""Errors by class, distance and truncation."""
+"""Errors by class, distance, visibility and truncation."""
 
 import itertools
 
@@ -7,22 +7,50 @@ import numpy as np
 from .samples import Pairs
 
 DISTANCES = (0.0, 10.0, 20.0, 30.0, 40.0, 50.0, np.inf)
+VISIBILITIES = (0.0, 0.4, 0.6, 0.8, 1.0)  # nuScenes' levels
+Groups = dict[str, np.ndarray]  # name: mask (N,)
+
+
+def class_groups(pairs: Pairs) -> Groups:
+    """Masks of the classes there are."""
+    return {str(name): pairs.label == name for name in sorted(set(pairs.label))}
+
+
+def distance_groups(pairs: Pairs) -> Groups:
+    """Masks of ranges of distance that hold something."""
+    return _ranges(pairs.distance, DISTANCES, "{:.0f} to {:.0f} m")
+
+
+def visibility_groups(pairs: Pairs) -> Groups:
+    """Masks of ranges of visibility that hold something; none where it is unknown."""
+    shares = np.minimum(pairs.visibility, 1 - 1e-9)
+    return _ranges(shares, VISIBILITIES, "visible {:.0%} to {:.0%}")
+
+
+def truncation_groups(pairs: Pairs) -> Groups:
+    """Masks of objects at the image's border and others."""
+    cut = pairs.truncation > 0
+    return {name: mask for name, mask in (("cut by the image", cut), ("uncut", ~cut)) if mask.any()}
 
 
 def error_table(pairs: Pairs) -> list[dict]:
-    """Rows of medians, per class, per distance, and for cut and uncut objects.
+    """Rows of medians: all, per class, distance, visibility, and for cut and uncut objects.
 
     Each row: ``group``, ``count``, ``position`` (m), ``relative`` (share of the distance),
     ``angle`` (degrees), ``size``.
     """
-    groups = [("all", np.ones(len(pairs), dtype=bool))]
-    groups += [(name, pairs.label == name) for name in sorted(set(pairs.label))]
-    groups += [
-        (f"{low:.0f} m to {high:.0f} m", (pairs.distance >= low) & (pairs.distance < high))
-        for low, high in itertools.pairwise(DISTANCES)
-    ]
-    groups += [("cut by the image", pairs.truncation > 0), ("uncut", pairs.truncation == 0)]
-    return [_row(name, pairs.select(keep)) for name, keep in groups if keep.any()]
+    groups = {"all": np.ones(len(pairs), dtype=bool)}
+    for grouping in (class_groups, distance_groups, visibility_groups, truncation_groups):
+        groups |= grouping(pairs)
+    return [_row(name, pairs.select(keep)) for name, keep in groups.items()]
+
+
+def _ranges(values: np.ndarray, borders: tuple[float, ...], name: str) -> Groups:
+    masks = {
+        name.format(low, high): (values >= low) & (values < high)
+        for low, high in itertools.pairwise(borders)
+    }
+    return {title: mask for title, mask in masks.items() if mask.any()}
 
 
 def _row(name: str, pairs: Pairs) -> dict:

@@ -23,6 +23,7 @@ class Pairs:
         trust: (N,) see ``docs/results.md``; NaN without densities.
         distance: (N,) metres to the true object.
         truncation: (N,) share of the detection's 2D box border that touches the image border.
+        visibility: (N,) share of the true object that can be seen, NaN where that is unknown.
         position: (N,) error, metres.
         angle: (N,) error, radians.
         size: (N,) one minus overlap.
@@ -39,6 +40,7 @@ class Pairs:
     trust: np.ndarray
     distance: np.ndarray
     truncation: np.ndarray
+    visibility: np.ndarray
     position: np.ndarray
     angle: np.ndarray
     size: np.ndarray
@@ -103,6 +105,7 @@ def _rows_of(
             trust=item.trust.get("trust", np.nan),
             distance=float(np.linalg.norm(center(truth))),
             truncation=_cut_sides(item.bbox, result) / 4,
+            visibility=np.nan if truth.visibility is None else truth.visibility,
             position=match.position_error,
             angle=match.angle_error,
             size=match.size_error,

@@ -8,10 +8,18 @@ so that they hold the truth with the wanted probability: a quantile of the held-
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from .calibration import calibration_error, coverage, truth_levels
+from .calibration import (
+    calibration_error,
+    coverage,
+    log_likelihood,
+    sharpness,
+    tempered,
+    truth_levels,
+)
 from .samples import Pairs
 
 TEMPERATURES = np.geomspace(0.1, 20, 48)
@@ -99,19 +107,46 @@ def conformal_level(levels: np.ndarray, wanted: float) -> float:
     return 1.0 if rank > len(levels) else float(levels[rank - 1])
 
 
-def tempered_levels(pairs: Pairs, quantity: str, calibration: Calibration | None) -> np.ndarray:
-    """Levels (N,) of the truth, of densities as they are or calibrated."""
+class Densities(NamedTuple):
+    """Densities of N objects that integrate to one.
+
+    Attributes:
+        grids: (N, ...) on equal cells.
+        at_truth: (N,) at the true places.
+        cells: (N,) measure of a cell: square metres, or radians.
+    """
+
+    grids: np.ndarray
+    at_truth: np.ndarray
+    cells: np.ndarray
+
+
+def calibrated_densities(pairs: Pairs, quantity: str, calibration: Calibration | None) -> Densities:
+    """Densities as they are, or at the temperatures of a calibration."""
     grids, at_truth = _densities(pairs, quantity)
-    levels = np.zeros(len(pairs))
+    cells = pairs.cell_area
+    if quantity == "heading":
+        cells = np.full(len(pairs), 2 * np.pi / grids.shape[1])
+    made, own = np.zeros_like(grids), np.zeros(len(pairs))
     for label in set(pairs.label):
         keep = pairs.label == label
         power = 1.0 if calibration is None else 1 / calibration.temperature(quantity, label)
-        levels[keep] = truth_levels(grids[keep], at_truth[keep], power)
-    return levels
+        made[keep], own[keep] = tempered(grids[keep], at_truth[keep], cells[keep], power)
+    return Densities(made, own, cells)
+
+
+def tempered_levels(pairs: Pairs, quantity: str, calibration: Calibration | None) -> np.ndarray:
+    """Levels (N,) of the truth, of densities as they are or calibrated."""
+    found = calibrated_densities(pairs, quantity, calibration)
+    return truth_levels(found.grids, found.at_truth)
 
 
 def evaluate_calibration(pairs: Pairs, calibration: Calibration | None = None) -> dict:
-    """Calibration error and coverage, of all and of the hardest quarter (the least trusted).
+    """Calibration error, coverage, of all and of the hardest quarter (the least trusted), and more.
+
+    ``log_likelihood`` is the mean log density of the truth (per square metre, per radian; higher
+    is better), ``sharpness`` the median measure of the 90 % regions (square metres, degrees;
+    smaller says more).
 
     Args:
         pairs: detections with densities.
@@ -120,9 +155,13 @@ def evaluate_calibration(pairs: Pairs, calibration: Calibration | None = None) -
     hard = pairs.trust <= np.nanquantile(pairs.trust, 0.25)
     report = {}
     for quantity in ("place", "heading"):
-        levels = tempered_levels(pairs, quantity, calibration)
+        found = calibrated_densities(pairs, quantity, calibration)
+        levels = truth_levels(found.grids, found.at_truth)
+        measure = np.degrees if quantity == "heading" else np.asarray
         own = dict(
             calibration_error=calibration_error(levels),
+            log_likelihood=float(log_likelihood(found.at_truth, found.cells).mean()),
+            sharpness=float(measure(np.median(sharpness(found.grids, found.cells)))),
             coverage={str(q): float(coverage(levels, np.array([q]))[0]) for q in WANTED},
             hardest_quarter={
                 str(q): float(coverage(levels[hard], np.array([q]))[0]) for q in WANTED

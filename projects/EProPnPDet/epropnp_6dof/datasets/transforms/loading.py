@@ -15,7 +15,7 @@ from ..coordinate_cache import CoordinateCache, map_name
 
 @TRANSFORMS.register_module()
 class LoadBOPImage(BaseTransform):
-    """Read the image as BGR, (H, W, 3) uint8; grey images are repeated."""
+    """Read the image as BGR, (H, W, 3) uint8; grey images are repeated, one that is there stays."""
 
     def transform(self, results: dict) -> dict:
         """Add ``image``.
@@ -23,7 +23,8 @@ class LoadBOPImage(BaseTransform):
         Raises:
             SampleError: if the file is no readable image.
         """
-        results["image"] = read_image(results["img_path"])
+        if "image" not in results:
+            results["image"] = read_image(results["img_path"])
         return results
 
 
