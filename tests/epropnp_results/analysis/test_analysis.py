@@ -177,13 +177,13 @@ def test_results_without_matches_or_densities_say_so(tmp_path):
 
 
 def test_command_line_writes_report_plots_and_calibration(tmp_path, repo_dir):
-    make_results(tmp_path / "results", 12)
+    make_results(tmp_path / "results", 30)
     command = [sys.executable, "tools/analysis/analyze_results.py", str(tmp_path / "results")]
     command += ["--checkpoint", str(tmp_path / "model.pth")]
     done = subprocess.run(command, cwd=repo_dir, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "results" / "analysis" / "report.json").read_text())
-    assert report["fitted_on"] + report["tested_on"] == report["matched"] == 24
+    assert report["fitted_on"] + report["tested_on"] == report["matched"] == 60
     for name in ("calibration", "errors", "calibration_place_by_group"):
         assert (tmp_path / "results" / "analysis" / f"{name}.png").stat().st_size > 5000
     assert "log likelihood" in done.stdout
