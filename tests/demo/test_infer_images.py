@@ -23,7 +23,7 @@ def run(repo_dir, checkpoint, tmp_path, monkeypatch):
         words += ["--out-dir", tmp_path / "out", "--score-thr", 0.05, *options]
         monkeypatch.setattr(sys, "argv", [str(word) for word in words])
         infer_images.main()
-        return ResultsFolder(tmp_path / "out")
+        return ResultsFolder(tmp_path / "out", [tmp_path])
 
     return call
 

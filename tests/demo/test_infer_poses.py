@@ -59,7 +59,7 @@ def run(repo_dir, checkpoint, bop_root, scene, tmp_path, monkeypatch):
         words += ["--intrinsics", tmp_path / "K.txt", *options]
         monkeypatch.setattr(sys, "argv", [str(word) for word in words])
         infer_poses.main()
-        return ResultsFolder(tmp_path / "out")
+        return ResultsFolder(tmp_path / "out", [tmp_path])
 
     return call
 
