@@ -49,7 +49,7 @@ def test_folder_becomes_json_arrays_and_pictures(run, photos):
     assert len(results.arrays("0.png")["weights"]) == len(records["0.png"].objects)
     pictures = sorted((results.path / "pictures").iterdir())
     assert len(pictures) == 3
-    assert cv2.imread(str(pictures[0])).shape[0] == 252
+    assert cv2.imread(str(pictures[0])).shape[0] == 2 * 252
 
 
 def test_interrupted_runs_go_on_and_settings_must_not_change(run, photos, capsys):
@@ -77,7 +77,7 @@ def test_video_becomes_a_video(run, tmp_path):
     assert all(results.image_path(result).is_file() for result in results)
     video = cv2.VideoCapture(str(results.path / "video.mp4"))
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 2
-    assert video.get(cv2.CAP_PROP_FRAME_WIDTH) == 320 + 180
+    assert video.get(cv2.CAP_PROP_FRAME_WIDTH) == 2 * (320 + 180)
 
 
 def test_distorted_and_tilted_cameras(run, photos, tmp_path):

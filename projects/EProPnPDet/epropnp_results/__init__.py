@@ -3,7 +3,7 @@
 * ``records``: images, objects and true boxes as plain data.  ``store``: the folder they live in.
 * ``matching``: which detection is which true object, and how far off it is.
 * ``regions``: credible regions of densities on grids.  ``space``: the ground plane cameras share.
-* ``pictures``: results drawn.  ``explore``: one web page of them.
+* ``pictures``: results drawn.  ``explore``: one web page of them.  ``viewers``: Rerun, viser.
 
 The format is described in ``docs/results.md``. Nothing here needs torch or mm* packages.
 """

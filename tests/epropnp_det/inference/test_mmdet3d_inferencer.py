@@ -59,7 +59,7 @@ def test_same_boxes_as_our_detector(repo_dir, inferencer, weights, folder):
     np.testing.assert_allclose(theirs["scores_3d"], [item.score for item in ours], atol=1e-5)
     assert [CLASSES[label] for label in theirs["labels_3d"]] == [item.label for item in ours]
     picture = cv2.imread(str(folder / "out/vis_camera/CAM2/a.png"))
-    assert picture.shape == (252, 448 + 252, 3)
+    assert picture.shape == (2 * 252, 2 * (448 + 252), 3)
     assert json.loads((folder / "out/preds/a.json").read_text())["box_type_3d"] == "Camera"
 
 

@@ -54,7 +54,7 @@ def test_boxes_and_truth_go_to_a_file(sample, tmp_path, options, found, truth):
     image = np.full((128, 256, 3), 30, np.uint8)
     path = tmp_path / "out.png"
     build(tmp_path).add_datasample("x", dict(img=image), sample, out_file=str(path), **options)
-    assert cv2.imread(str(path)).shape == (128, 256 + 128, 3)
+    assert cv2.imread(str(path)).shape == (3 * 128, 3 * (256 + 128), 3)
     legend = 40  # the word for each colour is always there
     assert (count(path, FOUND) > 60 + legend) == found
     assert (count(path, TRUTH) > 60 + legend) == truth

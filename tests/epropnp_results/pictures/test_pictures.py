@@ -17,7 +17,7 @@ from epropnp_results.pictures import (
     draw_surround,
 )
 from epropnp_results.pictures.birds_eye import new_plane
-from epropnp_results.pictures.boxes import draw_box
+from epropnp_results.pictures.boxes import draw_box, write_labels
 from epropnp_results.pictures.heading import screen_direction
 from epropnp_results.pictures.palette import CHOSEN, FOUND, TRUTH, viridis
 from epropnp_results.records import corners
@@ -75,6 +75,26 @@ def test_truth_and_found_have_their_colours():
     assert len(where(picture, FOUND)[0]) > 100
     assert len(where(picture, TRUTH)[0]) > 50
     assert not len(where(draw_boxes(blank(), make_image(0), with_truth=False), TRUTH)[0])
+
+
+def test_labels_cover_no_other_and_the_best_comes_first():
+    """Three boxes at one place: the best above, the next below, no room for the third."""
+    bounds = np.array([100.0, 100, 160, 140])
+    canvas = blank()
+    labels = [(0.2, "car 0.20", bounds), (0.9, "car 0.90", bounds), (0.5, "car 0.50", bounds)]
+    write_labels(canvas, labels, 12)
+    rows = np.unique(where(canvas, FOUND)[0])
+    assert rows.min() > 80
+    assert ((rows < 101) | (rows > 140)).all()
+    alone = blank()
+    write_labels(alone, labels[1:2], 12)
+    np.testing.assert_array_equal(alone[:120], canvas[:120])
+
+
+def test_small_images_are_enlarged():
+    image = make_image(0, width=320, height=180)
+    small = np.zeros((180, 320, 3), np.uint8)
+    assert draw_result(small, image, {}, ("boxes",)).shape == (360, 640, 3)
 
 
 def test_forward_is_up_and_right_is_right():

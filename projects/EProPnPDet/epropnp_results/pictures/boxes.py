@@ -6,7 +6,7 @@ import numpy as np
 from epropnp_data.geometry.camera import NEAR_PLANE, clip_edges, project_points
 
 from ..records import ImageResult, ObjectResult, TruthBox, corners
-from .palette import FOUND, TRUTH, Color, write
+from .palette import FOUND, TRUTH, Color, text_width, write
 
 FRONT = np.array([4, 5, 7, 6])  # corners with x = +1, around the face
 OPACITY = 0.25
@@ -27,13 +27,41 @@ def draw_boxes(image: np.ndarray, result: ImageResult, with_truth: bool = True) 
     if with_truth:
         for box in sorted(result.truth or [], key=lambda box: -box.translation[2]):
             draw_box(canvas, box, matrix, TRUTH, width)
+    labels = []
+    size = max(9, image.shape[1] / 130)
     for item in sorted(result.objects, key=lambda item: -item.translation[2]):
         bounds = draw_box(canvas, item, matrix, FOUND, width, fill=True)
-        size = max(9, image.shape[1] / 130)
         if bounds is not None and bounds[3] - bounds[1] > size:
-            text = f"{item.label} {item.score:.2f}"
-            write(canvas, text, (bounds[0], bounds[1] - 3), FOUND, size)
+            labels.append((item.score, f"{item.label} {item.score:.2f}", bounds))
+    write_labels(canvas, labels, size)
     return canvas
+
+
+def write_labels(
+    canvas: np.ndarray, labels: list[tuple[float, str, np.ndarray]], size: float
+) -> None:
+    """Write labels where they cover no other: best scores first, above their boxes or below.
+
+    Args:
+        canvas: changed in place.
+        labels: score, text and bounds x1, y1, x2, y2 of the box; what finds no place is left out.
+        size: height of capitals, pixels.
+    """
+    height, wide = canvas.shape[:2]
+    taken: list[tuple[float, float, float, float]] = []
+    for _, text, (x1, y1, _, y2) in sorted(labels, key=lambda label: -label[0]):
+        length = text_width(text, size)
+        left = float(np.clip(x1, 0, max(wide - length, 0)))
+        for bottom in (max(y1 - 3, size + 1), y2 + size + 4):
+            own = (left, bottom - size - 2, left + length, bottom + 3)
+            if bottom < height and not any(_overlap(own, other) for other in taken):
+                write(canvas, text, (left, bottom), FOUND, size)
+                taken.append(own)
+                break
+
+
+def _overlap(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+    return all(first[i] < second[i + 2] and second[i] < first[i + 2] for i in (0, 1))
 
 
 def draw_box(

@@ -7,8 +7,8 @@ from ..records import ImageResult
 from .palette import BACKGROUND, TEXT, viridis, write
 
 MARGIN = 0.3  # of the object's box, on each side
-BLUR = 1 / 28  # of the picture's side
-OPACITY = 0.75
+BLUR = 1 / 18  # of the picture's side
+OPACITY = 0.85
 PANEL = "panel_"  # beginning of the names of small pictures among the arrays
 
 

@@ -27,8 +27,17 @@ def write(
     image: np.ndarray, text: str, place: tuple[float, float], color: Color, size: float
 ) -> None:
     """Write a line; ``place`` is its lower left pixel, ``size`` the height of capitals."""
-    scale = size / 21
+    scale, width = _scale(size)
     at = (int(place[0]), int(max(place[1], size + 1)))
-    width = max(1, round(scale * 1.6))
     cv2.putText(image, text, at, FONT, scale, (0, 0, 0), width + 2, cv2.LINE_AA)
     cv2.putText(image, text, at, FONT, scale, color, width, cv2.LINE_AA)
+
+
+def text_width(text: str, size: float) -> int:
+    """Pixels that a line takes."""
+    return cv2.getTextSize(text, FONT, *_scale(size))[0][0]
+
+
+def _scale(size: float) -> tuple[float, int]:
+    """OpenCV's scale and width of lines for capitals of a height."""
+    return size / 21, max(1, round(size / 21 * 1.6))

@@ -19,7 +19,7 @@ from .points import draw_points
 USUAL = ("boxes", "bev", "density", "points", "heading")
 VIEWS = (*USUAL, "maps", "panels")
 MAX_ROWS = 4  # objects that views of single ones show
-MAX_WIDTH = 1600  # of one image in a picture
+MIN_WIDTH, MAX_WIDTH = 640, 1600  # of one image in a picture
 
 
 def draw_result(
@@ -31,7 +31,8 @@ def draw_result(
     """Image at the left, other views at its right.
 
     Args:
-        image: (h, w, 3) of the record.
+        image: (h, w, 3) of the record; small ones are enlarged by a whole number, large ones made
+            smaller.
         result: the record.
         arrays: its arrays.
         views: "boxes" and "points" in the image, "bev" from above, "density" in it; of the first
@@ -43,7 +44,7 @@ def draw_result(
     """
     if unknown := sorted(set(views) - set(VIEWS)):
         raise ValueError(f"unknown view {unknown[0]!r}; there are {', '.join(VIEWS)}")
-    canvas = _limited(image)
+    canvas = image = _suited(image)
     if "points" in views:
         canvas = draw_points(canvas, result, arrays)
     if "boxes" in views:
@@ -127,10 +128,16 @@ def _legend(canvas: np.ndarray, result: ImageResult) -> None:
         write(canvas, "truth", (6 + 5 * size, line), TRUTH, size)
 
 
-def _limited(image: np.ndarray) -> np.ndarray:
-    if image.shape[1] <= MAX_WIDTH:
+def _suited(image: np.ndarray) -> np.ndarray:
+    """Image of a size that text and lines can be read in."""
+    height, width = image.shape[:2]
+    if width < MIN_WIDTH:
+        times = -(-MIN_WIDTH // width)
+        size = (times * width, times * height)
+        return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+    if width <= MAX_WIDTH:
         return image
-    size = (MAX_WIDTH, round(image.shape[0] * MAX_WIDTH / image.shape[1]))
+    size = (MAX_WIDTH, round(height * MAX_WIDTH / width))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
