@@ -69,7 +69,7 @@ def test_arrays_are_taken_and_missing_files_are_said(inferencer, folder):
     packed = inferencer.pipeline(dict(given))
     assert packed["data_samples"].cam_intrinsic.shape == (3, 3)
     assert given["img"] is image
-    with pytest.raises(DatasetError, match=r"b\.png: camera image is missing"):
+    with pytest.raises(DatasetError, match=r"b\.png: image is missing"):
         inferencer.pipeline(dict(img=str(folder / "b.png"), cam2img=K))
     with pytest.raises(TypeError, match="img is int"):
         inferencer.pipeline(dict(img=3, cam2img=K))
