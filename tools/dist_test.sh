@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # Test with several processes: tools/dist_test.sh CONFIG CHECKPOINT PROCESSES [arguments of tools/test.py]
 # NCCL with GPUs, gloo without. Several machines: NNODES, NODE_RANK, MASTER_ADDR, PORT.
+# DRY_RUN=1 prints what would be launched.
 set -euo pipefail
-if [ $# -lt 3 ]; then sed -n '2,3s/^# //p' "$0"; exit 2; fi
+if [ $# -lt 3 ]; then sed -n '2,4s/^# //p' "$0"; exit 2; fi
 
 config=$1
 checkpoint=$2
 processes=$3
-exec "${PYTHON:-python}" -m torch.distributed.run \
+command=("${PYTHON:-python}" -m torch.distributed.run \
     --nnodes="${NNODES:-1}" \
     --node_rank="${NODE_RANK:-0}" \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" \
     --master_port="${PORT:-29500}" \
     --nproc_per_node="$processes" \
-    "$(dirname "$0")/test.py" "$config" "$checkpoint" --launcher pytorch "${@:4}"
+    "$(dirname "$0")/test.py" "$config" "$checkpoint" --launcher pytorch "${@:4}")
+if [ -n "${DRY_RUN:-}" ]; then printf '%q ' "${command[@]}"; echo; else exec "${command[@]}"; fi

@@ -14,6 +14,7 @@ custom_hooks = [
     dict(type="SkippedStepHook"),
     dict(type="SkippedSampleHook"),
     dict(type="ClassesHook"),
+    dict(type="EvenShardsHook"),
 ]
 
 env_cfg = dict(

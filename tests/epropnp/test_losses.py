@@ -133,7 +133,8 @@ def test_the_running_scale_is_saved():
 def test_the_scale_is_averaged_over_processes(monkeypatch):
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
-    monkeypatch.setattr(torch.distributed, "all_reduce", lambda t: t.add_(5.0))
+    other = torch.tensor([15.0, 5.0])  # sum and number of the elements of the other process
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda total: total.add_(other))
     module = MonteCarloPoseLoss(init_norm_factor=1.0, momentum=0.5)
-    module(*draw(), 3.0)
-    assert module.norm_factor.item() == pytest.approx(0.5 + 0.5 * 4.0)
+    module(*draw(), torch.tensor([2.0, 7.0]))
+    assert module.norm_factor.item() == pytest.approx(0.5 + 0.5 * (2 + 7 + 15) / (2 + 5))

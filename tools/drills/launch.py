@@ -5,6 +5,7 @@ a second instead of ten, and is the same code from the tool's first line on.
 """
 
 import contextlib
+import importlib
 import os
 import runpy
 import signal
@@ -78,8 +79,9 @@ class Process:
 
 
 def import_libraries() -> None:
-    """Load what the tools import, once, before the first fork."""
-    import epropnp_det  # noqa: F401
+    """Load what the tools import, and the drills' own hooks, once, before the first fork."""
+    for name in ("epropnp_det", "epropnp_6dof", "drills.faults"):
+        importlib.import_module(name)
 
 
 def start(

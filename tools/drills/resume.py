@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from .data import bop_root, detector_run, import_libraries, nuscenes_root, sixdof_run
+from .data import DETECTOR, bop_root, detector_run, import_libraries, nuscenes_root, sixdof_run
 from .frame import Case, DrillError, Outcome
 from .launch import Process, start
 
@@ -190,6 +191,24 @@ def info_files(root: Path) -> tuple[str, list]:
     return "create_data", ["nuscenes", "--root-path", root, "--version", "v1.0-mini"]
 
 
+def killed_test(folder: Path) -> Outcome:
+    """Kill a test of 12 batches; what was tested must not be tested again."""
+    import_libraries()
+    start("train", detector_run(folder / "train", 1), folder / "train.log").finish()
+
+    def command(root: Path) -> tuple[str, list]:
+        where = ["--data-root", nuscenes_root(), "--work-dir", root]
+        options = ["test_dataloader.batch_size=1", "model.test_cfg.min_fcos_score=0.0"]
+        options += ["model.test_cfg.max_obj_per_img=8"]
+        return "test", [DETECTOR, folder / "train/iter_1.pth", *where, "--cfg-options", *options]
+
+    outcome = tool_with_kills(folder, command, 10, ("results_nusc.json",))
+    before = re.search(r"(\d+) of 12 batches were tested before", (folder / "last.log").read_text())
+    if before is None:
+        raise DrillError("no kept result was used again")
+    return outcome._replace(seen=f"{outcome.seen}; {before[1]} of 12 batches used again")
+
+
 def kills(fault: str, expected: str, check: Callable[[Path], Outcome], count: int) -> Case:
     """A case of killing."""
     injected = f"SIGKILL at {count} random moments, each time the same command again"
@@ -238,6 +257,12 @@ CASES = [
         "conversion to info files is killed",
         "the info files are complete and those of an undisturbed run",
         lambda folder: tool_with_kills(folder, info_files, 10, ("*.pkl",)),
+        10,
+    ),
+    kills(
+        "a test is killed",
+        "the results file is that of an undisturbed test; tested batches are not tested again",
+        killed_test,
         10,
     ),
 ]

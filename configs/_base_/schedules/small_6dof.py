@@ -8,6 +8,6 @@ param_scheduler = [
     dict(type="LinearLR", by_epoch=False, start_factor=0.1, begin=0, end=50),
     dict(type="CosineAnnealingLR", by_epoch=False, begin=50, end=900, eta_min_ratio=0.01),
 ]
-train_cfg = dict(by_epoch=False, max_iters=900, val_interval=900)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=900, val_interval=900)
 val_cfg = {}
 test_cfg = {}

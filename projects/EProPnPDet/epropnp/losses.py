@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from epropnp.arguments import check_floating, check_number, check_tensor
+from epropnp.parts import mean_over_parts
 
 
 def monte_carlo_pose_loss(pose_sample_logweights: Tensor, cost_target: Tensor) -> Tensor:
@@ -81,8 +82,8 @@ class MonteCarloPoseLoss(nn.Module):
         Args:
             pose_sample_logweights: (S, B) log importance weights.
             cost_target: (B,) cost of the true pose.
-            norm_factor: weight scale of this batch; averaged over its elements and all processes.
-                One without elements, of a process without objects, does not move the mean.
+            norm_factor: weight scale of this batch; averaged over the elements of all its parts,
+                see `epropnp.parts`. No element at all, in no process, does not move the mean.
             weight: (B,) weights of the objects.
             avg_factor: divisor of the weighted sum, above zero; the number of objects if None.
 
@@ -118,11 +119,9 @@ class MonteCarloPoseLoss(nn.Module):
         if not isinstance(norm_factor, Tensor):
             norm_factor = self.norm_factor.new_full((), norm_factor)
         scales = norm_factor.detach().to(self.norm_factor)
-        batch = scales.mean() if scales.numel() else self.norm_factor.clone()
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(batch)
-            batch = batch / torch.distributed.get_world_size()
-        batch = torch.where(batch.isfinite(), batch, self.norm_factor)
+        shares = torch.stack((scales.sum(), scales.new_tensor(float(scales.numel()))))
+        total, count = mean_over_parts(shares)
+        batch = torch.where((count > 0) & total.isfinite(), total / count, self.norm_factor)
         self.norm_factor.lerp_(batch, self.momentum)
 
 

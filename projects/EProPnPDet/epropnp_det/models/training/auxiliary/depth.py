@@ -1,10 +1,11 @@
 """Depth of lidar returns as an auxiliary task of the value map."""
 
 import torch
-from mmdet.utils import reduce_mean
 from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule, xavier_init
 from torch import Tensor, nn
+
+from epropnp.parts import mean_over_parts
 
 from ...geometry.pixels import to_augmented_pixels
 from ...objects.map_sampling import sample_heads
@@ -72,7 +73,7 @@ class LidarDepthHead(BaseModule):
         intrinsics = geometry.cam_intrinsics[img_inds]
         focal = (intrinsics[:, 0, 0] + intrinsics[:, 1, 1]) / 2
         pred = (code + 1) * self.base_depth * (focal / self.base_focal)[:, None]
-        num_points = reduce_mean(depth.new_tensor(float(len(depth)))).clamp(min=1)
+        num_points = mean_over_parts(depth.new_tensor(float(len(depth))), at_least=1)
         return self.criterion(
             pred[..., None], depth, torch.log_softmax(logits, 1), avg_factor=num_points
         )

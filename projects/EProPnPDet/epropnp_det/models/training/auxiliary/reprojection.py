@@ -1,7 +1,8 @@
 """Reprojection loss of dense correspondences under the true pose (paper, section 4.2)."""
 
-from mmdet.utils import reduce_mean
 from torch import Tensor
+
+from epropnp.parts import mean_over_parts
 
 from ...pose.pose_solver import PoseStage
 from ...structures import BatchGeometry
@@ -45,7 +46,7 @@ def reprojection_loss(
 
     overlaps = find_overlaps(rois.rois, rois.x2d.shape[1:3])
     evidence = cross_roi_logsumexp(predictions.attention, overlaps).logsumexp(1, keepdim=True)
-    num_cells = reduce_mean(error.new_tensor(float(len(error)))).clamp(min=1)
+    num_cells = mean_over_parts(error.new_tensor(float(len(error))), at_least=1)
     num_cells = num_cells * rois.x2d.shape[1] * rois.x2d.shape[2]
     return criterion(
         error,

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import torch
 from mmdet.models.losses.utils import weight_reduce_loss
-from mmdet.utils import reduce_mean
 from mmdet3d.registry import MODELS
 from torch import Tensor, nn
+
+from epropnp.parts import mean_over_parts
 
 MAX_INV_STD = 1e4
 MIN_INV_STD = 1e-4
@@ -101,6 +102,6 @@ class MVDGaussianMixtureNLLLoss(nn.Module):
         sums = torch.stack(
             [(mixture[..., None] * inv_std).sum(), mixture.sum() * inv_std.shape[-1]]
         )
-        total, count = reduce_mean(sums)
+        total, count = mean_over_parts(sums)
         mean = torch.where(count > 0, total / count.clamp(min=1e-4), self.mean_inv_std)
         self.mean_inv_std.lerp_(mean, self.momentum)

@@ -1,10 +1,11 @@
 """Losses of sampled objects: pose, dimensions, score, velocity, attribute."""
 
 import torch
-from mmdet.utils import reduce_mean
 from mmdet3d.registry import MODELS, TASK_UTILS
 from mmengine.model import BaseModule
 from torch import Tensor
+
+from epropnp.parts import mean_over_parts
 
 from ...objects.coders import MultiClassLogDimCoder
 from ...pose.pose_solver import PoseStage
@@ -81,7 +82,7 @@ class ObjectLoss(BaseModule):
         """
         gt_inds = samples.gt_inds
         pose_gt = ground_truth.poses[gt_inds]
-        num_samples = reduce_mean(pose_gt.new_tensor(float(len(pose_gt)))).clamp(min=1)
+        num_samples = mean_over_parts(pose_gt.new_tensor(float(len(pose_gt))), at_least=1)
         poses = solver.training_poses(objects, geometry, samples.img_inds, pose_gt)
         losses = self._pose(objects, samples, poses, num_samples)
         losses |= self._derivatives(samples, poses, pose_gt, num_samples)
@@ -159,7 +160,7 @@ class ObjectLoss(BaseModule):
         """Loss of the known components; unknown ones are NaN."""
         known = target.isfinite()
         weights = weights[:, None] * known
-        avg_factor = reduce_mean(weights.sum().clamp(min=1))
+        avg_factor = mean_over_parts(weights.sum(), at_least=1)
         return self.loss_velo(
             pred, torch.where(known, target, 0), weight=weights, avg_factor=avg_factor
         )

@@ -1,10 +1,11 @@
 """Losses of the dense proposal maps."""
 
 import torch
-from mmdet.utils import reduce_mean
 from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
+
+from epropnp.parts import mean_over_parts
 
 from ...proposals.levels import flatten_levels
 from ...structures import ProposalMaps
@@ -61,10 +62,8 @@ class ProposalLoss(BaseModule):
         """
         positive = (targets.labels < self.num_classes).nonzero(as_tuple=True)
         centerness = targets.centerness[positive]
-        sums = torch.stack([centerness.new_tensor(float(len(centerness))), centerness.sum()])
-        num_positive, total_centerness = reduce_mean(sums)
-        num_positive = num_positive.clamp(min=1)
-        total_centerness = total_centerness.clamp(min=1e-6)
+        num_positive = mean_over_parts(centerness.new_tensor(float(len(centerness))), at_least=1)
+        total_centerness = mean_over_parts(centerness.sum(), at_least=1e-6)
 
         cls_logits = flatten_levels(maps.cls_logits).flatten(0, 1)
         centerness_logits = flatten_levels(maps.centerness_logits)[positive][:, 0]
