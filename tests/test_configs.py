@@ -16,6 +16,14 @@ CONFIGS = sorted(
     if "_base_" not in path.parts
 )
 SPLITS = ("train", "val", "test")
+DATA = dict(  # for models whose classes are those of their data
+    classes=("box",),
+    attributes=(),
+    size_means=dict(box=(1, 1, 1)),
+    size_stds=dict(box=(0.1, 0.1, 0.1)),
+    with_velocity=False,
+    source="example",
+)
 # two configs that differ in nothing but data, schedule or views share one model
 _built: dict[str, bool] = {}
 
@@ -72,6 +80,9 @@ def test_config_builds(path):
         with registry.switch_scope_and_registry(None) as scoped:
             for settings in parts:
                 check_arguments(scoped, settings)
+    if config.get("model_from_data"):
+        kind = DATASETS.get(config.train_dataloader.dataset.type)
+        config.merge_from_dict(dict(model=kind.model_settings(DATA)))
     model = without_weights(config.model.to_dict())
     if repr(model) not in _built:
         network = MODELS.build(model)

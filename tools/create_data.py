@@ -1,16 +1,21 @@
-"""Write the info files of nuScenes, and what the detector needs beside them.
+"""Write the files that data sets are read from.
 
     python tools/create_data.py nuscenes --root-path data/nuscenes --version v1.0-mini
+    python tools/create_data.py kitti --root-path data/kitti
 
-mmdet3d's own converter makes ``<tag>_infos_{train,val,test}.pkl`` (v2 format, usable by any model
-of mmdet3d); ``<tag>_infos_*_mono.pkl`` beside them adds visibility, truncation and exact 2D boxes.
-A second run sees that everything is there and stops. One core takes about 0.2 s per keyframe.
+nuscenes: mmdet3d's own converter makes ``<tag>_infos_{train,val,test}.pkl`` (v2 format, usable by
+any model of mmdet3d); ``<tag>_infos_*_mono.pkl`` beside them adds visibility, truncation and exact
+2D boxes. A second run sees that everything is there and stops. One core takes about 0.2 s per
+keyframe.
+
+kitti: ``kitti_<split>.json`` (docs/custom_data.md) of every list in ``ImageSets``.
 """
 
 import argparse
 import sys
 
 from epropnp_data.errors import DatasetError
+from epropnp_data.kitti.prepare import prepare_kitti
 from epropnp_det.datasets.preparation import prepare_nuscenes
 
 
@@ -19,32 +24,48 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("dataset", choices=["nuscenes"], help="name of the data set")
-    parser.add_argument("--root-path", default="data/nuscenes", help="folder with samples/, maps/")
-    parser.add_argument(
-        "--version", default="v1.0-trainval", help="v1.0-mini, v1.0-trainval or v1.0-test"
-    )
+    parser.add_argument("dataset", choices=["nuscenes", "kitti"], help="name of the data set")
+    parser.add_argument("--root-path", help="folder of the data set (data/nuscenes or data/kitti)")
+    parser.add_argument("--version", help="v1.0-mini, v1.0-trainval (default) or v1.0-test")
     parser.add_argument("--out-dir", help="where the info files go (default: the root path)")
-    parser.add_argument("--extra-tag", default="nuscenes", help="prefix of the info files")
-    parser.add_argument("--max-sweeps", type=int, default=10, help="lidar sweeps per keyframe")
+    parser.add_argument("--extra-tag", help="prefix of the files (default: name of the data set)")
+    parser.add_argument("--max-sweeps", type=int, help="lidar sweeps per keyframe (10)")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace info files made from other tables"
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.dataset == "kitti":
+        for name in ("version", "out_dir", "max_sweeps"):
+            if getattr(args, name) is not None:
+                parser.error(f"--{name.replace('_', '-')} is for nuscenes")
+    return args
+
+
+def prepare(args: argparse.Namespace) -> None:
+    """Prepare one data set.
+
+    Raises:
+        DatasetError: something is missing or wrong.
+    """
+    root, tag = args.root_path or f"data/{args.dataset}", args.extra_tag or args.dataset
+    if args.dataset == "kitti":
+        prepare_kitti(root, tag, args.overwrite)
+        return
+    prepare_nuscenes(
+        root,
+        args.version or "v1.0-trainval",
+        out_dir=args.out_dir,
+        tag=tag,
+        overwrite=args.overwrite,
+        max_sweeps=args.max_sweeps or 10,
+    )
 
 
 def main() -> None:
     """Prepare the data set, or say in one line why that is not possible."""
     args = parse_args()
     try:
-        prepare_nuscenes(
-            args.root_path,
-            args.version,
-            out_dir=args.out_dir,
-            tag=args.extra_tag,
-            overwrite=args.overwrite,
-            max_sweeps=args.max_sweeps,
-        )
+        prepare(args)
     except DatasetError as error:
         sys.exit(f"create_data: {error}")
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python
 """Test a model: ``python tools/test.py CONFIG CHECKPOINT [--show-dir DIR] [--tta]``.
 
-The arguments are those of mmdet3d's tool. ``results_nusc.json`` and the official scores go to the
-work directory, with ``--tta`` to its folder ``tta``, unless the config's evaluator has an
-``out_dir``. A test that was interrupted goes on from the results of single batches that it kept
-there. ``--eval-json FILE`` scores a results file that exists, without any model. Several
-processes: tools/dist_test.sh.
+The arguments are those of mmdet3d's tool. Results files (``results_nusc.json``, KITTI's, or
+``detections.json``) and scores go to the work directory, with ``--tta`` to its folder ``tta``,
+unless the config's evaluator has an ``out_dir``. A test that was interrupted goes on from the
+results of single batches that it kept there. ``--eval-json FILE`` scores a nuScenes results file
+that exists, without any model. Several processes: tools/dist_test.sh.
 """
 
 import argparse
@@ -28,7 +28,12 @@ from epropnp_results import ResultsError, explore_command
 from epropnp_tools.cli import UsageError, add_run_arguments, build_runner, load_config, plain_errors
 from epropnp_tools.resumable_test import make_resumable
 
-WRITING_EVALUATORS = ("NuScenesMono3DMetric", "BOPPoseMetric")  # have out_dir and format_only
+WRITING_EVALUATORS = (  # have out_dir and format_only
+    "NuScenesMono3DMetric",
+    "Mono3DMetric",
+    "KittiMonoMetric",
+    "BOPPoseMetric",
+)
 
 
 def parse_args() -> argparse.Namespace:

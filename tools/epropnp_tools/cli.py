@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from epropnp_data.errors import DatasetError
 from epropnp_mm.compat import close_processes, is_main_process, prepare_cpu_processes, process_rank
 from epropnp_mm.engine import CheckpointError, TrainingStopped
+from epropnp_mm.engine.model_from_data import complete_model
 
 BUILD_MARK = re.compile(  # in messages of parts that cannot be built
     r"^['\"]?class `|is not in the .* registry|__init__\(\) (?:got an unexpected|missing)"
@@ -65,6 +66,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
     Raises:
         UsageError: when there is no such config file.
+        DatasetError: the model needs its data to be built, and they are missing or wrong.
     """
     if not Path(args.config).is_file():
         raise UsageError(f"no config file {args.config}; the ones of this project: configs/*/*.py")
@@ -75,6 +77,7 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.merge_from_dict(args.cfg_options)
     if args.data_root is not None:
         set_data_root(cfg, args.data_root)
+    complete_model(cfg, getattr(args, "checkpoint", None))
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get("work_dir") is None:

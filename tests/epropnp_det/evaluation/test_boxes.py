@@ -6,9 +6,12 @@ from nuscenes.utils.data_classes import Box
 from pyquaternion import Quaternion
 
 from epropnp_data.geometry.rigid import rigid_matrix
+from epropnp_data.nuscenes.taxonomy import task_vocabulary
+from epropnp_data.vocabulary import Vocabulary
 from epropnp_det.datasets.camera_poses import CameraPose
 from epropnp_det.evaluation.attributes import attributes_from_labels, attributes_from_logits
-from epropnp_det.evaluation.boxes import CameraBoxes, GlobalBoxes, camera_to_global
+from epropnp_det.evaluation.boxes import GlobalBoxes, camera_to_global
+from epropnp_det.evaluation.camera_boxes import CameraBoxes
 from epropnp_det.evaluation.frames import class_ranges
 
 CAM = ([0.5, -0.5, 0.5, -0.5], [1.7, 0.1, 1.5])  # looks ahead
@@ -87,12 +90,23 @@ def test_attribute_is_the_best_one_of_the_class():
     logits[1, [0, 1]] = [-1, -2]
     logits[2, [2, 3, 4]] = [0, 0, 1]
     labels = np.array([0, 6, 7, 9])
-    np.testing.assert_array_equal(attributes_from_logits(logits, labels), [6, 0, 4, 8])
+    found = attributes_from_logits(logits, labels, task_vocabulary())
+    np.testing.assert_array_equal(found, [6, 0, 4, 8])
 
 
 def test_attribute_of_another_class_becomes_the_default():
     labels = np.array([0, 0, 3, 7, 8, 5])
     predicted = np.array([5, 2, 0, 3, 6, 8])
-    expected = [5, 6, 5, 3, 8, 1]
-    np.testing.assert_array_equal(attributes_from_labels(predicted, labels), expected)
-    assert attributes_from_labels(np.zeros(0), np.zeros(0, int)).shape == (0,)
+    expected, names = [5, 6, 5, 3, 8, 1], task_vocabulary()
+    np.testing.assert_array_equal(attributes_from_labels(predicted, labels, names), expected)
+    assert attributes_from_labels(np.zeros(0), np.zeros(0, int), names).shape == (0,)
+
+
+def test_classes_without_attributes_get_none():
+    names = Vocabulary(("box", "door"), ("open", "shut"), {"door": ("open", "shut")})
+    labels, logits = np.array([0, 1]), np.array([[0.0, 3], [1, 3]])
+    np.testing.assert_array_equal(attributes_from_logits(logits, labels, names), [-1, 1])
+    np.testing.assert_array_equal(attributes_from_labels([1, -1], labels, names), [-1, 0])
+    assert names.attribute_name(-1) is None
+    bare = Vocabulary(("box",))
+    assert attributes_from_labels([-1], np.array([0]), bare).tolist() == [-1]

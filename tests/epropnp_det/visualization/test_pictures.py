@@ -9,11 +9,10 @@ import pytest
 
 from epropnp_data.geometry.boxes import box_corners, yaw_to_nuscenes_rotation
 from epropnp_data.geometry.camera import clip_edges, project_points
-from epropnp_det.evaluation.boxes import CameraBoxes, GlobalBoxes
+from epropnp_det.evaluation.boxes import GlobalBoxes
 from epropnp_det.evaluation.submission import write_submission
 from epropnp_det.visualization import (
     draw_box,
-    draw_detections,
     draw_footprint,
     draw_keyframe,
     ground_truth,
@@ -87,27 +86,6 @@ def test_birds_eye_view_has_forward_up_and_left_left():
     rows, cols = np.nonzero((canvas.image != before).any(-1))
     np.testing.assert_allclose([cols.min(), cols.max()], [145, 155], atol=1.5)
     np.testing.assert_allclose([rows.min(), rows.max()], [90, 110], atol=1.5)
-
-
-def test_detections_of_one_image():
-    boxes = CameraBoxes(
-        centers=np.array([[-2.0, 0.3, 12.0], [2.0, 0.3, 12.0]]),
-        dims=np.array([[4.0, 1.5, 2.0]] * 2),
-        yaws=np.array([0.5, 0.5]),
-        velocities=np.zeros((2, 2)),
-        scores=np.array([0.9, 0.1]),
-        labels=np.array([0, 1]),
-        attr_labels=np.array([6, 6]),
-    )
-    image = draw_detections(blank(), boxes, INTRINSIC)
-    expected = project_points(corners(boxes.centers[0]), INTRINSIC)
-    rows, cols = np.nonzero(
-        (image[..., 2] > 200) & (np.arange(180)[:, None] > expected[:, 1].min())
-    )
-    np.testing.assert_allclose(cols.min(), expected[:, 0].min(), atol=1.6)
-    assert rows.max() < expected[:, 1].max() + 2
-    assert cols.max() < 180  # the weak one at the right is not drawn
-    assert not draw_detections(blank(), boxes, INTRINSIC, score_thr=0.95).any()
 
 
 def count_near(image, color):

@@ -11,6 +11,7 @@ from mmengine.registry import HOOKS, VISUALIZERS
 from mmengine.structures import InstanceData
 
 from det_small import make_sample
+from epropnp_data.nuscenes.taxonomy import CLASSES
 from epropnp_results.pictures.palette import FOUND, TRUTH
 
 
@@ -30,7 +31,7 @@ def sample(tmp_path):
 
 
 def build(folder):
-    return VISUALIZERS.build(
+    visualizer = VISUALIZERS.build(
         dict(
             type="DetectionVisualizer",
             vis_backends=[dict(type="LocalVisBackend", _scope_="mmengine")],
@@ -39,6 +40,8 @@ def build(folder):
             _scope_="mmdet3d",
         )
     )
+    visualizer.dataset_meta = dict(classes=CLASSES)
+    return visualizer
 
 
 def count(path, color):

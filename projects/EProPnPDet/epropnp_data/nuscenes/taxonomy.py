@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..vocabulary import Vocabulary
+
 CAMERAS = (
     "CAM_FRONT",
     "CAM_FRONT_RIGHT",
@@ -134,13 +136,6 @@ def task_labels(classes: Sequence[str]) -> np.ndarray:
     return np.array([CLASSES.index(name) for name in classes], dtype=np.int64)
 
 
-def attribute_scope() -> np.ndarray:
-    """Table (10, 9) bool: which attribute (column) an object of a class (row) can have."""
-    return np.array(
-        [[name in ATTRIBUTES_OF_CLASS[cls] for name in ATTRIBUTES] for cls in CLASSES], dtype=bool
-    )
-
-
-def default_attributes() -> np.ndarray:
-    """Table (10,) int: index of each class's default attribute."""
-    return np.array([ATTRIBUTES.index(DEFAULT_ATTRIBUTE_OF_CLASS[cls]) for cls in CLASSES])
+def task_vocabulary(classes: Sequence[str] = CLASSES) -> Vocabulary:
+    """Names of the detection task for a data set with these classes."""
+    return Vocabulary(tuple(classes), ATTRIBUTES, ATTRIBUTES_OF_CLASS, DEFAULT_ATTRIBUTE_OF_CLASS)

@@ -1,7 +1,7 @@
 """Data path of the detector: nuScenes tables -> info files -> camera images with annotations.
 
 * ``preparation``: writes mmdet3d's info files and the side files (``tools/create_data.py``).
-* ``nuscenes_mono``: the data set; one item per camera image.
+* ``nuscenes_mono``, ``custom_mono``: the data sets; one item per camera image.
 * ``transforms``: loading, geometric augmentation with exact bookkeeping, packing.
 * ``box_projection``, ``camera_poses``: nuScenes facts; more in :mod:`epropnp_data`.
 
@@ -12,6 +12,7 @@ pixels to aug pixels. Camera frame: x right, y down, z forward; it is never mirr
 """
 
 from . import transforms  # only registration
+from .custom_mono import CustomMonoDataset
 from .nuscenes_mono import NuScenesMonoDataset
 
-__all__ = ["NuScenesMonoDataset", "transforms"]
+__all__ = ["CustomMonoDataset", "NuScenesMonoDataset", "transforms"]

@@ -38,7 +38,7 @@ class CameraAnnotations:
         yaws: (G,) heading about the camera's y axis.
         velocities: (G, 2) camera x and z, m/s; NaN when unknown.
         labels: (G,) int class.
-        attr_labels: (G,) int attribute; 8 when the object has none.
+        attr_labels: (G,) int attribute of the data set; -1 if unknown.
         visibility: (G,) int level 1 to 4; 0 when unknown.
         truncation: (G,) share of the box outside the image.
     """

@@ -3,6 +3,7 @@
 import os.path as osp
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from mmdet3d.datasets import NuScenesDataset
@@ -10,15 +11,14 @@ from mmdet3d.registry import DATASETS
 from mmengine.logging import print_log
 
 from epropnp_data.errors import DatasetError
-from epropnp_data.nuscenes.taxonomy import CAMERAS, CLASSES, task_labels
+from epropnp_data.nuscenes.taxonomy import CAMERAS, CLASSES, task_labels, task_vocabulary
 from epropnp_data.untrusted import inside
-from epropnp_mm.order import SeededItems
-from epropnp_mm.skipping import PassesOverBadSamples
 
 from .annotation_filter import AnnotationFilter
 from .camera_annotations import CameraAnnotations, load_side_file, side_file_of
 from .camera_poses import camera_matrix, camera_pose, rigid
 from .checks import check_version, keyframe, load_info_file
+from .image_items import ImageItems
 from .preparation.tables import check_images, missing_files
 from .remedy import create_data_command
 
@@ -26,7 +26,7 @@ DATA_PREFIX = {**{name: f"samples/{name}" for name in CAMERAS}, "pts": "samples/
 
 
 @DATASETS.register_module()
-class NuScenesMonoDataset(SeededItems, PassesOverBadSamples, NuScenesDataset):
+class NuScenesMonoDataset(ImageItems, NuScenesDataset):
     """Images of mmdet3d's nuScenes info files with the annotations of the side files.
 
     What can be wrong in the files of the data set is found when it is built; an image that cannot
@@ -51,7 +51,7 @@ class NuScenesMonoDataset(SeededItems, PassesOverBadSamples, NuScenesDataset):
         ValueError: a class that the detection task does not have.
     """
 
-    METAINFO = {"classes": CLASSES, "palette": NuScenesDataset.METAINFO["palette"]}
+    METAINFO = {**vars(task_vocabulary()), "palette": NuScenesDataset.METAINFO["palette"]}
 
     def __init__(
         self,
@@ -68,7 +68,6 @@ class NuScenesMonoDataset(SeededItems, PassesOverBadSamples, NuScenesDataset):
     ):
         self.annotation_filter = AnnotationFilter(**(annotation_filter or {}))
         self._annotations: dict[str, CameraAnnotations] = {}
-        self._left_out = [0, 0]  # annotations, images
         task_labels((metainfo or self.METAINFO).get("classes", CLASSES))  # all are known
         super().__init__(
             data_root=data_root,
@@ -86,21 +85,6 @@ class NuScenesMonoDataset(SeededItems, PassesOverBadSamples, NuScenesDataset):
         )
         if not lazy_init:
             self.full_init()
-
-    def full_init(self) -> None:
-        """Read everything and log what there is."""
-        if self._fully_initialized:
-            return
-        super().full_init()
-        summary = f"{self.ann_file}: {len(self)} images"
-        if not self.test_mode:
-            counts = zip(self.metainfo["classes"], self.num_ins_per_cat, strict=True)
-            summary += " with " + ", ".join(f"{count} {name}" for name, count in counts)
-            summary += (
-                f"; left out: {self._left_out[0]} annotations of other classes or that "
-                f"annotation_filter refuses, {self._left_out[1]} images without any annotation"
-            )
-        print_log(summary, "current")
 
     def load_data_list(self) -> list[dict]:
         """One entry per camera image, in the order of the info file."""
@@ -122,36 +106,26 @@ class NuScenesMonoDataset(SeededItems, PassesOverBadSamples, NuScenesDataset):
         self._note_missing_lidar(items)
         return items
 
+    @staticmethod
+    def has_annotations(settings: dict) -> bool:
+        """Whether the side file of a config's info file is there."""
+        return side_file_of(Path(settings["data_root"]) / settings["ann_file"]).is_file()
+
+    @property
+    def annotation_file(self) -> str:
+        """The side file."""
+        return str(side_file_of(self.ann_file))
+
     def parse_data_info(self, info: dict) -> list[dict]:
         """Entries of the cameras of one keyframe."""
         with keyframe(self.ann_file, info):
             return [self._parse_image(info, cam_name) for cam_name in info["images"]]
 
-    def filter_data(self) -> list[dict]:
-        """Leave out training images without annotations."""
-        if self.test_mode or not self.filter_empty_gt:
-            return self.data_list
-        kept = [item for item in self.data_list if len(item["annotations"])]
-        if not kept:
-            raise DatasetError(
-                f"{side_file_of(self.ann_file)}: none of its images has an annotation that passes "
-                f"{self.annotation_filter}. Loosen annotation_filter, or train on another split"
-            )
-        self._left_out[1] = len(self.data_list) - len(kept)
-        return kept
-
-    def prepare_data(self, index: int) -> dict | None:
-        """Run the pipeline; None asks for another image (only a transform decides that)."""
-        return self.pipeline(self.get_data_info(index))
-
-    def get_cat_ids(self, idx: int) -> set[int]:
-        """Classes in an image, for class-balanced sampling."""
-        return set(self.get_data_info(idx)["annotations"].labels.tolist())
-
     def _parse_image(self, info: dict, cam_name: str) -> dict:
         image = info["images"][cam_name]
         pose = camera_pose(info, cam_name)
         item = {
+            "name": f"{info['token']} {cam_name}",
             "sample_token": info["token"],
             "cam_name": cam_name,
             "img_path": self._file(cam_name, image["img_path"]),
@@ -164,7 +138,6 @@ class NuScenesMonoDataset(SeededItems, PassesOverBadSamples, NuScenesDataset):
             "box_mode_3d": self.box_mode_3d,
         }
         if not self.test_mode:
-            item["classes"] = self.metainfo["classes"]
             item["annotations"] = self._kept_annotations(image["sample_data_token"])
         return item
 
@@ -182,7 +155,7 @@ class NuScenesMonoDataset(SeededItems, PassesOverBadSamples, NuScenesDataset):
         labels = np.array([self.label_mapping[label] for label in annotations.labels.tolist()], int)
         annotations = replace(annotations, labels=labels)
         kept = annotations.select(self.annotation_filter(annotations) & (labels >= 0))
-        self._left_out[0] += len(annotations) - len(kept)
+        self.num_refused += len(annotations) - len(kept)
         for label in kept.labels:
             self.num_ins_per_cat[label] += 1
         return kept

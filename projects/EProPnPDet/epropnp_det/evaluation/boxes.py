@@ -9,32 +9,11 @@ from epropnp_data.geometry.boxes import yaw_to_nuscenes_rotation
 from epropnp_data.geometry.rigid import transform_points
 
 from ..datasets.camera_poses import CameraPose
+from .camera_boxes import CameraBoxes
 
 # Metres. The evaluator makes the exact cut, from the ego pose at the lidar's time; between that and
 # a camera's time the ego vehicle moves up to a metre.
 RANGE_MARGIN = 1.0
-
-
-class CameraBoxes(NamedTuple):
-    """Detections of one image; N boxes in the unmirrored camera frame, float64.
-
-    Attributes:
-        centers: (N, 3) box centres (not bottom centres), metres.
-        dims: (N, 3) length, height, width.
-        yaws: (N,) heading about the camera's y axis.
-        velocities: (N, 2) along camera x and z, m/s.
-        scores: (N,).
-        labels: (N,) int class of the detection task, an index into ``CLASSES``.
-        attr_labels: (N,) int attribute, 8 is none.
-    """
-
-    centers: np.ndarray
-    dims: np.ndarray
-    yaws: np.ndarray
-    velocities: np.ndarray
-    scores: np.ndarray
-    labels: np.ndarray
-    attr_labels: np.ndarray
 
 
 class GlobalBoxes(NamedTuple):
@@ -104,7 +83,7 @@ def camera_to_global(
     roll; the boxes inherit those of the camera.
 
     Args:
-        boxes: N detections of one image.
+        boxes: N detections of one image, with labels of the detection task.
         pose: pose of its camera.
         class_ranges: (K,) metres; boxes whose centre is farther than the range of their class (and
             the margin) from the ego origin, in the ego plane, are dropped.

@@ -11,11 +11,11 @@ from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from epropnp_data.nuscenes.taxonomy import CLASSES, NO_ATTRIBUTE, task_labels
+from epropnp_data.nuscenes.taxonomy import CLASSES, task_labels, task_vocabulary
 from epropnp_mm.skipping import is_stand_in
 
-from .attributes import attributes_from_labels, attributes_from_logits
-from .boxes import RANGE_MARGIN, CameraBoxes, GlobalBoxes, camera_to_global
+from .boxes import RANGE_MARGIN, GlobalBoxes, camera_to_global
+from .camera_boxes import CameraBoxes, to_camera_boxes
 from .frames import FrameTable, class_ranges
 from .merging import MAX_BOXES, NMS_IOU, merge_cameras
 from .official import evaluate_results_file, format_table
@@ -85,7 +85,7 @@ class NuScenesMono3DMetric(BaseMetric):
             if is_stand_in(sample):
                 continue
             key = self.frames.key(sample)
-            boxes = to_camera_boxes(sample["pred_instances_3d"], self._classes())
+            boxes = to_task_boxes(sample["pred_instances_3d"], self._classes())
             moved = camera_to_global(boxes, self.frames.pose(key), self.ranges, self.range_margin)
             self.results.append((key, _finite(moved, key)))
 
@@ -135,38 +135,19 @@ class NuScenesMono3DMetric(BaseMetric):
             )
 
 
-def to_camera_boxes(predictions, classes: Sequence[str] = CLASSES) -> CameraBoxes:
-    """Predictions of one image as plain arrays, with the labels of the detection task.
+def to_task_boxes(predictions, classes: Sequence[str]) -> CameraBoxes:
+    """Predictions of one image with the labels and attributes of the detection task.
+
+    A velocity that is not predicted counts as zero.
 
     Args:
-        predictions: ``bboxes_3d`` (CameraInstance3DBoxes of 7 or 9 numbers), ``scores_3d``,
-            ``labels_3d`` and, when the detector has them, ``attr_logits`` or ``attr_labels``. A
-            velocity that is not predicted counts as zero.
+        predictions: see :func:`to_camera_boxes`.
         classes: of the data set, in the order of its labels.
     """
-    bboxes = predictions["bboxes_3d"]
-    tensor = bboxes.tensor.detach().cpu().double().numpy()
-    labels = task_labels(classes)[predictions["labels_3d"].cpu().numpy().astype(int)]
-    velocities = tensor[:, 7:9] if tensor.shape[1] >= 9 else np.zeros((len(labels), 2))
-    centers = tensor[:, :3].copy()
-    centers[:, 1] -= 0.5 * tensor[:, 4]  # mmdet3d stores the bottom centre; y points down
-    return CameraBoxes(
-        centers=centers,
-        dims=tensor[:, 3:6],
-        yaws=tensor[:, 6],
-        velocities=np.nan_to_num(velocities),
-        scores=predictions["scores_3d"].detach().cpu().double().numpy(),
-        labels=labels,
-        attr_labels=_attributes(predictions, labels),
+    boxes = to_camera_boxes(predictions, task_vocabulary(classes))
+    return boxes._replace(
+        labels=task_labels(classes)[boxes.labels], velocities=np.nan_to_num(boxes.velocities)
     )
-
-
-def _attributes(predictions, labels: np.ndarray) -> np.ndarray:
-    if "attr_logits" in predictions:
-        return attributes_from_logits(predictions["attr_logits"].detach().cpu().numpy(), labels)
-    if "attr_labels" in predictions:
-        return attributes_from_labels(predictions["attr_labels"].cpu().numpy(), labels)
-    return attributes_from_labels(np.full(len(labels), NO_ATTRIBUTE), labels)
 
 
 def _finite(boxes: GlobalBoxes, key: tuple[str, str]) -> GlobalBoxes:

@@ -13,7 +13,6 @@ from epropnp_data.images import Camera
 from epropnp_data.images.reading import read_image
 from epropnp_results import ResultsFolder
 
-from ..datasets.camera_annotations import side_file_of
 from .detector3d import Detector3D
 from .records import truth_of
 
@@ -49,28 +48,30 @@ def write_dataset_results(
     results = ResultsFolder.create(path, header)
     for index in progress(range(len(dataset))):
         info = dataset.get_data_info(index)
-        name = f"{info['sample_token']} {info['cam_name']}"
+        name = info["name"]
         if results.has(name):
             continue
         image = read_image(info["img_path"])
-        found = infer(image, Camera(info["cam2img"]), name)
+        camera = Camera(info["cam2img"], None, info.get("levelled_by"))
+        found = infer(image, camera, name)
         annotations = info.get("annotations")
         record = replace(
             found.result,
             image=str(Path(info["img_path"]).absolute()),
             group=info["sample_token"],
             camera=info["cam_name"],
-            camera_to_ego=info["cam2ego"].tolist(),
-            truth=None if annotations is None else truth_of(annotations, infer.classes),
+            camera_to_ego=info["cam2ego"].tolist() if "cam2ego" in info else None,
+            truth=None
+            if annotations is None
+            else truth_of(annotations, infer.classes, camera.camera_to_ground),
         )
         results.write(record, found.arrays)
     return results
 
 
 def _with_truth(cfg: Config) -> BaseDataset:
-    """The test split, with annotations where its side file is there."""
+    """The test split, with annotations where there are some."""
     config = copy.deepcopy(cfg.test_dataloader.dataset)
-    info_file = Path(config.data_root) / config.ann_file
-    has_truth = Path(side_file_of(str(info_file))).is_file()
+    has_truth = DATASETS.get(config.type).has_annotations(config)
     config.update(pipeline=[], test_mode=not has_truth, filter_empty_gt=False)
     return DATASETS.build(config)

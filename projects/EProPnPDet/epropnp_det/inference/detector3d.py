@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from mmdet3d.registry import DATASETS, MODELS, TRANSFORMS
+from mmdet3d.registry import MODELS, TRANSFORMS
 from mmdet3d.structures import get_box_type
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
@@ -14,7 +14,9 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
 from epropnp_data.images import Camera, LevelView, level_view, move_pixels, undistort
+from epropnp_data.vocabulary import Vocabulary
 from epropnp_mm.engine import check_checkpoint
+from epropnp_mm.engine.model_from_data import complete_model, data_metainfo
 from epropnp_mm.pose_summary import Corrections, PoseSummary, summarize
 from epropnp_results import ImageResult, ObjectResult
 from epropnp_results.analysis import Calibration
@@ -68,15 +70,15 @@ class Detector3D:
     ):
         cfg = Config.fromfile(config) if isinstance(config, str) else copy.deepcopy(config)
         init_default_scope(cfg.get("default_scope", "mmdet3d"))
+        complete_model(cfg, checkpoint)
         cfg.model.backbone.init_cfg = None
         model = MODELS.build(cfg.model)
         check_checkpoint(model, checkpoint, strict=True)
         load_checkpoint(model, checkpoint, map_location="cpu", strict=True)
         self.model = model.to(device).eval()
-        dataset = cfg.test_dataloader.dataset
-        self.pipeline = list(dataset.pipeline)
-        metainfo = DATASETS.get(dataset.type).METAINFO | dataset.get("metainfo", {})
-        self.classes = list(metainfo["classes"])
+        self.pipeline = list(cfg.test_dataloader.dataset.pipeline)
+        self.vocabulary = Vocabulary.of(data_metainfo(cfg, checkpoint))
+        self.classes = list(self.vocabulary.classes)
         self.score_thr, self.seed, self.device = score_thr, seed, device
         self.level_images = level_images
         path = calibration_path(checkpoint)
@@ -120,7 +122,7 @@ class Detector3D:
             for view, camera, tilt in zip(views, cameras, told, strict=True)
         ]
         explained, summary = self._explain(items, views)
-        records = objects_of(explained, summary, told, self.classes)
+        records = objects_of(explained, summary, told, self.vocabulary)
         found, start = [], 0
         for index, own in enumerate(records):
             rows = slice(start, start + len(own))

@@ -8,13 +8,13 @@ from pyquaternion import Quaternion
 from epropnp_data.geometry.boxes import OBJECT_TO_NUSCENES, yaw_to_rotation
 from epropnp_data.geometry.camera import clip_edges, project_points
 from epropnp_data.images import LevelView
-from epropnp_data.nuscenes.taxonomy import ATTRIBUTES, CLASSES, NO_ATTRIBUTE
+from epropnp_data.vocabulary import Vocabulary
 from epropnp_mm.pose_summary import PoseSummary
 from epropnp_results import ObjectResult, TruthBox
 from epropnp_results.records import corners
 
 from ..datasets.camera_annotations import CameraAnnotations
-from ..evaluation.metric import to_camera_boxes
+from ..evaluation.camera_boxes import to_camera_boxes
 from ..models.inference import Explanation
 
 VISIBLE_SHARE = {1: 0.2, 2: 0.5, 3: 0.7, 4: 0.9}  # the middle of nuScenes' levels
@@ -24,7 +24,7 @@ def objects_of(
     explained: Explanation,
     summary: PoseSummary,
     camera_to_ground: list[np.ndarray | None],
-    classes: list[str],
+    vocabulary: Vocabulary,
 ) -> list[list[ObjectResult]]:
     """Records per image, in the frame of the camera that the network sees.
 
@@ -32,13 +32,13 @@ def objects_of(
         explained: detections of B images, K in all.
         summary: of the K pose densities.
         camera_to_ground: B rotations that the solver was given; None for a level camera.
-        classes: names of the labels.
+        vocabulary: names of the labels.
     """
     poses = explained.poses.detach().cpu().double().numpy()
     covariance = explained.distribution.pose_cov.detach().cpu().double().numpy()
     records, start = [], 0
     for instances, ground in zip(explained.instances, camera_to_ground, strict=True):
-        boxes = to_camera_boxes(instances, classes)
+        boxes = to_camera_boxes(instances, vocabulary)
         rotations = yaw_to_rotation(boxes.yaws)
         if ground is not None:
             rotations = ground.T @ rotations
@@ -48,15 +48,15 @@ def objects_of(
             k = start + index
             own.append(
                 ObjectResult(
-                    label=CLASSES[label],
+                    label=vocabulary.classes[label],
                     score=float(boxes.scores[index]),
                     translation=poses[k, :3].tolist(),
                     rotation=rotations[index].tolist(),
                     size=boxes.dims[index].tolist(),
                     bbox=bboxes[index].tolist(),
                     yaw=float((boxes.yaws[index] + np.pi) % (2 * np.pi) - np.pi),
-                    velocity=boxes.velocities[index].tolist(),
-                    attribute=_attribute(boxes.attr_labels[index]),
+                    velocity=_known(boxes.velocities[index]),
+                    attribute=vocabulary.attribute_name(boxes.attr_labels[index]),
                     covariance=covariance[k].tolist(),
                     intervals=summary.intervals[k],
                     trust=summary.trust[k],
@@ -95,8 +95,17 @@ def _bounds(
     return [*low.tolist(), *high.tolist()] if (high > low).all() else None
 
 
-def truth_of(annotations: CameraAnnotations, classes: list[str]) -> list[TruthBox]:
-    """Annotated objects of an image."""
+def truth_of(
+    annotations: CameraAnnotations, classes: list[str], camera_to_ground: np.ndarray | None = None
+) -> list[TruthBox]:
+    """Annotated objects of an image.
+
+    Args:
+        annotations: of the levelled image.
+        classes: names of the labels.
+        camera_to_ground: (3, 3) that levelled it; None for a level camera.
+    """
+    to_camera = np.eye(3) if camera_to_ground is None else camera_to_ground.T
     rows = zip(
         annotations.labels,
         annotations.centers,
@@ -108,8 +117,10 @@ def truth_of(annotations: CameraAnnotations, classes: list[str]) -> list[TruthBo
     return [
         TruthBox(
             label=classes[label],
-            translation=center.tolist(),
-            rotation=(Quaternion(quaternion).rotation_matrix @ OBJECT_TO_NUSCENES).tolist(),
+            translation=(to_camera @ center).tolist(),
+            rotation=(
+                to_camera @ Quaternion(quaternion).rotation_matrix @ OBJECT_TO_NUSCENES
+            ).tolist(),
             size=size.tolist(),
             visibility=VISIBLE_SHARE.get(int(visibility)),
         )
@@ -117,5 +128,5 @@ def truth_of(annotations: CameraAnnotations, classes: list[str]) -> list[TruthBo
     ]
 
 
-def _attribute(label: int) -> str | None:
-    return None if label == NO_ATTRIBUTE else ATTRIBUTES[label]
+def _known(velocity: np.ndarray) -> list[float] | None:
+    return velocity.tolist() if np.isfinite(velocity).all() else None

@@ -4,11 +4,10 @@
 * ``keyframe_view``: images, poses and ground truth of a keyframe.
 * ``visualizer``: data samples through mmengine's visualizer.  ``hooks``: in training and test.
 * ``network_input``: what training sees, with its targets.
-* ``picture``: all of it in one picture.  ``detections``: one image alone, without tables.
+* ``picture``: all of it in one picture.
 """
 
 from .birds_eye import draw_footprint, new_canvas
-from .detections import draw_detections
 from .hooks import DrawDetectionsHook, DrawTrainingHook
 from .keyframe_view import CameraView, KeyframeView, ground_truth, load_keyframe
 from .network_input import draw_predictions, draw_sample
@@ -24,7 +23,6 @@ __all__ = [
     "KeyframeView",
     "PictureStyle",
     "draw_box",
-    "draw_detections",
     "draw_footprint",
     "draw_keyframe",
     "draw_predictions",

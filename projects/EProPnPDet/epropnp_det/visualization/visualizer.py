@@ -3,7 +3,6 @@
 visualizer = dict(type="DetectionVisualizer", vis_backends=[dict(type="LocalVisBackend")])
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -13,11 +12,11 @@ from mmdet3d.structures import Det3DDataSample
 from mmengine.visualization import Visualizer
 
 from epropnp_data.geometry.boxes import yaw_to_rotation
-from epropnp_data.nuscenes.taxonomy import CLASSES
+from epropnp_data.vocabulary import Vocabulary
 from epropnp_results import ImageResult, ObjectResult, TruthBox
 from epropnp_results.pictures import draw_result
 
-from ..evaluation.metric import to_camera_boxes
+from ..evaluation.camera_boxes import to_camera_boxes
 
 
 @VISUALIZERS.register_module()
@@ -59,8 +58,8 @@ class DetectionVisualizer(Visualizer):
             step: of the training, for the backends.
         """
         image = _picture_of(data_input["img"])
-        classes = (self.dataset_meta or {}).get("classes", CLASSES)
-        result = _result_of(image, data_sample, pred_score_thr, draw_gt, draw_pred, classes)
+        vocabulary = self._vocabulary()
+        result = _result_of(image, data_sample, pred_score_thr, draw_gt, draw_pred, vocabulary)
         picture = draw_result(image, result, {}, ("boxes", "bev"))[..., ::-1]
         if show:
             self.show(picture, win_name=name, wait_time=wait_time)
@@ -69,6 +68,14 @@ class DetectionVisualizer(Visualizer):
             cv2.imwrite(out_file, picture[..., ::-1])
         else:
             self.add_image(name, np.ascontiguousarray(picture), step)
+
+    def _vocabulary(self) -> Vocabulary:
+        if "classes" not in (self.dataset_meta or {}):
+            raise ValueError(
+                "DetectionVisualizer: dataset_meta has no classes. A runner sets it; elsewhere: "
+                "visualizer.dataset_meta = dataset.metainfo"
+            )
+        return Vocabulary.of(self.dataset_meta)
 
 
 def _picture_of(image: object) -> np.ndarray:
@@ -84,7 +91,7 @@ def _result_of(
     score_thr: float,
     gt: bool,
     pred: bool,
-    classes: Sequence[str] = CLASSES,
+    vocabulary: Vocabulary,
 ) -> ImageResult:
     meta = {} if sample is None else sample.metainfo
     matrix = meta.get("cam_intrinsic", meta.get("cam2img"))
@@ -95,25 +102,30 @@ def _result_of(
     found = getattr(sample, "pred_instances_3d", None) if pred else None
     truth = getattr(sample, "gt_instances_3d", None) if gt else None
     has_truth = truth is not None and "bboxes_3d" in truth
+    ground = meta.get("levelled_by", meta.get("camera_to_ground"))
+    turn = np.eye(3) if ground is None else np.asarray(ground, dtype=float)
     return ImageResult(
         name=str(meta.get("img_path", "image")),
         image="",
         width=image.shape[1],
         height=image.shape[0],
         intrinsics=np.asarray(matrix, dtype=float)[:3, :3].tolist(),
-        objects=[] if found is None else _objects(found, score_thr, classes),
-        truth=_truth(truth, classes) if has_truth else None,
+        camera_to_ground=None if ground is None else turn.tolist(),
+        objects=[] if found is None else _objects(found, score_thr, vocabulary, turn),
+        truth=_truth(truth, vocabulary.classes, turn) if has_truth else None,
     )
 
 
-def _objects(instances: object, score_thr: float, classes: Sequence[str]) -> list[ObjectResult]:
-    boxes = to_camera_boxes(instances, classes)
+def _objects(
+    instances: object, score_thr: float, vocabulary: Vocabulary, ground: np.ndarray
+) -> list[ObjectResult]:
+    boxes = to_camera_boxes(instances, vocabulary)
     return [
         ObjectResult(
-            label=CLASSES[boxes.labels[i]],
+            label=vocabulary.classes[boxes.labels[i]],
             score=float(boxes.scores[i]),
-            translation=boxes.centers[i].tolist(),
-            rotation=yaw_to_rotation(boxes.yaws[i]).tolist(),
+            translation=(ground.T @ boxes.centers[i]).tolist(),
+            rotation=(ground.T @ yaw_to_rotation(boxes.yaws[i])).tolist(),
             size=boxes.dims[i].tolist(),
             yaw=float(boxes.yaws[i]),
         )
@@ -121,12 +133,12 @@ def _objects(instances: object, score_thr: float, classes: Sequence[str]) -> lis
     ]
 
 
-def _truth(instances: object, classes: Sequence[str]) -> list[TruthBox]:
-    centers = instances["bboxes_3d"].gravity_center.cpu().numpy()
+def _truth(instances: object, classes: tuple[str, ...], ground: np.ndarray) -> list[TruthBox]:
+    centers = instances["bboxes_3d"].gravity_center.cpu().double().numpy() @ ground
     rows = instances["bboxes_3d"].tensor.cpu().double().numpy()
+    rotations = ground.T @ yaw_to_rotation(rows[:, 6])
+    labels = instances["labels_3d"].tolist()
     return [
-        TruthBox(
-            classes[label], center.tolist(), yaw_to_rotation(row[6]).tolist(), row[3:6].tolist()
-        )
-        for label, center, row in zip(instances["labels_3d"].tolist(), centers, rows, strict=True)
+        TruthBox(classes[label], center.tolist(), rotation.tolist(), row[3:6].tolist())
+        for label, center, rotation, row in zip(labels, centers, rotations, rows, strict=True)
     ]

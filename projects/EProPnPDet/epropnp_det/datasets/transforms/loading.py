@@ -11,8 +11,9 @@ from pyquaternion import Quaternion
 from epropnp_data.errors import SampleError
 from epropnp_data.geometry.camera import NEAR_PLANE, project_points
 from epropnp_data.geometry.rigid import transform_points
+from epropnp_data.images import level_view
 from epropnp_data.images.reading import read_image
-from epropnp_data.nuscenes.taxonomy import attribute_scope, task_labels
+from epropnp_data.vocabulary import Vocabulary
 
 from ..camera_annotations import CameraAnnotations
 
@@ -21,7 +22,8 @@ from ..camera_annotations import CameraAnnotations
 class LoadMonoImage(BaseTransform):
     """Read the camera image (BGR, uint8) and start the bookkeeping of its pixels.
 
-    An image that is there already is taken instead of a file. Adds ``img``, ``ori_shape``,
+    An image that is there already is taken instead of a file; one of a file is turned by
+    ``levelled_by`` where the data set gives that. Adds ``img``, ``ori_shape``,
     ``img_shape``, ``img_transform`` (identity), ``flip`` and ``cam_intrinsic`` (camera matrix of
     the original image, never changed).
 
@@ -46,7 +48,8 @@ class LoadMonoImage(BaseTransform):
         path = results["img_path"]
         img = read_image(path)
         height, width = img.shape[:2]
-        expected = getattr(results.get("annotations"), "size_wh", (width, height))
+        annotated = getattr(results.get("annotations"), "size_wh", (width, height))
+        expected = results.get("size_wh", annotated)
         if (width, height) != tuple(expected):
             raise SampleError(
                 path, f"image is {width}x{height}, annotated as {expected[0]}x{expected[1]}"
@@ -58,7 +61,7 @@ class LoadMonoImage(BaseTransform):
                 f"the principal point {cx:g}, {cy:g} lies outside the {width}x{height} image: "
                 "image and camera matrix do not belong together",
             )
-        return img
+        return level_view(img, results["cam2img"], results.get("levelled_by")).image
 
 
 @TRANSFORMS.register_module()
@@ -79,8 +82,9 @@ class LoadMonoAnnotations(BaseTransform):
         self.unknown_attribute = unknown_attribute
 
     def transform(self, results: dict) -> dict:
-        """Unpack ``results['annotations']``, whose labels are those of ``results['classes']``."""
+        """Unpack ``results['annotations']``, with labels of ``results['vocabulary']``."""
         annotations: CameraAnnotations = results["annotations"]
+        vocabulary: Vocabulary = results["vocabulary"]
         bboxes = annotations.bboxes.astype(np.float32)
         seen_share = np.maximum(1.0 - annotations.truncation, 1e-4)
         results["gt_bboxes"] = bboxes
@@ -91,7 +95,7 @@ class LoadMonoAnnotations(BaseTransform):
         results["gt_bboxes_3d"] = CameraInstance3DBoxes(boxes, box_dim=7, origin=(0.5, 0.5, 0.5))
         results["gt_labels_3d"] = annotations.labels.astype(np.int64)
         attributes = annotations.attr_labels.astype(np.int64)
-        scope = attribute_scope()[task_labels(results["classes"])]
+        scope = np.pad(vocabulary.scope, ((0, 0), (0, 1)))  # the last column is that of -1
         is_known = scope[annotations.labels, attributes]
         results["attr_labels"] = np.where(is_known, attributes, self.unknown_attribute)
         results["velocities"] = annotations.velocities.astype(np.float32)

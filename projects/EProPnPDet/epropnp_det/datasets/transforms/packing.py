@@ -20,6 +20,7 @@ META_KEYS = (
     "cam_intrinsic",
     "cam2img",
     "camera_to_ground",
+    "levelled_by",
     "cam2ego",
     "ego2global",
     "box_type_3d",
