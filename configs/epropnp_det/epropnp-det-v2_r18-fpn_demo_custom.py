@@ -28,7 +28,11 @@ train_pipeline = [
     resize,
     dict(type="PackMonoInputs"),
 ]
-test_pipeline = [dict(type="LoadMonoImage"), resize, dict(type="PackMonoInputs")]
+test_pipeline = [
+    dict(type="LoadImageFromFileMono3D", _scope_="epropnp_det"),
+    resize,
+    dict(type="PackMonoInputs"),
+]
 tta_pipeline = [
     dict(type="LoadMonoImage"),
     dict(

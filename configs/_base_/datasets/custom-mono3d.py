@@ -10,7 +10,11 @@ train_pipeline = [
     resize,
     dict(type="PackMonoInputs"),
 ]
-test_pipeline = [dict(type="LoadMonoImage"), resize, dict(type="PackMonoInputs")]
+test_pipeline = [
+    dict(type="LoadImageFromFileMono3D", _scope_="epropnp_det"),
+    resize,
+    dict(type="PackMonoInputs"),
+]
 tta_pipeline = [  # tools/test.py --tta: the image and its mirror image, solved together
     dict(type="LoadMonoImage"),
     dict(

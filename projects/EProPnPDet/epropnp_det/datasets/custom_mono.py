@@ -57,6 +57,7 @@ class CustomMonoDataset(ImageItems, BaseDataset):
         test_mode: load no annotations, keep all images in order.
         metainfo: overrides; ``classes`` may be some of the file's, in any order.
         indices: use only these images, or the first so many.
+        lazy_init: do not read anything yet; ``metainfo`` is then what was given.
 
     Raises:
         DatasetError: the file or an image is missing, or a value is wrong.
@@ -73,6 +74,7 @@ class CustomMonoDataset(ImageItems, BaseDataset):
         test_mode: bool = False,
         metainfo: dict | None = None,
         indices: int | Sequence[int] | None = None,
+        lazy_init: bool = False,
     ):
         self.annotation_filter = AnnotationFilter(**(annotation_filter or {}))
         self.filter_empty_gt = filter_empty_gt
@@ -84,6 +86,7 @@ class CustomMonoDataset(ImageItems, BaseDataset):
             pipeline=list(pipeline),
             test_mode=test_mode,
             indices=indices,
+            lazy_init=lazy_init,
         )
 
     @staticmethod

@@ -21,7 +21,7 @@ class CameraBoxes(NamedTuple):
         velocities: (N, 2) along the frame's x and z, m/s; NaN where not predicted.
         scores: (N,).
         labels: (N,) int class of the data set.
-        attr_labels: (N,) int attribute of the data set; -1 for a class without attributes.
+        attr_labels: (N,) int attribute of the data set; -1 where it names none for the class.
     """
 
     centers: np.ndarray
@@ -58,7 +58,9 @@ def to_camera_boxes(predictions, vocabulary: Vocabulary) -> CameraBoxes:
 
 
 def _attributes(predictions, labels: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    if "attr_logits" in predictions and vocabulary.attributes:
+    if not vocabulary.attributes:
+        return np.full(len(labels), -1)
+    if "attr_logits" in predictions:
         logits = predictions["attr_logits"].detach().cpu().numpy()
         return attributes_from_logits(logits, labels, vocabulary)
     if "attr_labels" in predictions:
