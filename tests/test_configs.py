@@ -9,6 +9,8 @@ import pytest
 from mmengine import Config
 from mmengine.registry import DATASETS, METRICS, MODELS, TRANSFORMS, init_default_scope
 
+from epropnp_mm.engine.model_from_data import data_set_class
+
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(
     path.relative_to(ROOT).as_posix()
@@ -81,7 +83,7 @@ def test_config_builds(path):
             for settings in parts:
                 check_arguments(scoped, settings)
     if config.get("model_from_data"):
-        kind = DATASETS.get(config.train_dataloader.dataset.type)
+        kind = data_set_class(config.train_dataloader.dataset)
         config.merge_from_dict(dict(model=kind.model_settings(DATA)))
     model = without_weights(config.model.to_dict())
     if repr(model) not in _built:

@@ -29,7 +29,7 @@ def complete_model(cfg: Config, checkpoint: str | None = None) -> None:
     """
     if not cfg.get(MARK):
         return
-    kind = _kind(training_data(cfg))
+    kind = data_set_class(training_data(cfg))
     settings = kind.model_settings(data_metainfo(cfg, checkpoint))
     cfg.merge_from_dict(dict(model=settings, **{MARK: False}))
 
@@ -41,7 +41,7 @@ def data_metainfo(cfg: Config, checkpoint: str | None = None) -> dict:
         DatasetError: the data are needed and missing or wrong.
     """
     settings = training_data(cfg)
-    kind = _kind(settings)
+    kind = data_set_class(settings)
     known = {**getattr(kind, "METAINFO", {}), **checkpoint_metainfo(checkpoint)}
     known |= settings.get("metainfo") or {}
     return known if "classes" in known else kind.read_metainfo(settings)
@@ -78,6 +78,7 @@ def checkpoint_metainfo(checkpoint: str | None) -> dict:
     return dict((meta or {}).get("dataset_meta") or {})
 
 
-def _kind(settings: ConfigDict) -> type:
+def data_set_class(settings: ConfigDict) -> type:
+    """Class of a data set's config."""
     with DATASETS.switch_scope_and_registry("mmdet3d") as registry:
         return registry.get(settings.type)
