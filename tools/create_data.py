@@ -66,7 +66,7 @@ def main() -> None:
     args = parse_args()
     try:
         prepare(args)
-    except DatasetError as error:
+    except (DatasetError, FileExistsError) as error:
         sys.exit(f"create_data: {error}")
 
 

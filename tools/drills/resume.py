@@ -159,7 +159,7 @@ def tool_with_kills(
     if not expected or seen != expected:
         wrong = sorted(k for k in {*expected, *seen} if expected.get(k) != seen.get(k))
         raise DrillError(f"{len(wrong)} of {len(expected)} files differ, first {wrong[:1]}")
-    left = [path.name for path in folder.iterdir() if "partial" in path.name]
+    left = [path.name for path in folder.rglob("*") if ".part" in path.name]
     if left:
         raise DrillError(f"left over: {left}")
     return Outcome(f"{len(expected)} files, all the same after {killed} kills", killed, killed)

@@ -12,6 +12,7 @@ from nuscenes.utils.geometry_utils import BoxVisibility
 
 from epropnp_data.errors import DatasetError
 from epropnp_data.nuscenes.taxonomy import CAMERAS
+from epropnp_data.staging import unfinished
 from epropnp_det.datasets.camera_annotations import load_side_file, side_file_of
 from epropnp_det.datasets.camera_poses import camera_pose
 from epropnp_det.datasets.preparation import prepare_nuscenes
@@ -174,6 +175,21 @@ def test_changed_tables_empty_split_missing_lidar_and_unannotated_images(nuscene
         "tiny_infos_val_mono.pkl",
     ]
     assert not (root / "samples" / "LIDAR_TOP").exists()
+
+
+def test_a_killed_conversion_leaves_nothing_for_the_next_one(nuscenes_root, tmp_path):
+    root = copy_of(nuscenes_root, tmp_path / "data")
+    expected = {path.name: path.read_bytes() for path in root.glob("*.pkl")}
+    for name in expected:
+        (root / name).unlink()
+    left = root / ".nuscenes.partial"
+    (left / "data").mkdir(parents=True)
+    (left / "half.pkl").write_bytes(b"half")
+    with unfinished(root / ".nuscenes"), pytest.raises(FileExistsError, match="another process"):
+        prepare_nuscenes(root, VERSION)
+    prepare_nuscenes(root, VERSION)
+    assert {path.name: path.read_bytes() for path in root.glob("*.pkl")} == expected
+    assert not list(root.glob(".*"))
 
 
 def test_test_version_has_no_annotations(nuscenes_root, tmp_path):

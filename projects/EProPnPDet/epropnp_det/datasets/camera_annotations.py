@@ -5,7 +5,6 @@ mmdet3d reads it; ``<tag>_infos_<split>_mono.pkl`` beside it holds, for each cam
 size and one row per annotated object.
 """
 
-import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -81,7 +80,7 @@ def save_side_file(
         tables: fingerprint of the tables they were made from.
         annotations: sample_data token of a camera image -> its objects.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
         metainfo = {"dataset": "nuscenes", "version": version, "format": FORMAT, "tables": tables}
         pickle.dump(metainfo, file, protocol=pickle.HIGHEST_PROTOCOL)

@@ -10,7 +10,6 @@ data root.
 import importlib.util
 import os
 import pickle
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +37,9 @@ def split_names(version: str) -> tuple[str, ...]:
     return ("test",) if version.endswith("test") else ("train", "val")
 
 
-def convert(data_root: Path, version: str, tag: str, out_dir: Path, max_sweeps: int = 10) -> None:
+def convert(
+    data_root: Path, version: str, tag: str, out_dir: Path, max_sweeps: int, scratch: Path
+) -> None:
     """Write ``<tag>_infos_<split>.pkl`` in mmdet3d's v2 format.
 
     Changes the working directory of the process while it runs.
@@ -49,12 +50,12 @@ def convert(data_root: Path, version: str, tag: str, out_dir: Path, max_sweeps: 
         tag: prefix of the info files.
         out_dir: where the info files go; complete or not at all.
         max_sweeps: lidar sweeps listed per keyframe.
+        scratch: empty folder on the same disk.
     """
     data_root, out_dir = data_root.resolve(), out_dir.resolve()
     first_step = load_converter("nuscenes_converter")
     second_step = load_converter("update_infos_to_v2")
     with (
-        tempfile.TemporaryDirectory(dir=out_dir, prefix=".converting-") as scratch,
         working_directory(scratch),
         boxes_cut_at_image_size(second_step),
     ):
@@ -78,7 +79,7 @@ def load_converter(name: str) -> ModuleType:
 
 
 @contextmanager
-def working_directory(folder: str) -> Iterator[None]:
+def working_directory(folder: Path) -> Iterator[None]:
     """Change the working directory for a while."""
     before = Path.cwd()
     os.chdir(folder)

@@ -1,11 +1,15 @@
 """Info files and the detector's side files of a nuScenes data root."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nuscenes.nuscenes import NuScenes
 from tqdm import tqdm
 
 from epropnp_data.errors import DatasetError
+from epropnp_data.staging import clear, unfinished
 from epropnp_data.untrusted import load_plain_pickle
 
 from ..camera_annotations import (
@@ -53,6 +57,7 @@ def prepare_nuscenes(
     Raises:
         DatasetError: tables or images are missing or damaged, or files of another version are in
             the way.
+        FileExistsError: another process is at work on the same files.
     """
     data_root = Path(data_root)
     out_dir = Path(out_dir) if out_dir else data_root
@@ -67,15 +72,25 @@ def prepare_nuscenes(
     nusc = open_tables(data_root, version)
     check_records(nusc)
     check_images(data_root / name for name in keyframe_images(data_root, version))
-    out_dir.mkdir(parents=True, exist_ok=True)
-    convert(data_root, version, tag, out_dir, max_sweeps)
-
-    for path in info_files:
-        annotations = annotate_split(nusc, path)
-        save_side_file(side_file_of(path), version, tables, annotations)
-        print(f"wrote {path} and {side_file_of(path).name}: {len(annotations)} images")
+    with _scratch_folder(out_dir, tag) as scratch:
+        convert(data_root, version, tag, out_dir, max_sweeps, scratch)
+        for path in info_files:
+            annotations = annotate_split(nusc, path)
+            save_side_file(side_file_of(path), version, tables, annotations)
+            print(f"wrote {path} and {side_file_of(path).name}: {len(annotations)} images")
     _report_missing_lidar(nusc)
     return info_files
+
+
+@contextmanager
+def _scratch_folder(out_dir: Path, tag: str) -> Iterator[Path]:
+    """Empty folder of this process alone, removed at the end; a killed run may have left one."""
+    with unfinished(out_dir / f".{tag}") as scratch:
+        clear(scratch)
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch)
 
 
 def annotate_split(nusc: NuScenes, info_file: Path) -> dict[str, CameraAnnotations]:
