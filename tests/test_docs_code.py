@@ -3,9 +3,15 @@
 import importlib
 import re
 
+import cv2
+import numpy as np
 import pytest
 
+import epropnp
 from doc_pages import ROOT, blocks, pages, run
+from small_checkpoint import checkpoint
+
+__all__ = ["checkpoint"]
 
 LAYER_PAGES = ("layer", "layer_starts", "layer_distribution", "layer_costs")
 
@@ -30,6 +36,48 @@ def test_page_for_users_of_the_published_layer():
     assert namespace["loss"].isfinite()
     assert result.valid.all()
     assert result.pose_opt_plus.shape == namespace["pose_opt"].shape == (2, 7)
+
+
+def test_walkthrough_of_the_layer():
+    """What its sentences say is what comes out."""
+    names = run("docs/walkthrough_layer.md", {})
+    truth = names["pose_true"]
+    assert (names["solution"].pose_opt - truth)[:, :3].abs().max() < 0.05
+    spread = names["solution"].pose_cov[0].diagonal().sqrt()
+    assert spread[2] > 3 * spread[:2].max()
+    assert names["fewer"].entropy > names["sharp"] + 1
+    off = names["off"]
+    assert off(names["held"]) < off(names["pulled"]) / 2
+    gradient = names["weights"].grad[0]
+    assert gradient[:10].mean() > max(0, gradient[10:].mean())
+    assert (names["share"] < 0.05).all()
+    assert off(names["found"]) < off(names["pulled"]) / 2
+
+
+def test_walkthrough_of_inference(checkpoint, tmp_path, monkeypatch):
+    """In a folder that has what `make demo` leaves, with a network of random weights."""
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    text = (ROOT / "docs/walkthrough_inference.md").read_text()
+    weights, photo = re.search(r'checkpoint = "(.*)"\nphoto = "(.*)"', text).groups()
+    for path in (weights, photo):
+        (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / weights).symlink_to(checkpoint)
+    coarse = np.random.default_rng(0).integers(0, 255, (12, 20, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / photo), cv2.resize(coarse, (448, 252)))
+    monkeypatch.chdir(tmp_path)
+    names = run("docs/walkthrough_inference.md", {})
+    count = len(names["found"].result.objects)
+    assert count > 0
+    assert names["strongest"].shape == (count,)
+    assert cv2.imread("found.jpg").shape[0] == 252
+    assert len(names["results"]) == 1
+
+
+def test_every_public_name_of_the_layer_is_in_the_reference():
+    text = "".join(path.read_text() for path in (ROOT / "docs/api").glob("*.md"))
+    listed = re.findall(r"^::: epropnp\.(\w+)$", text, re.MULTILINE)
+    assert set(epropnp.__all__) == set(listed) - {"marginals"}
+    assert len(listed) == len(set(listed))
 
 
 @pytest.mark.parametrize("page", pages())

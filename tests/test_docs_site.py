@@ -35,6 +35,15 @@ def test_every_page_is_built(site, repo_dir):
     assert pages <= built
 
 
+def test_every_page_can_be_reached(repo_dir):
+    """From the navigation, or from another page."""
+    names = {path.relative_to(repo_dir / "docs"): path for path in repo_dir.glob("docs/**/*.md")}
+    navigation = (repo_dir / "mkdocs.yml").read_text()
+    for name, path in names.items():
+        others = "".join(page.read_text() for page in names.values() if page != path)
+        assert f" {name}\n" in navigation or f"]({name.name}" in others, name
+
+
 def test_nothing_is_loaded_from_the_network(site):
     assert re.search(LOADED, '<script defer src="https://cdn.example.org/x.js">')
     for path in site.rglob("*.html"):
