@@ -83,7 +83,7 @@ def problem(command: Command) -> str | None:
         return f"no such file: {missing}"
     program, *rest = command.words
     program = program.removeprefix(".venv/bin/")
-    if program in OTHERS:
+    if program in OTHERS or command.words == ["python"]:
         return None
     if program == "make":
         return make_problem([*rest, *command.assignments])
