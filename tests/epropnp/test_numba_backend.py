@@ -4,6 +4,7 @@ import math
 import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -109,14 +110,39 @@ def test_minimum_step_by_step(dof, free_jacobian):
 
 
 @pytest.mark.parametrize("dof", [4, 6])
-def test_minimum_of_subsets(dof):
-    data = scene(dof, num=3, points=30, noise=2.0)
-    cost = cost_of(data, dof, 2.0)
-    index = torch.rand(6, 3, 30).argsort(-1)[..., :9]
-    start = around(data.pose, 6, spread=0.2)
-    expected = EAGER.minimize(cost.subset(index), start, 3, TrustRegion())
-    found = COMPILED.minimize(cost.subset(index), start, 3, TrustRegion())
-    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+@pytest.mark.parametrize("subsets", [1, 6])  # fewer than lanes, and some lanes of a second block
+def test_minimum_of_subsets(dof, subsets):
+    cost, pose = clipped_cost(dof, gravity=dof == 4)
+    index = torch.rand(subsets, 5, 38).argsort(-1)[..., :9]  # 37 stands for no point
+    start = around(pose, subsets, spread=0.2)
+    for num_iter in range(4):
+        expected = EAGER.minimize_subsets(cost, index, start, num_iter, TrustRegion())
+        found = COMPILED.minimize_subsets(cost, index, start, num_iter, TrustRegion())
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+def test_a_bad_object_spoils_no_lane(dof):
+    cost, pose = clipped_cost(dof, dtype=torch.float32)
+    index = torch.rand(3, 5, 37).argsort(-1)[..., :9]
+    start = around(pose, 3)
+    clean = COMPILED.minimize_subsets(cost, index, start, 3, TrustRegion())
+    leaves = {"weights": cost.weights.clone(), "kernel.delta": cost.kernel.delta.clone()}
+    leaves["weights"][2], leaves["kernel.delta"][3] = math.inf, math.nan
+    cost = cost.with_leaves(leaves)
+    found = COMPILED.minimize_subsets(cost, index, start, 3, TrustRegion())
+    assert torch.equal(found[:, [0, 1, 4]], clean[:, [0, 1, 4]])
+    assert torch.equal(found[:, [2, 3]], start[:, [2, 3]])
+
+
+def test_a_step_without_a_solution_is_none():
+    """What an earlier step left must not be taken for the solution."""
+    from epropnp.backends.numba_cpu.minimize import solve
+
+    step = np.full(4, 7.0)
+    matrix, right = -np.eye(4), np.ones(4)
+    assert not solve(matrix, right, np.empty((4, 4)), step, 4)
+    assert not step.any()
 
 
 @pytest.mark.parametrize("dof", [4, 6])
@@ -205,16 +231,29 @@ def test_fit_of_weighted_samples(dof, rule):
     torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("count", [0, 1, 5, 23])
-def test_largest_of_rows(dtype, count):
-    rows = torch.randn(40, 3, 23, generator=torch.Generator().manual_seed(1)).to(dtype)
-    rows[:, 0] = rows[:, 0].round()  # ties
-    rows[:, 1, 4:] = -math.inf
-    chosen = COMPILED.largest(rows, count)
-    assert all(len(set(row.tolist())) == count for row in chosen.flatten(0, 1))
-    expected = rows.topk(count, dim=-1).values
-    assert torch.equal(rows.gather(-1, chosen).sort(-1, descending=True).values, expected)
+@pytest.mark.parametrize("power", [0.0, 1.0, 9.0])  # equal weights, and a few large ones
+@pytest.mark.parametrize("count", [0, 1, 8, 20])
+def test_subsets_of_points(power, count):
+    """The same numbers give the same points, those that only a race can give included."""
+    generator = torch.Generator().manual_seed(1)
+    chance = torch.rand(5, 20, generator=generator).double() ** power
+    chance[0, 3:] = 0.0
+    chance[1] = 0.0
+    draws = torch.rand(33, 5, 2 * count, generator=generator).double()
+    race = torch.rand(5, 20, generator=generator).double()
+    found, expected = (b.distinct_draws(chance, draws, race, count) for b in (COMPILED, EAGER))
+    assert found.shape == (33, 5, count)
+    assert all(len(set(row.tolist())) == count for row in found.flatten(0, 1))
+    sure = torch.arange(5) > 1  # points without a weight come in any order
+    sure[0] = count == 1
+    assert torch.equal(found[:, sure].sort(-1).values, expected[:, sure].sort(-1).values)
+    assert (found[:, 0] < 3).sum(-1).eq(min(count, 3)).all()
+
+
+def test_a_weight_that_is_not_a_number_still_gives_different_points():
+    chance = torch.tensor([[1.0, math.nan, 2.0, 3.0]])
+    found = COMPILED.distinct_draws(chance, torch.rand(4, 1, 6), torch.rand(1, 4), 3)
+    assert all(len(set(row.tolist())) == 3 for row in found[:, 0])
 
 
 @pytest.mark.parametrize("dof", [4, 6])

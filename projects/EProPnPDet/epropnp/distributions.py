@@ -11,7 +11,6 @@ Source: EPro-PnP (arXiv 2203.13254), appendix on the proposal distribution.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +19,6 @@ from torch import Tensor
 from epropnp import linear
 from epropnp.record import Record
 
-VonMisesDraw = Callable[[Tensor, int, torch.Generator | None], Tensor]
 LOG_TWO_PI = math.log(2.0 * math.pi)
 LOG_SPHERE_AREA = math.log(2.0 * math.pi**2)  # surface of the unit sphere in four dimensions
 
@@ -105,12 +103,12 @@ class VonMisesUniformMix(Record):
     concentration: Tensor
     uniform_weight: float = 0.25
 
-    def sample(
-        self,
-        num: int,
-        generator: torch.Generator | None = None,
-        draw_peaked: VonMisesDraw | None = None,
-    ) -> Tensor:
+    def split(self, num: int) -> tuple[int, float]:
+        """How many of so many draws are uniform, and the chance that one more is."""
+        whole = math.floor(self.uniform_weight * num)
+        return whole, self.uniform_weight * num - whole
+
+    def sample(self, num: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw (num, B) angles in [-pi, pi), first the uniform ones.
 
         Their number is ``uniform_weight num``, one more or less at random where that is not a whole
@@ -120,15 +118,12 @@ class VonMisesUniformMix(Record):
         Args:
             num: samples per object.
             generator: source of random numbers; torch's default one if None.
-            draw_peaked: takes the place of `sample_von_mises`.
         """
-        whole = math.floor(self.uniform_weight * num)
-        rest = self.uniform_weight * num - whole  # chance that one more is uniform
+        whole, rest = self.split(num)
         batch = self.loc.shape
         uniform = _draw_uniform((whole + (rest > 0), *batch), self.loc, generator)
         uniform = (2.0 * uniform - 1.0) * math.pi
-        draw = draw_peaked or sample_von_mises
-        peaked = self.loc + draw(self.concentration, num - whole, generator)
+        peaked = self.loc + sample_von_mises(self.concentration, num - whole, generator)
         peaked = wrap_angle(peaked)
         if rest > 0:
             one_more = _draw_uniform((1, *batch), self.loc, generator) < rest
@@ -160,6 +155,11 @@ def von_mises_log_prob(angle: Tensor, concentration: Tensor) -> Tensor:
     return exponent - torch.special.i0e(concentration).log() - LOG_TWO_PI
 
 
+def candidates_for(num: int) -> int:
+    """Candidates of the rejection in `sample_von_mises` for so many draws."""
+    return 2 * num + 32
+
+
 def sample_von_mises(
     concentration: Tensor, num: int, generator: torch.Generator | None = None
 ) -> Tensor:
@@ -178,7 +178,7 @@ def sample_von_mises(
     Returns:
         (num, B) angles in [-pi, pi], radians.
     """
-    shape = (2 * num + 32, *concentration.shape)
+    shape = (candidates_for(num), *concentration.shape)
     root = torch.hypot(torch.ones_like(concentration), 2.0 * concentration)
     total = root + 2.0 * concentration
     slack = total.reciprocal()  # root - 2 concentration, without the cancellation

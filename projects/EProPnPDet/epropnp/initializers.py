@@ -13,6 +13,7 @@ from epropnp.arguments import check_count, check_dof
 from epropnp.backends import Backend, StepRule, default_backend
 from epropnp.cost import PoseCost, SubsetCost
 from epropnp.levenberg_marquardt import TrustRegion
+from epropnp.subsets import DRAWS_PER_POINT
 
 
 class Starts(NamedTuple):
@@ -119,7 +120,7 @@ class RSLMSolver:
         rule, backend = rule or TrustRegion(), backend or default_backend()
         translation = cost.rough_translation().expand(*rotation.shape[:-1], 3)
         start = torch.cat((translation, rotation), dim=-1)
-        poses = backend.minimize(cost.subset(index), start, self.num_iter, rule).pose_opt
+        poses = backend.minimize_subsets(cost, index, start, self.num_iter, rule)
         values = backend.values(cost, poses)
         return Starts(poses, torch.where(values.isnan(), torch.inf, values))
 
@@ -133,7 +134,8 @@ def draw_subsets(
 ) -> Tensor:
     """Draw subsets of distinct points, with chances in proportion to their weights.
 
-    Points without weight come last: they fill up a subset when there are no others.
+    Points without weight come last: they fill up a subset when there are no others. See
+    `epropnp.subsets` for how they are drawn.
 
     Args:
         weights: (B, n), not negative.
@@ -146,9 +148,8 @@ def draw_subsets(
         (Q, B, k) indices.
     """
     chance = weights.clamp(min=0)
-    shape = (num_subsets, *chance.shape)
-    # -log(uniform) / chance is an exponential waiting time; the points that come first are drawn
-    waiting = torch.rand(shape, dtype=chance.dtype, device=chance.device, generator=generator)
-    negative_waiting = waiting.log_().div_(chance)
     count = min(num_points, chance.shape[-1])
-    return (backend or default_backend()).largest(negative_waiting, count)
+    like = {"dtype": chance.dtype, "device": chance.device, "generator": generator}
+    draws = torch.rand((num_subsets, len(chance), DRAWS_PER_POINT * count), **like)
+    race = torch.rand(chance.shape, **like)
+    return (backend or default_backend()).distinct_draws(chance, draws, race, count)

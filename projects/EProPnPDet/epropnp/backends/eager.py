@@ -13,12 +13,13 @@ from torch import Tensor
 
 from epropnp import linear
 from epropnp.backends.protocol import StepRule
-from epropnp.cost import PoseCost
+from epropnp.cost import PoseCost, SubsetCost
 from epropnp.gauss_newton import gauss_newton_step
 from epropnp.levenberg_marquardt import Solution
 from epropnp.mixture import Mixture
 from epropnp.precision import full_precision
 from epropnp.proposals import Proposal, ProposalFamily
+from epropnp.subsets import distinct_draws
 
 CPU_CHUNK = 2**17  # residuals evaluated at a time, about what second level caches hold
 DEVICE_CHUNK = 2**25
@@ -40,6 +41,13 @@ class EagerBackend:
     def minimize(self, cost: PoseCost, pose: Tensor, num_iter: int, rule: StepRule) -> Solution:
         """See `Backend.minimize`."""
         return rule.minimize(cost, pose, num_iter)
+
+    @torch.no_grad()
+    def minimize_subsets(
+        self, cost: SubsetCost, index: Tensor, pose: Tensor, num_iter: int, rule: StepRule
+    ) -> Tensor:
+        """See `Backend.minimize_subsets`."""
+        return self.minimize(cost.subset(index), pose, num_iter, rule).pose_opt
 
     @torch.no_grad()
     def values(self, cost: PoseCost, poses: Tensor) -> Tensor:
@@ -84,9 +92,9 @@ class EagerBackend:
         return gauss_newton_step(cost, pose)
 
     @torch.no_grad()
-    def largest(self, numbers: Tensor, count: int) -> Tensor:
-        """See `Backend.largest`."""
-        return numbers.topk(count, dim=-1, sorted=False).indices
+    def distinct_draws(self, chance: Tensor, draws: Tensor, race: Tensor, count: int) -> Tensor:
+        """See `Backend.distinct_draws`."""
+        return distinct_draws(chance, draws, race, count)
 
     @torch.no_grad()
     def sample(self, mixture: Mixture, num: int, generator: torch.Generator | None) -> Tensor:

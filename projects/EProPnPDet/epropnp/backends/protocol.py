@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from epropnp.cost import PoseCost
+from epropnp.cost import PoseCost, SubsetCost
 from epropnp.levenberg_marquardt import Solution
 from epropnp.mixture import Mixture
 from epropnp.proposals import Proposal, ProposalFamily
@@ -29,6 +29,12 @@ class Backend(Protocol):
 
     def minimize(self, cost: PoseCost, pose: Tensor, num_iter: int, rule: StepRule) -> Solution:
         """Minimum next to each of the poses (..., B, P), of the batch shape of the cost."""
+        ...
+
+    def minimize_subsets(
+        self, cost: SubsetCost, index: Tensor, pose: Tensor, num_iter: int, rule: StepRule
+    ) -> Tensor:
+        """Minima (Q, B, P) of subsets (Q, B, k) of the points of a cost, next to given poses."""
         ...
 
     def algebraic_form(
@@ -59,8 +65,8 @@ class Backend(Protocol):
         """Differentiable Gauss-Newton step (B, D) at poses (B, P), see `gauss_newton_step`."""
         ...
 
-    def largest(self, numbers: Tensor, count: int) -> Tensor:
-        """Indices (..., count) of the largest of numbers (..., n), in any order."""
+    def distinct_draws(self, chance: Tensor, draws: Tensor, race: Tensor, count: int) -> Tensor:
+        """Subsets (Q, B, count) of points; see `epropnp.subsets.distinct_draws`."""
         ...
 
     def sample(self, mixture: Mixture, num: int, generator: torch.Generator | None) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from epropnp.backends.eager import EagerBackend
-from epropnp.backends.numba_cpu import adjoint, minimize
+from epropnp.backends.numba_cpu import adjoint, lanes, minimize, subsets
 from epropnp.backends.numba_cpu import proposals as kernels
 from epropnp.backends.numba_cpu.algebraic import quadratic_forms
 from epropnp.backends.numba_cpu.arrays import (
@@ -21,20 +21,19 @@ from epropnp.backends.numba_cpu.arrays import (
 )
 from epropnp.backends.numba_cpu.compiled import Job, run
 from epropnp.backends.numba_cpu.differentiable import POINT_LEAVES, NewtonStep, point_leaves, zeros
-from epropnp.backends.numba_cpu.largest import largest
 from epropnp.backends.numba_cpu.sample_cost import sample_values
 from epropnp.backends.protocol import StepRule
-from epropnp.cost import PoseCost
+from epropnp.cost import PoseCost, SubsetCost
 from epropnp.levenberg_marquardt import Solution, TrustRegion
 from epropnp.mixture import Mixture
 from epropnp.proposals import (
     Proposal,
     ProposalFamily,
     QuaternionPoseProposal,
-    QuaternionProposals,
     YawPoseProposal,
-    YawProposals,
 )
+
+WORK_PER_DRAW = 4  # point evaluations that take as long as a draw
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,29 @@ class NumbaBackend(EagerBackend):
             as_array(hessian).reshape(len(starts), dof, dof),
         )
         return Solution(found, value, hessian)
+
+    def minimize_subsets(
+        self, cost: SubsetCost, index: Tensor, pose: Tensor, num_iter: int, rule: StepRule
+    ) -> Tensor:
+        """See `Backend.minimize_subsets`; Levenberg-Marquardt steps have a kernel."""
+        if type(rule) is not TrustRegion or not supported(cost, pose):
+            return super().minimize_subsets(cost, index, pose, num_iter, rule)
+        arrays, starts = cost_arrays(cost), as_array(pose)
+        found = torch.empty_like(pose, memory_format=torch.contiguous_format)
+        problems, points = math.prod(index.shape[:2]), index.shape[2]
+        blocks = -(-problems // lanes.LANES)
+        work = blocks * points * lanes.LANES * (num_iter + 1)
+        run(
+            lanes.MINIMIZE_SUBSETS[cost.manifold.dof],
+            Job(blocks, work, lanes.scratch_size(points), starts.dtype),
+            arrays,
+            as_array(index),
+            starts,
+            num_iter,
+            region_numbers(rule, starts.dtype.type),
+            as_array(found),
+        )
+        return found
 
     def algebraic_form(
         self, points: Tensor, residuals: Tensor, scales: Tensor, planar: Tensor
@@ -130,18 +152,17 @@ class NumbaBackend(EagerBackend):
         hollow = cost.with_leaves({name: leaf.new_empty(0) for name, leaf in leaves.items()})
         return NewtonStep.apply(hollow, tuple(leaves), pose, *leaves.values())
 
-    def largest(self, numbers: Tensor, count: int) -> Tensor:
-        """See `Backend.largest`."""
-        if not _readable(numbers):
-            return super().largest(numbers, count)
-        bits = torch.int32 if numbers.dtype == torch.float32 else torch.int64
-        shape = (math.prod(numbers.shape[:-1]), numbers.shape[-1])
-        rows = as_array(numbers.contiguous().view(bits).view(shape))
-        chosen = torch.empty((len(rows), count), dtype=torch.int64)
-        work = numbers.numel() // 4
-        job = Job(len(rows), work, numbers.shape[-1], rows.dtype)
-        run(largest, job, rows, as_array(chosen))
-        return chosen.view(*numbers.shape[:-1], count)
+    def distinct_draws(self, chance: Tensor, draws: Tensor, race: Tensor, count: int) -> Tensor:
+        """See `Backend.distinct_draws`."""
+        if not _readable(chance, draws, race):
+            return super().distinct_draws(chance, draws, race, count)
+        chosen = torch.empty((len(draws), len(chance), count), dtype=torch.int64)
+        inputs = [as_array(tensor) for tensor in (chance, chance.cumsum(-1), draws, race)]
+        work = draws.numel() * WORK_PER_DRAW
+        size = subsets.scratch_size(chance.shape[-1])
+        job = Job(len(chance), work, size, inputs[0].dtype)
+        run(subsets.distinct_draws, job, *inputs, as_array(chosen))
+        return chosen
 
     def sample(self, mixture: Mixture, num: int, generator: torch.Generator | None) -> Tensor:
         """See `Backend.sample`; one component has a kernel."""
@@ -152,11 +173,9 @@ class NumbaBackend(EagerBackend):
 
     def fit(self, family: ProposalFamily, poses: Tensor, log_weights: Tensor) -> Proposal:
         """See `Backend.fit`."""
-        known = type(family) in (YawProposals, QuaternionProposals)
-        carriers = kernels.carriers_of(family.rule, len(poses)) if known else None
-        if carriers is None or not _readable(poses, log_weights):
+        if not kernels.has_fit(family) or not _readable(poses, log_weights):
             return super().fit(family, poses, log_weights)
-        return kernels.fit(family, carriers, poses, log_weights)
+        return kernels.fit(family, poses, log_weights)
 
     def log_density(self, proposals: Proposal, log_shares: Tensor, poses: Tensor) -> Tensor:
         """See `Backend.log_density`."""

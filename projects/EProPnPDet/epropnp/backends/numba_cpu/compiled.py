@@ -43,16 +43,20 @@ def kernel(function: Callable) -> Callable:
 
 
 def inlined(function: Callable) -> Callable:
-    """Compile a function for use inside kernels only."""
-    return _jit(function, cache=False)
+    """Compile a function for use inside kernels only, where its code is repeated.
+
+    Left to itself the compiler calls large ones, whose loops then run number by number.
+    """
+    return _jit(function, cache=False, forceinline=True)
 
 
-def _jit(function: Callable, cache: bool) -> Callable:
+def _jit(function: Callable, cache: bool, forceinline: bool = False) -> Callable:
     return numba.njit(
         nogil=True,
         error_model="numpy",
         fastmath=FAST_MATH,
         cache=cache,
+        forceinline=forceinline,
         boundscheck=False,
         _nrt=False,
     )(function)

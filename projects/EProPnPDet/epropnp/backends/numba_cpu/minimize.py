@@ -13,6 +13,7 @@ from epropnp.backends.numba_cpu.algebraic import accumulate_form
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
 from epropnp.backends.numba_cpu.normal_equations import accumulate, unpack
 from epropnp.backends.numba_cpu.projection import clamp
+from epropnp.backends.numba_cpu.triangular import cholesky
 
 SCRATCH = 150 + algebraic.SCRATCH  # numbers of scratch memory of a minimisation
 TINY_NORM = 1e-5  # a shorter quaternion has no direction, as in `normalize_quaternion`
@@ -43,18 +44,10 @@ class Region(NamedTuple):
 @inlined
 def solve(matrix, vector, factor, out, dof):
     """Solve a positive definite system (D, D); zero, and False, where there is no solution."""
-    zero = vector.dtype.type(0)
-    for row in range(dof):
-        for column in range(row + 1):
-            total = matrix[row, column]
-            for k in range(column):
-                total -= factor[row, k] * factor[column, k]
-            if row == column:
-                if not (total > zero) or not np.isfinite(total):
-                    return False
-                factor[row, row] = np.sqrt(total)
-            else:
-                factor[row, column] = total / factor[column, column]
+    if not cholesky(matrix, factor, dof):
+        for row in range(dof):
+            out[row] = vector.dtype.type(0)
+        return False
     for row in range(dof):
         total = vector[row]
         for k in range(row):
@@ -102,7 +95,7 @@ def _damp(matrix, radius, region, out, dof):
 
 
 @inlined
-def _judge(system, trial, matrix, step, region, dof):
+def judge(system, trial, matrix, step, region, dof):
     """Ratio of actual to predicted fall (one if rounding hides both); whether to take the step."""
     zero, half = step.dtype.type(0), step.dtype.type(0.5)
     predicted = zero
@@ -119,7 +112,7 @@ def _judge(system, trial, matrix, step, region, dof):
 
 
 @inlined
-def _resized(radius, shrink, gain, accepted, region):
+def resized(radius, shrink, gain, accepted, region):
     """Next radius after a step."""
     if not accepted:
         return clamp(radius, region.eps, region.largest) / shrink
@@ -128,6 +121,18 @@ def _resized(radius, shrink, gain, accepted, region):
     third = region.third
     denominator = third if denominator < third else denominator
     return clamp(radius / denominator, region.eps, region.largest)
+
+
+@inlined
+def attempt(at, pose, region, work, step, candidate, dof):
+    """Write a damped step (D,) and the pose it leads to; ``at`` is system, matrix and radius."""
+    system, matrix, radius = at
+    damped, factor = work
+    _damp(matrix, radius, region, damped, dof)
+    solve(damped, system[1:], factor, step, dof)
+    for row in range(dof):
+        step[row] = -step[row]
+    retract(pose, step, candidate)
 
 
 def _minimizer(dof, of_points):
@@ -159,17 +164,14 @@ def _minimizer(dof, of_points):
             unpack(system, dof, matrix)
             radius, shrink = region.start, two
             for _ in range(num_iter):
-                _damp(matrix, radius, region, damped, dof)
-                solve(damped, system[1:], factor, step, dof)
-                for row in range(dof):
-                    step[row] = -step[row]
-                retract(pose, step, candidate)
+                at = (system, matrix, radius)
+                attempt(at, pose, region, (damped, factor), step, candidate, dof)
                 if of_points:
                     accumulate(cost, item % len(cost.points), obj, candidate, turn, trial)
                 else:
                     accumulate_form(cost, obj, candidate, turn, rest, trial)
-                gain, accepted = _judge(system, trial, matrix, step, region, dof)
-                radius = _resized(radius, shrink, gain, accepted, region)
+                gain, accepted = judge(system, trial, matrix, step, region, dof)
+                radius = resized(radius, shrink, gain, accepted, region)
                 if accepted:
                     for index in range(params):
                         pose[index] = candidate[index]

@@ -13,8 +13,8 @@ appears. The threshold is not part of the factor's derivative where the kernel i
 import numpy as np
 
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
-from epropnp.backends.numba_cpu.normal_equations import TINY_DELTA
 from epropnp.backends.numba_cpu.projection import clamp, rotate
+from epropnp.backends.numba_cpu.shares import TINY_DELTA
 
 
 @inlined
