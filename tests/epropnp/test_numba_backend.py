@@ -29,6 +29,7 @@ from pnp_scenes import cost_of, random_pose, scene, tilted
 
 pytest.importorskip("numba", reason="the compiled backend needs numba")
 
+from epropnp.backends.numba_cpu.arrays import region_numbers
 from epropnp.backends.numba_cpu.backend import NumbaBackend
 
 EAGER, COMPILED = EagerBackend(), NumbaBackend()
@@ -135,14 +136,28 @@ def test_a_bad_object_spoils_no_lane(dof):
     assert torch.equal(found[:, [2, 3]], start[:, [2, 3]])
 
 
-def test_a_step_without_a_solution_is_none():
-    """What an earlier step left must not be taken for the solution."""
-    from epropnp.backends.numba_cpu.minimize import solve
+@pytest.mark.parametrize("dof", [4, 6])
+@pytest.mark.parametrize("pivot", range(6))
+def test_a_step_without_a_solution_is_none(dof, pivot):
+    """Whichever pivot of the factor has no root; a sound system gives what torch finds."""
+    from epropnp.backends.numba_cpu import steps
 
-    step = np.full(4, 7.0)
-    matrix, right = -np.eye(4), np.ones(4)
-    assert not solve(matrix, right, np.empty((4, 4)), step, 4)
-    assert not step.any()
+    step_of = steps.yaw_step if dof == 4 else steps.quaternion_step
+    region = region_numbers(TrustRegion(eps=0.0, initial_trust_region_radius=1e30), np.float64)
+    generator = torch.Generator().manual_seed(pivot)
+    factor = torch.randn(dof, dof, generator=generator).tril().double()
+    factor.diagonal().abs_().add_(0.5)
+    gradient = torch.randn(dof, generator=generator).double()
+
+    def step(matrix):
+        triangle = matrix[tuple(torch.tril_indices(dof, dof))]
+        system = (1.0, *gradient.tolist(), *triangle.tolist())
+        return torch.tensor(step_of(system, region.start, region, np.float64)[0]).double()
+
+    matrix = factor @ factor.T
+    torch.testing.assert_close(step(matrix), -torch.linalg.solve(matrix, gradient))
+    matrix[pivot % dof, pivot % dof] -= factor[pivot % dof, pivot % dof] ** 2 + 0.1
+    assert not step(matrix).any()
 
 
 @pytest.mark.parametrize("dof", [4, 6])

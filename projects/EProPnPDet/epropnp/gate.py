@@ -56,8 +56,8 @@ def gate(leaves: Mapping[str, Tensor], usable: Tensor) -> dict[str, Tensor]:
     A leaf that needs no gradient stays one: all outputs of a function need one if any input does,
     and every gradient that nobody asked for costs a pass over the samples.
     """
-    gated = {name: _keep(usable, leaf) for name, leaf in leaves.items()}
     learnt = {name: leaf for name, leaf in leaves.items() if leaf.requires_grad}
+    gated = {name: leaf if name in learnt else _keep(usable, leaf) for name, leaf in leaves.items()}
     if learnt:
         gated |= zip(learnt, FiniteGate.apply(usable, *learnt.values()), strict=True)
     for name, leaf in gated.items():
@@ -97,5 +97,7 @@ def _keep(mask: Tensor, tensor: Tensor) -> Tensor:
 
 def finite_objects(tensor: Tensor) -> Tensor:
     """Mask (B,) of the objects of (B, ...) whose numbers are all finite."""
-    finite = tensor.isfinite()
-    return finite.flatten(1).all(1) if finite.dim() > 1 else finite
+    if tensor.dim() == 1:
+        return tensor.isfinite()
+    # nothing is zero times itself but what is finite; in half the time of `isfinite` and `all`
+    return (0.0 * tensor).flatten(1).sum(1) == 0.0

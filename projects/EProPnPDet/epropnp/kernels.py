@@ -80,7 +80,7 @@ def adaptive_delta(
     Returns:
         (B,) relative_delta * mean(w2d) * sqrt(var_x + var_y), with unbiased variances.
     """
-    used = (w2d > 0).any(-1, keepdim=True)
+    used = has_weight(w2d).unsqueeze(-1)
     if every_point:
         used = torch.ones_like(used)
     num = used.sum((-2, -1))
@@ -88,6 +88,11 @@ def adaptive_delta(
     variance = _sum((x2d - mean).square(), used).sum((-2, -1)) / (num - 1).clamp(min=1)
     spread = variance.clamp(min=TINY_SQUARE).sqrt()
     return w2d.sum((-2, -1)) / (2 * num).clamp(min=1) * spread * relative_delta
+
+
+def has_weight(w2d: Tensor) -> Tensor:
+    """Mask (..., n) of the points of w2d (..., n, 2) with a weight above zero."""
+    return (w2d[..., 0] > 0) | (w2d[..., 1] > 0)
 
 
 def _sum(values: Tensor, used: Tensor) -> Tensor:

@@ -295,7 +295,7 @@ class EProPnP(nn.Module):
         cost_target = None
         if pose_init is not None:
             target, finite = problem.start(given)
-            cost_target = problem.cost.value(target)
+            cost_target = self._values(problem.cost, target)
             if symmetry is not None:
                 cost_target, finite = set_cost(cost_target, symmetry.exists), finite.all(0)
             valid = valid & finite & cost_target.detach().isfinite()
@@ -314,6 +314,14 @@ class EProPnP(nn.Module):
             diagnostics=None if found is None else found.with_weights(log_weights),
             pose_sample_costs=samples.pose_sample_costs,
         )
+
+    def _values(self, cost: PoseCost, pose: Tensor) -> Tensor:
+        """Costs (B,) or (E, B) of given poses (B, P) or (E, B, P), with gradient."""
+        if pose.requires_grad:
+            return cost.value(pose)
+        poses = pose if pose.dim() == 3 else pose.unsqueeze(0)
+        values = self.backend.attach(cost, poses, self.backend.values(cost, poses))
+        return values if pose.dim() == 3 else values.squeeze(0)
 
 
 def _equivalent(

@@ -14,7 +14,7 @@ from epropnp.checks import check_camera, check_correspondences, check_cost_setti
 from epropnp.cost import MovableCost
 from epropnp.frames import ObjectFrame
 from epropnp.gate import gate, per_object, sound_objects
-from epropnp.kernels import Kernel
+from epropnp.kernels import Kernel, has_weight
 from epropnp.manifolds import PoseManifold
 from epropnp.reprojection import ReprojectionCost
 
@@ -145,5 +145,5 @@ def _points(x3d: Tensor, x2d: Tensor, w2d: Tensor, mask: Tensor | None) -> list[
 
 def _enough_points(w2d: Tensor, dof: int) -> Tensor:
     """Mask (B,) of objects with weights (B, n, 2) of sound sign and enough points with a weight."""
-    enough = 2 * (w2d > 0).any(-1).sum(-1) >= dof
+    enough = 2 * has_weight(w2d).sum(-1) >= dof
     return enough & (w2d >= 0).flatten(1).all(1)

@@ -11,7 +11,7 @@ from torch import Tensor
 from epropnp import linear
 from epropnp.camera import PerspectiveCamera
 from epropnp.cost import LeastSquaresCost, Linearization
-from epropnp.kernels import Kernel
+from epropnp.kernels import Kernel, has_weight
 from epropnp.manifolds import PoseManifold
 
 TINY = 1e-6  # published floor of the image spread, on the plane z = 1
@@ -143,7 +143,7 @@ class ReprojectionCost(LeastSquaresCost):
 
     def _used(self) -> Tensor:
         """Mask (..., 1, n) of the points that count in statistics."""
-        used = (self.weights.detach() > 0).any(-2, keepdim=True)
+        used = has_weight(self.weights.detach().mT).unsqueeze(-2)
         return torch.ones_like(used) if self.every_point else used
 
     def unclipped(self) -> "ReprojectionCost":

@@ -282,11 +282,12 @@ class LMSolver(nn.Module):
         alone = pose_init is not None and (self.init_solver is None or not force_init_solve)
         given = pose_init[None] if pose_init is not None and pose_init.dim() == 2 else pose_init
         if alone:
-            starts = Starts(given, cost.value(given))
+            starts = Starts(given, backend.values(cost, given))
         else:
             starts = self.init_solver(cost, generator, rule, backend)
             for pose in () if given is None else given:
-                starts = starts.and_given(pose, cost.value(pose))
+                value = backend.values(cost, pose.unsqueeze(0)).squeeze(0)
+                starts = starts.and_given(pose, value)
         solution = backend.minimize(cost, starts.best()[0], self.num_iter, rule)
         return Search(starts, solution)
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from epropnp.backends.numba_cpu.algebraic import FormArrays
-from epropnp.backends.numba_cpu.minimize import Region
 from epropnp.backends.numba_cpu.projection import CostArrays
+from epropnp.backends.numba_cpu.steps import Region
 from epropnp.camera import PerspectiveCamera
 from epropnp.kernels import Huber
 from epropnp.levenberg_marquardt import COST_ROUNDING, TrustRegion
@@ -29,9 +29,15 @@ def supported(cost: object, *tensors: Tensor) -> bool:
         return False
     if type(cost.manifold) not in (YawPose, QuatPose):
         return False
-    return all(has_memory(t) for t in cost.leaves().values()) and all_plain(
-        cost.points_obj, *tensors
-    )
+    return all(map(has_memory, _read(cost))) and all_plain(cost.points_obj, *tensors)
+
+
+def _read(cost: ReprojectionCost) -> list[Tensor]:
+    """The tensors of a cost that `cost_arrays` reads."""
+    camera = cost.camera
+    found = (camera.cam_mats, camera.lower, camera.upper, getattr(cost.manifold, "gravity", None))
+    points = [cost.points_obj, cost.points_2d, cost.weights, cost.kernel.delta]
+    return points + [tensor for tensor in found if tensor is not None]
 
 
 def all_plain(*tensors: Tensor) -> bool:

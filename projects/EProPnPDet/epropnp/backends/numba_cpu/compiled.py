@@ -13,6 +13,7 @@ that is not writable (`NUMBA_CACHE_DIR` sets another one).
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
@@ -29,6 +30,8 @@ from epropnp.backends.numba_cpu.threads import side_by_side
 # by the reciprocal. Not-a-number and infinity keep their meaning: a bad pose must stay visible.
 FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
 CHUNKS_PER_THREAD = 4  # parts of the work per thread, so that an uneven one is made up for
+COMPILED = re.compile(r"^\s*(@|def )(kernel|inlined)\b", re.MULTILINE)
+CONSTANTS = re.compile(r"^from epropnp\.(\w+) import", re.MULTILINE)
 WORTH_A_THREAD = 20_000  # point evaluations; less takes less time than to wake a thread
 
 
@@ -63,10 +66,10 @@ def _jit(function: Callable, cache: bool, forceinline: bool = False) -> Callable
 
 
 def _stamp_with_package(compiled: Any) -> None:
-    """Make the cache of a kernel depend on all files here, not on the one it is written in.
+    """Make the cache of a kernel depend on all files of kernels, not on the one it is written in.
 
     Numba looks at the kernel's own file only and would keep code made of an older `inlined`
-    function of another file.
+    function of another file, or with an older constant.
     """
     cache_file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(cache_file, "_source_stamp"):
@@ -75,10 +78,13 @@ def _stamp_with_package(compiled: Any) -> None:
 
 @cache
 def _package_stamp() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    """Digest of the files with compiled functions, and of those they take constants from."""
+    here = Path(__file__).parent
+    texts = {path: path.read_text() for path in sorted(here.glob("*.py"))}
+    texts = {path: text for path, text in texts.items() if COMPILED.search(text)}
+    used = {name for text in texts.values() for name in CONSTANTS.findall(text)}
+    elsewhere = [(here.parents[1] / f"{name}.py").read_text() for name in sorted(used)]
+    return hashlib.sha256("".join([*texts.values(), *elsewhere]).encode()).hexdigest()
 
 
 class Job(NamedTuple):

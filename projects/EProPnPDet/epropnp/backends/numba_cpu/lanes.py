@@ -1,57 +1,45 @@
 """Levenberg-Marquardt on many small problems at once, one in each lane of a vector register.
 
 A random subset has too few points to fill vector registers with them: adding up the lanes at the
-end would take longer than the points. So sixteen subsets are evaluated side by side, point after
-point. Arrays of a block hold rows of one number per lane. What happens once per step, for which a
-lane of its own is not worth while, is that of `minimize`, subset by subset.
+end would take longer than the points. So sixteen subsets are solved side by side, and everything is
+a row of sixteen numbers, one per subset.
 """
 
 import numpy as np
 
+from epropnp.backends.numba_cpu import minimize, rows
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
-from epropnp.backends.numba_cpu.minimize import attempt, judge, resized
-from epropnp.backends.numba_cpu.normal_equations import unpack
-from epropnp.backends.numba_cpu.projection import rotate
+from epropnp.backends.numba_cpu.projection import quaternion_turn, yaw_turn
 from epropnp.backends.numba_cpu.shares import View, quaternion_share, yaw_share
+from epropnp.backends.numba_cpu.steps import judged, resized
 
 LANES = 16
-TURN, PLACE, INTRINSICS, BOUNDS, DELTA, AXIS, VIEW_ROWS = 0, 9, 12, 21, 25, 26, 29
+TURN, PLACE, INTRINSICS, BOUNDS, DELTA, AXIS = 0, 9, 12, 21, 25, 26  # rows of a view
 POINT_ROWS = 7  # x, y, z, u, v and the weights of u, v
-SYSTEM = 28  # numbers of the largest system
-STATE = 72  # of a lane: pose, candidate, step, system, radius, shrink
-OWN = 9 + 3 * 36 + SYSTEM  # a rotation, three matrices, and a system, of one lane at a time
+# ends of the parts of scratch memory, each after the one before
+VIEW, TILT, POSE, CANDIDATE, SYSTEM, TRIAL, RADIUS, SHRINK, PREDICTED, ACCEPTED, SIDES = (
+    LANES * row for row in (29, 38, 45, 52, 80, 108, 109, 110, 111, 112, 114)
+)
 
 
 def scratch_size(points: int) -> int:
     """Numbers of scratch memory for subsets of so many points."""
-    return LANES * (VIEW_ROWS + SYSTEM + STATE + POINT_ROWS * points) + OWN
+    return SIDES + LANES * POINT_ROWS * points
 
 
 @inlined
-def _view(rows, lane, z_min, clip_jacobian):
+def _view(view, lane, z_min, clip_jacobian):
     """The view of a lane."""
-    at = lane
     return View(
-        (
-            rows[at], rows[at + LANES], rows[at + 2 * LANES],
-            rows[at + 3 * LANES], rows[at + 4 * LANES], rows[at + 5 * LANES],
-            rows[at + 6 * LANES], rows[at + 7 * LANES], rows[at + 8 * LANES],
-        ),
-        (rows[at + 9 * LANES], rows[at + 10 * LANES], rows[at + 11 * LANES]),
-        (
-            rows[at + 12 * LANES], rows[at + 13 * LANES], rows[at + 14 * LANES],
-            rows[at + 15 * LANES], rows[at + 16 * LANES], rows[at + 17 * LANES],
-            rows[at + 18 * LANES], rows[at + 19 * LANES], rows[at + 20 * LANES],
-        ),
-        (
-            rows[at + 21 * LANES], rows[at + 22 * LANES],
-            rows[at + 23 * LANES], rows[at + 24 * LANES],
-        ),
-        rows[at + 25 * LANES],
-        (rows[at + 26 * LANES], rows[at + 27 * LANES], rows[at + 28 * LANES]),
+        rows.nine(view, lane, LANES),
+        rows.three(view, lane + PLACE * LANES, LANES),
+        rows.nine(view, lane + INTRINSICS * LANES, LANES),
+        rows.four(view, lane + BOUNDS * LANES, LANES),
+        view[lane + DELTA * LANES],
+        rows.three(view, lane + AXIS * LANES, LANES),
         z_min,
         clip_jacobian,
-    )  # fmt: skip
+    )
 
 
 @inlined
@@ -59,13 +47,8 @@ def _add_yaw(view, point, sums, z_min, clip_jacobian):
     """Add the shares of the same point of all subsets; `LANES` apart lie the sums of a lane."""
     dtype = sums.dtype.type
     for lane in range(LANES):
-        place = (point[lane], point[lane + LANES], point[lane + 2 * LANES])
-        seen = (
-            point[lane + 3 * LANES],
-            point[lane + 4 * LANES],
-            point[lane + 5 * LANES],
-            point[lane + 6 * LANES],
-        )
+        place = rows.three(point, lane, LANES)
+        seen = rows.four(point, lane + 3 * LANES, LANES)
         t = yaw_share(place, seen, _view(view, lane, z_min, clip_jacobian), dtype)
         sums[lane] += t[0]
         sums[lane + LANES] += t[1]
@@ -89,13 +72,8 @@ def _add_quaternion(view, point, sums, z_min, clip_jacobian):
     """Add the shares of the same point of all subsets; `LANES` apart lie the sums of a lane."""
     dtype = sums.dtype.type
     for lane in range(LANES):
-        place = (point[lane], point[lane + LANES], point[lane + 2 * LANES])
-        seen = (
-            point[lane + 3 * LANES],
-            point[lane + 4 * LANES],
-            point[lane + 5 * LANES],
-            point[lane + 6 * LANES],
-        )
+        place = rows.three(point, lane, LANES)
+        seen = rows.four(point, lane + 3 * LANES, LANES)
         t = quaternion_share(place, seen, _view(view, lane, z_min, clip_jacobian), dtype)
         sums[lane] += t[0]
         sums[lane + LANES] += t[1]
@@ -128,13 +106,35 @@ def _add_quaternion(view, point, sums, z_min, clip_jacobian):
 
 
 @inlined
-def _load_lane(lane, cost, obj, index, view, points):
-    """Write what stays the same of a lane: camera, axis, and the points of a subset (k,)."""
+def _turn_yaw(candidate, tilt, sides, view):
+    """Write rotation and translation of the candidates; two rows are scratch."""
+    for lane in range(LANES):
+        sides[lane] = np.cos(candidate[lane + 3 * LANES])
+        sides[lane + LANES] = np.sin(candidate[lane + 3 * LANES])
+    for lane in range(LANES):
+        turn = yaw_turn(sides[lane], sides[lane + LANES], rows.nine(tilt, lane, LANES))
+        rows.put_nine(view, lane, LANES, turn)
+
+
+@inlined
+def _turn_quaternion(candidate, tilt, sides, view):
+    """Write rotation and translation of the candidates."""
+    dtype = view.dtype.type
+    for lane in range(LANES):
+        w, i, j, k = rows.four(candidate, lane + 3 * LANES, LANES)
+        rows.put_nine(view, lane, LANES, quaternion_turn(w, i, j, k, dtype))
+
+
+@inlined
+def _load(lane, cost, obj, index, view, tilt, points):
+    """Write what stays the same of a lane: camera, axis, tilt, and the points of a subset (k,)."""
     count = cost.points.shape[2]
     for row in range(3):
         view[(AXIS + row) * LANES + lane] = cost.tilt[obj, row, 1]
         for column in range(3):
-            view[(INTRINSICS + 3 * row + column) * LANES + lane] = cost.intrinsics[obj, row, column]
+            at = (3 * row + column) * LANES + lane
+            view[INTRINSICS * LANES + at] = cost.intrinsics[obj, row, column]
+            tilt[at] = cost.tilt[obj, row, column]
     for row in range(4):
         view[(BOUNDS + row) * LANES + lane] = cost.bounds[obj, row]
     view[DELTA * LANES + lane] = cost.delta[obj]
@@ -153,133 +153,90 @@ def _load_lane(lane, cost, obj, index, view, points):
 
 
 @inlined
-def _load_pose(lane, pose, tilt, turn, view):
-    """Write the pose of a lane."""
-    rotate(pose, tilt, turn)
-    for row in range(3):
-        view[(PLACE + row) * LANES + lane] = pose[row]
-        for column in range(3):
-            view[(TURN + 3 * row + column) * LANES + lane] = turn[row, column]
+def _judge(value, trial, predicted, radius, shrink, accepted, region):
+    """Write which lanes take their step (1 or 0), and their next radius."""
+    dtype = radius.dtype.type
+    for lane in range(LANES):
+        gain, takes = judged(value[lane], trial[lane], predicted[lane], region, dtype)
+        radius[lane], shrink[lane] = resized(radius[lane], shrink[lane], gain, takes, region, dtype)
+        accepted[lane] = dtype(1) if takes else dtype(0)
 
 
 @inlined
-def _system_of(lane, sums, size, delta, out):
-    """Write the system of a lane."""
-    for number in range(size):
-        out[number] = sums[number * LANES + lane]
-    if np.isnan(delta):
-        out[0] = np.nan
+def _take(accepted, new, count, old):
+    """Overwrite so many rows in the lanes that take their step."""
+    for row in range(count):
+        for lane in range(LANES):
+            at = row * LANES + lane
+            old[at] = new[at] if accepted[lane] > 0 else old[at]
 
 
-@inlined
-def _room(scratch):
-    """Parts of scratch memory.
-
-    Returns:
-        View rows, sums, states of the lanes, points; and for one lane at a time a rotation, a
-        system, and room for three matrices.
-    """
-    view, rest = scratch[: VIEW_ROWS * LANES], scratch[VIEW_ROWS * LANES :]
-    sums, rest = rest[: SYSTEM * LANES], rest[SYSTEM * LANES :]
-    state, rest = rest[: STATE * LANES].reshape((LANES, STATE)), rest[STATE * LANES :]
-    turn, system = rest[:9].reshape((3, 3)), rest[9 : 9 + SYSTEM]
-    return view, sums, state, rest[OWN:], (turn, system, rest[9 + SYSTEM : OWN])
-
-
-@inlined
-def _item(block, lane, shape):
-    """Subset and object of a lane; lanes that are left over do what the last one does."""
-    item = min(block * LANES + lane, shape[0] * shape[1] - 1)
-    return item // shape[1], item % shape[1]
-
-
-@inlined
-def _copy(source, count, target):
-    for number in range(count):
-        target[number] = source[number]
-
-
-@inlined
-def _begin(mine, start, radius):
-    """Write the first candidate of a lane, its radius, and how a refusal shrinks that."""
-    _copy(start, len(start), mine[7:])
-    mine[48], mine[49] = radius, mine.dtype.type(2)
-
-
-@inlined
-def _attempt_step(mine, matrices, region, dof, params):
-    """Write the step of a lane, and the candidate it leads to."""
-    matrix, damped, factor = matrices
-    pose, candidate = mine[:params], mine[7 : 7 + params]
-    unpack(mine[20:], dof, matrix)
-    at = (mine[20:], matrix, mine[48])
-    attempt(at, pose, region, (damped, factor), mine[14:20], candidate, dof)
-
-
-@inlined
-def _judge_step(mine, trial, matrix, region, dof):
-    """Whether the candidate of a lane is accepted; its radius follows."""
-    unpack(mine[20:], dof, matrix)
-    gain, accepted = judge(mine[20:], trial, matrix, mine[14:20], region, dof)
-    mine[48] = resized(mine[48], mine[49], gain, accepted, region)
-    two = mine.dtype.type(2)
-    mine[49] = two if accepted else mine[49] * two
-    return accepted
-
-
-@inlined
-def _accept(mine, system):
-    """Make the candidate of a lane its pose, and a system that of the pose."""
-    _copy(mine[7:], 7, mine)
-    _copy(system, SYSTEM, mine[20:])
-
-
-def _minimizer(dof, add_shares):  # noqa: C901 - loops over lanes
-    """Kernel for a number of degrees of freedom."""
-    params, size = (4, 15) if dof == 4 else (7, 28)
+def _minimizer(kind, add_shares, write_turn):  # noqa: C901 - loops over lanes
+    """Kernel for a kind of pose."""
+    params, size, numbers_of_pose, put_pose, numbers_of_system, step_of, moved = kind
 
     @inlined
-    def sum_up(room, count, z_min, clip_jacobian):
-        """Write the sums of all lanes."""
-        view, sums, _, points, _ = room
-        sums[:] = sums.dtype.type(0)
-        for place in range(count):
-            point = points[place * POINT_ROWS * LANES : (place + 1) * POINT_ROWS * LANES]
-            add_shares(view, point, sums, z_min, clip_jacobian)
+    def attempt(system, radius, pose, candidate, predicted, region):
+        """Write the candidates of all lanes."""
+        dtype = radius.dtype.type
+        for lane in range(LANES):
+            now = numbers_of_system(system, lane, LANES)
+            step, predicted[lane] = step_of(now, radius[lane], region, dtype)
+            new = moved(numbers_of_pose(pose, lane, LANES), step, dtype)
+            put_pose(candidate, lane, LANES, new)
+
+    @inlined
+    def evaluate(candidate, view, tilt, points, sides, trial, cost):
+        """Write the systems of all candidates."""
+        write_turn(candidate, tilt, sides, view)
+        for at in range(3 * LANES):
+            view[PLACE * LANES + at] = candidate[at]
+        trial[:] = trial.dtype.type(0)
+        for start in range(0, len(points), POINT_ROWS * LANES):
+            point = points[start : start + POINT_ROWS * LANES]
+            add_shares(view, point, trial, cost.z_min, cost.clip_jacobian)
+        for lane in range(LANES):
+            if np.isnan(view[DELTA * LANES + lane]):
+                trial[lane] = np.nan
 
     @kernel
     def minimize_subsets(first, last, scratch, cost, index, starts, num_iter, region, poses):
         """Poses (Q, B, P) after steps from starts (Q, B, P), for points index (Q, B, k).
 
-        The range is one of blocks of lanes, which hold one object after the other. Scratch
-        `scratch_size`.
+        The range is one of blocks of lanes, which hold one object after the other; lanes that are
+        left over do what the last one does. Scratch `scratch_size`.
         """
-        room = _room(scratch)
-        view, sums, state, points, (turn, system, work) = room
-        matrix = work[: dof * dof].reshape((dof, dof))
-        damped = work[36 : 36 + dof * dof].reshape((dof, dof))
-        factor = work[72 : 72 + dof * dof].reshape((dof, dof))
+        objects, items = index.shape[1], index.shape[0] * index.shape[1]
+        view, tilt = scratch[:VIEW], scratch[VIEW:TILT]
+        pose, candidate = scratch[TILT:POSE], scratch[POSE:CANDIDATE]
+        system, trial = scratch[CANDIDATE:SYSTEM], scratch[SYSTEM:TRIAL]
+        radius, shrink = scratch[TRIAL:RADIUS], scratch[RADIUS:SHRINK]
+        predicted, accepted = scratch[SHRINK:PREDICTED], scratch[PREDICTED:ACCEPTED]
+        sides, points = scratch[ACCEPTED:SIDES], scratch[SIDES:]
         for block in range(first, last):
             for lane in range(LANES):
-                subset, obj = _item(block, lane, index.shape)
-                _load_lane(lane, cost, obj, index[subset, obj], view, points)
-                _begin(state[lane], starts[subset, obj], region.start)
+                item = min(block * LANES + lane, items - 1)
+                subset, obj = item // objects, item % objects
+                _load(lane, cost, obj, index[subset, obj], view, tilt, points)
+                put_pose(candidate, lane, LANES, numbers_of_pose(starts[subset, obj], 0, 1))
+            radius[:], shrink[:], accepted[:] = region.start, 2, 1
+            evaluate(candidate, view, tilt, points, sides, trial, cost)
             for step in range(num_iter + 1):
-                for lane in range(LANES):
-                    mine, (_, obj) = state[lane], _item(block, lane, index.shape)
-                    if step > 0:
-                        _attempt_step(mine, (matrix, damped, factor), region, dof, params)
-                    _load_pose(lane, mine[7 : 7 + params], cost.tilt[obj], turn, view)
-                sum_up(room, index.shape[2], cost.z_min, cost.clip_jacobian)
-                for lane in range(LANES):
-                    _system_of(lane, sums, size, view[DELTA * LANES + lane], system)
-                    if step == 0 or _judge_step(state[lane], system, matrix, region, dof):
-                        _accept(state[lane], system)
-            for lane in range(LANES):
-                subset, obj = _item(block, lane, index.shape)
-                _copy(state[lane], params, poses[subset, obj])
+                if step > 0:
+                    attempt(system, radius, pose, candidate, predicted, region)
+                    evaluate(candidate, view, tilt, points, sides, trial, cost)
+                    _judge(system, trial, predicted, radius, shrink, accepted, region)
+                _take(accepted, trial, size, system)
+                _take(accepted, candidate, params, pose)
+            for lane in range(min(LANES, items - block * LANES)):
+                item = block * LANES + lane
+                found = numbers_of_pose(pose, lane, LANES)
+                put_pose(poses[item // objects, item % objects], 0, 1, found)
 
     return minimize_subsets
 
 
-MINIMIZE_SUBSETS = {4: _minimizer(4, _add_yaw), 6: _minimizer(6, _add_quaternion)}
+MINIMIZE_SUBSETS = {
+    4: _minimizer(minimize.YAW, _add_yaw, _turn_yaw),
+    6: _minimizer(minimize.QUATERNION, _add_quaternion, _turn_quaternion),
+}

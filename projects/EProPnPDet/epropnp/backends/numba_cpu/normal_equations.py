@@ -8,8 +8,8 @@ the matrix row by row.
 import numpy as np
 
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
-from epropnp.backends.numba_cpu.projection import point_rows, rotate
-from epropnp.backends.numba_cpu.shares import View, flat, quaternion_share, yaw_share
+from epropnp.backends.numba_cpu.projection import flat, point_rows, rotate
+from epropnp.backends.numba_cpu.shares import View, quaternion_share, yaw_share
 
 SCRATCH = 9 + 28  # a rotation, and the largest system, that of six degrees of freedom
 

@@ -61,22 +61,47 @@ def clamp(value, lowest, highest):
 
 
 @inlined
+def yaw_turn(cos, sin, tilt):
+    """Nine numbers of the rotation matrix of a heading; those of the tilt are given."""
+    return (
+        tilt[0] * cos - tilt[2] * sin, tilt[1], tilt[0] * sin + tilt[2] * cos,
+        tilt[3] * cos - tilt[5] * sin, tilt[4], tilt[3] * sin + tilt[5] * cos,
+        tilt[6] * cos - tilt[8] * sin, tilt[7], tilt[6] * sin + tilt[8] * cos,
+    )  # fmt: skip
+
+
+@inlined
+def quaternion_turn(w, i, j, k, dtype):
+    """Nine numbers of the rotation matrix of a quaternion."""
+    one = dtype(1)
+    ti, tj, tk = i + i, j + j, k + k
+    return (
+        one - tj * j - tk * k, ti * j - tk * w, ti * k + tj * w,
+        ti * j + tk * w, one - ti * i - tk * k, tj * k - ti * w,
+        ti * k - tj * w, tj * k + ti * w, one - ti * i - tj * j,
+    )  # fmt: skip
+
+
+@inlined
+def flat(matrix):
+    """The nine numbers of a matrix (3, 3)."""
+    return (
+        matrix[0, 0], matrix[0, 1], matrix[0, 2],
+        matrix[1, 0], matrix[1, 1], matrix[1, 2],
+        matrix[2, 0], matrix[2, 1], matrix[2, 2],
+    )  # fmt: skip
+
+
+@inlined
 def rotate(pose, tilt, out):
     """Write the rotation matrix (3, 3) of a pose (4,) or (7,)."""
-    one = pose.dtype.type(1)
     if len(pose) == 4:
-        cos, sin = np.cos(pose[3]), np.sin(pose[3])
-        for row in range(3):
-            a, c = tilt[row, 0], tilt[row, 2]
-            out[row, 0] = a * cos - c * sin
-            out[row, 1] = tilt[row, 1]
-            out[row, 2] = a * sin + c * cos
-        return
-    w, i, j, k = pose[3], pose[4], pose[5], pose[6]
-    ti, tj, tk = i + i, j + j, k + k
-    out[0, 0], out[0, 1], out[0, 2] = one - tj * j - tk * k, ti * j - tk * w, ti * k + tj * w
-    out[1, 0], out[1, 1], out[1, 2] = ti * j + tk * w, one - ti * i - tk * k, tj * k - ti * w
-    out[2, 0], out[2, 1], out[2, 2] = ti * k - tj * w, tj * k + ti * w, one - ti * i - tj * j
+        turn = yaw_turn(np.cos(pose[3]), np.sin(pose[3]), flat(tilt))
+    else:
+        turn = quaternion_turn(pose[3], pose[4], pose[5], pose[6], pose.dtype.type)
+    for row in range(3):
+        for column in range(3):
+            out[row, column] = turn[3 * row + column]
 
 
 @inlined

@@ -41,16 +41,6 @@ class View(NamedTuple):
 
 
 @inlined
-def flat(matrix):
-    """The nine numbers of a matrix (3, 3)."""
-    return (
-        matrix[0, 0], matrix[0, 1], matrix[0, 2],
-        matrix[1, 0], matrix[1, 1], matrix[1, 2],
-        matrix[2, 0], matrix[2, 1], matrix[2, 2],
-    )  # fmt: skip
-
-
-@inlined
 def _linearized(turned, seen, view, dtype):
     """Cost, reweighting factor, weighted errors (u, v), and their Jacobians by the translation."""
     zero, one, half = dtype(0), dtype(1), dtype(0.5)
