@@ -80,5 +80,6 @@ setup(
         "fast": read_requirements("fast"),
         "docs": read_requirements("docs"),
         "test": read_requirements("tests"),
+        "bench": read_requirements("bench"),
     },
 )

@@ -19,11 +19,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from layer import alternatives, cases, memory, report, roofline
 from layer.problems import scene
+from layer.timing import Metric
 
 from epropnp import Backend, set_default_backend, warm_up
 from epropnp.backends.choice import default_backend
 
 GROUPS = ("training", "stages", "solve", "scaling", "memory", "roofline")
+TINY = "tiny"  # group to try the command with
 
 
 def backends() -> dict[str, Backend]:
@@ -40,22 +42,33 @@ def backends() -> dict[str, Backend]:
     return found
 
 
-def measure(groups: tuple[str, ...]) -> list:
+def solve_metrics(name: str, backend: Backend) -> list[Metric]:
+    """Solves with both kinds of pose."""
+    return [
+        metric
+        for dof in (4, 6)
+        for metric in cases.solve_metrics(name, backend, dof, scene(dof, 256, 128))
+    ]
+
+
+OF_A_BACKEND = {
+    TINY: cases.tiny_metrics,
+    "training": cases.training_metrics,
+    "stages": cases.stage_metrics,
+    "solve": solve_metrics,
+    "scaling": cases.scaling_metrics,
+    "memory": lambda name, backend: memory.memory_metrics(name),
+}
+
+
+def measure(groups: tuple[str, ...]) -> list[Metric]:
     """All metrics of some groups."""
     metrics, available = [], backends()
     for name, backend in available.items():
         print(f"backend {name}: warm-up took {warm_up(backend):.1f} s")
-        if "training" in groups:
-            metrics += cases.training_metrics(name, backend)
-        if "stages" in groups:
-            metrics += cases.stage_metrics(name, backend)
-        if "solve" in groups:
-            for dof in (4, 6):
-                metrics += cases.solve_metrics(name, backend, dof, scene(dof, 256, 128))
-        if "scaling" in groups:
-            metrics += cases.scaling_metrics(name, backend)
-        if "memory" in groups:
-            metrics += memory.memory_metrics(name)
+        for group, metrics_of in OF_A_BACKEND.items():
+            if group in groups:
+                metrics += metrics_of(name, backend)
     fastest = next(iter(available))
     if "roofline" in groups:
         metrics += roofline.roofline_metrics(fastest, available[fastest])
@@ -71,7 +84,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("work_dirs/bench"), help="folder to write")
     parser.add_argument("--threads", type=int, help="threads of torch; all cores if not given")
-    parser.add_argument("--only", choices=GROUPS, nargs="+", default=GROUPS, help="groups to run")
+    parser.add_argument(
+        "--only", choices=(*GROUPS, TINY), nargs="+", default=GROUPS, help="groups to run"
+    )
     parser.add_argument("--compare", type=Path, help="layer.json of an earlier run")
     parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -82,10 +97,12 @@ def main() -> None:
         set_default_backend(name)
         print(memory.peak_of(tuple(map(int, work.split(","))), default_backend()))
         return
+    # before anything is written: the file may be that of the last run in the same folder
+    earlier = report.read_baseline(arguments.compare) if arguments.compare else None
     metrics = measure(tuple(arguments.only))
     report.write(metrics, arguments.out)
-    if arguments.compare:
-        worse = report.regressions(metrics, arguments.compare)
+    if earlier is not None:
+        worse = report.regressions(metrics, earlier)
         print("\n".join(worse) or f"nothing slower than in {arguments.compare}")
         sys.exit(1 if worse else 0)
 

@@ -24,6 +24,7 @@ from epropnp.problem import build_problem
 KINDS = ("clean", "noisy", "outliers", "clipped")
 STARTS = {
     "random subsets, 64": RSLMSolver(),
+    "random subsets, 16": RSLMSolver(num_proposals=16),
     "random subsets, 8": RSLMSolver(num_proposals=8),
     "linear": LinearStart(),
     "linear and 8 subsets": LinearStart(beside=RSLMSolver(num_proposals=8)),

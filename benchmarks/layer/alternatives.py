@@ -10,28 +10,30 @@ from layer.cases import translation_error
 from layer.problems import INTRINSICS, Scene, rotation_matrix
 from layer.timing import Metric, timed
 
-OPTIONAL = {"cv2": "opencv-python-headless", "poselib": "poselib"}
+PYPOSE_OBJECTS = 8  # it takes seconds for all
 
 
 def alternative_metrics(data: Scene, given: Scene) -> list[Metric]:
     """Loops over the objects of a 6DoF scene in one thread; ``given`` holds poses to start from."""
     found = []
-    for module, requirement in OPTIONAL.items():
+    for module, (requirement, solvers_of) in OPTIONAL.items():
         try:
             library = importlib.import_module(module)
         except ImportError:
             print(f"{module}: left out, not installed (pip install {requirement})")
             continue
-        solvers = (
-            _opencv(library, data, given) if module == "cv2" else _poselib(library, data, given)
-        )
+        solvers = solvers_of(library, data, given)
         found += [_measured(name, call, data) for name, call in solvers.items()]
     return found
 
 
 def _measured(name: str, call: Callable[[], np.ndarray], data: Scene) -> Metric:
+    """Time of a call, for all objects where it solves the first ones only; and its error."""
     places = torch.from_numpy(call()).float()
-    return timed(f"solve | 6DoF {name}", call, translation_error(places, data))
+    first = data._replace(pose=data.pose[: len(places)])
+    metric = timed(f"solve | 6DoF {name}", call, translation_error(places, first))
+    share = len(data.pose) / len(places)
+    return metric._replace(value=share * metric.value, spread=share * metric.spread)
 
 
 def _opencv(cv2, data: Scene, given: Scene) -> dict[str, Callable[[], np.ndarray]]:
@@ -78,3 +80,39 @@ def _poselib(poselib, data: Scene, given: Scene) -> dict[str, Callable[[], np.nd
         return out
 
     return {"from a given pose | PoseLib refine, 10 iterations": call}
+
+
+def _pypose(pypose, data: Scene, given: Scene) -> dict[str, Callable[[], np.ndarray]]:
+    """Its trust-region Levenberg-Marquardt; `x, y, z, w` is its order of a quaternion."""
+
+    class Residual(torch.nn.Module):
+        def __init__(self, pose: torch.Tensor):
+            super().__init__()
+            self.pose = pypose.Parameter(pypose.SE3(pose))
+
+        def forward(self, x3d, x2d, w2d):
+            pixels = self.pose.Act(x3d) @ torch.tensor(INTRINSICS).T
+            return ((pixels[..., :2] / pixels[..., 2:] - x2d) * w2d).flatten()
+
+    def call() -> np.ndarray:
+        out = np.empty((PYPOSE_OBJECTS, 3))
+        for obj in range(PYPOSE_OBJECTS):
+            place, (w, *axis) = given.pose[obj, :3], given.pose[obj, 3:].tolist()
+            quaternion = torch.nn.functional.normalize(torch.tensor([*axis, w]), dim=0)
+            model = Residual(torch.cat((place, quaternion)))
+            optimizer = pypose.optim.LM(
+                model, strategy=pypose.optim.strategy.TrustRegion(radius=30.0)
+            )
+            for _ in range(10):
+                optimizer.step((data.x3d[obj], data.x2d[obj], data.w2d[obj]))
+            out[obj] = model.pose.detach().tensor()[:3].numpy()
+        return out
+
+    return {f"from a given pose | PyPose LM, 10 iterations, {PYPOSE_OBJECTS} objects": call}
+
+
+OPTIONAL = {
+    "cv2": ("opencv-python-headless", _opencv),
+    "poselib": ("poselib", _poselib),
+    "pypose": ("pypose", _pypose),
+}

@@ -80,6 +80,12 @@ def training_metrics(name: str, backend: Backend) -> list[Metric]:
     return found
 
 
+def tiny_metrics(name: str, backend: Backend) -> list[Metric]:
+    """A step that takes no time, to try the command."""
+    step = training_step((4, 2, 8, 8, 2, 2), backend)
+    return [timed(f"tiny | 4DoF, 2 objects x 8 points, 8 samples | {name}", step)]
+
+
 def scaling_metrics(name: str, backend: Backend) -> list[Metric]:
     """Training steps of `SCALING`."""
     return [
@@ -137,6 +143,7 @@ def solve_metrics(name: str, backend: Backend, dof: int, data: Scene) -> list[Me
     found = []
     starts = {
         "from 64 random subsets": RSLMSolver(num_proposals=64),
+        "from 16 random subsets": RSLMSolver(num_proposals=16),
         "from 8 random subsets": RSLMSolver(num_proposals=8),
         "from the linear start": LinearStart(),
         "from a given pose": None,

@@ -77,20 +77,30 @@ def plot(metrics: list[Metric], folder: Path) -> None:
     figure.savefig(folder / "layer.png", dpi=150)
 
 
-def regressions(metrics: list[Metric], baseline: Path) -> list[str]:
-    """What became slower or larger than its tolerance allows, in words.
+def read_baseline(path: Path) -> dict[str, float]:
+    """Values of an earlier run, by the names of their metrics.
 
     Raises:
         ValueError: the file is no result of this benchmark.
     """
     try:
-        records = json.loads(baseline.read_text())["metrics"]
-        earlier = {record["name"]: record["value"] for record in records}
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{baseline} is not a layer.json of this benchmark: {error!r}") from None
-    worse = []
-    for metric in metrics:
-        before = earlier.get(metric.name)
-        if before is not None and metric.value > before * (1.0 + metric.rel_tol):
-            worse.append(f"{metric.name}: {before:.2f} -> {metric.value:.2f} {metric.unit}")
-    return worse
+        records = json.loads(path.read_text())["metrics"]
+        return {record["name"]: record["value"] for record in records}
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not a layer.json of this benchmark: {error!r}") from None
+
+
+def regressions(metrics: list[Metric], earlier: dict[str, float]) -> list[str]:
+    """What became slower or larger than its tolerance allows, in words.
+
+    Raises:
+        ValueError: nothing that was measured was measured before.
+    """
+    common = [metric for metric in metrics if metric.name in earlier]
+    if not common:
+        raise ValueError("the baseline has none of the metrics of this run: other groups (--only)")
+    return [
+        f"{m.name}: {earlier[m.name]:.2f} -> {m.value:.2f} {m.unit}"
+        for m in common
+        if m.value > earlier[m.name] * (1.0 + m.rel_tol)
+    ]
