@@ -159,9 +159,10 @@ class NumbaBackend(EagerBackend):
         chosen = torch.empty((len(draws), len(chance), count), dtype=torch.int64)
         inputs = [as_array(tensor) for tensor in (chance, chance.cumsum(-1), draws, race)]
         work = draws.numel() * WORK_PER_DRAW
-        size = subsets.scratch_size(chance.shape[-1])
-        job = Job(len(chance), work, size, inputs[0].dtype)
-        run(subsets.distinct_draws, job, *inputs, as_array(chosen))
+        points = chance.shape[-1]
+        guides = chance.new_empty((len(chance), subsets.guide_size(points)))
+        job = Job(len(chance), work, 2 * points, inputs[0].dtype)
+        run(subsets.distinct_draws, job, *inputs, as_array(guides), as_array(chosen))
         return chosen
 
     def sample(self, mixture: Mixture, num: int, generator: torch.Generator | None) -> Tensor:

@@ -10,27 +10,27 @@ from epropnp.backends.numba_cpu.compiled import inlined, kernel
 from epropnp.subsets import SHIFT
 
 
-def scratch_size(points: int) -> int:
-    """Numbers of scratch memory for so many points."""
-    return 2 * points + guide_size(points)
-
-
 def guide_size(points: int) -> int:
     """Entries of a guide: a power of two, by which multiplying is exact."""
     return 1 << max(points - 1, 0).bit_length()
 
 
 @kernel
-def distinct_draws(first, last, scratch, chance, cumulative, draws, race, chosen):
-    """Write indices (Q, B, k); see `epropnp.subsets.distinct_draws`. Scratch `scratch_size`."""
+def distinct_draws(first, last, scratch, chance, cumulative, draws, race, guides, chosen):
+    """Write indices (Q, B, k); see `epropnp.subsets.distinct_draws`.
+
+    Scratch 2 n; ``guides`` (B, `guide_size`) are written and read. Objects follow one another for
+    every subset, as their numbers do in memory.
+    """
     points = chance.shape[1]
-    free, arrival, guide = scratch[:points], scratch[points : 2 * points], scratch[2 * points :]
+    free, arrival = scratch[:points], scratch[points : 2 * points]
     free[:] = scratch.dtype.type(1)
     for obj in range(first, last):
-        _write_guide(cumulative[obj], guide)
-        for subset in range(chosen.shape[0]):
+        _write_guide(cumulative[obj], guides[obj])
+    for subset in range(chosen.shape[0]):
+        for obj in range(first, last):
             mine = chosen[subset, obj]
-            found = _draw(cumulative[obj], guide, draws[subset, obj], free, mine)
+            found = _draw(cumulative[obj], guides[obj], draws[subset, obj], free, mine)
             if found < len(mine):
                 _arrivals(chance[obj], race[obj], subset, free, arrival)
                 _first_arrivals(arrival, found, mine)
