@@ -110,7 +110,7 @@ def test_split_without_labels_has_no_annotations(root):
         ("training/calib/000007.txt", None, "no such calibration file"),
         ("training/calib/000007.txt", "P2: 1 2\n", "P2 is '1 2', expected a 3 x 4"),
         ("training/calib/000007.txt", "P0: 1\n", "no line P2"),
-        ("training/image_2/000007.png", None, "no readable image"),
+        ("training/image_2/000007.png", None, "000007.png: image is missing"),
         ("ImageSets/val.txt", "", "val.txt: no list of images"),
     ],
 )

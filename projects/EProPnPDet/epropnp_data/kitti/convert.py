@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ..custom import Category, CustomImage, CustomObject, CustomSet
 from ..errors import DatasetError
 from ..geometry.boxes import yaw_to_rotation
+from ..images.reading import read_image
 from .calibration import CameraCalibration, read_calibration
 from .labels import KittiLabel, read_labels
 
@@ -59,12 +59,7 @@ def convert_split(
 
 def _image(root: Path, folder: str, name: str) -> CustomImage:
     file_name = f"{folder}/image_2/{name}.png"
-    picture = cv2.imread(str(root / file_name)) if (root / file_name).is_file() else None
-    if picture is None:
-        raise DatasetError(
-            f"{root / file_name}: no readable image. Unpack KITTI's image_2 there, or correct "
-            "ImageSets"
-        )
+    height, width = read_image(root / file_name).shape[:2]
     camera = read_calibration(root / folder / "calib" / f"{name}.txt")
     objects = None
     if folder == "training":
@@ -73,8 +68,8 @@ def _image(root: Path, folder: str, name: str) -> CustomImage:
         objects = tuple(each for each in found if each is not None)
     return CustomImage(
         file_name=file_name,
-        width=picture.shape[1],
-        height=picture.shape[0],
+        width=width,
+        height=height,
         intrinsics=camera.intrinsics,
         group=name,
         camera="image_2",
