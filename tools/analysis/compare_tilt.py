@@ -22,6 +22,7 @@ from tqdm import tqdm
 from epropnp_data.images import Camera
 from epropnp_data.images.cameras import camera_tilt, rotation_from_gravity
 from epropnp_data.images.reading import read_image
+from epropnp_det.evaluation.average_precision import average_precision
 from epropnp_det.inference import Detector3D
 from epropnp_det.inference.records import truth_of
 from epropnp_results import ImageResult, match_objects
@@ -43,18 +44,11 @@ def parse_args() -> argparse.Namespace:
     add_run_arguments(parser)
     parser.add_argument("checkpoint")
     parser.add_argument("--score-thr", type=float, default=0.2, help="of the objects counted")
-    parser.add_argument("--max-distance", type=float, default=30.0, help="of true objects, metres")
+    parser.add_argument(
+        "--max-distance", type=float, default=30.0, help="of true and found objects, metres"
+    )
     parser.add_argument("--max-images", type=int, default=120, help="evenly spread")
     return parser.parse_args()
-
-
-def average_precision(scores: np.ndarray, right: np.ndarray, count: int) -> float:
-    """Area under precision against recall, precision made to fall."""
-    order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(right[order])
-    precision = hits / np.arange(1, len(hits) + 1)
-    falling = np.maximum.accumulate(precision[::-1])[::-1]
-    return float((falling * right[order]).sum() / max(count, 1))
 
 
 def score(results: list[ImageResult], score_thr: float) -> dict:
@@ -68,8 +62,8 @@ def score(results: list[ImageResult], score_thr: float) -> dict:
     aps = []
     for label in sorted(set(truth)):
         own = [(row[1], row[2] is not None) for row in rows if row[0] == label]
-        scores, right = np.array(own, dtype=float).reshape(-1, 2).T
-        aps.append(average_precision(scores, right, truth.count(label)))
+        scores, hits = np.array(own, dtype=float).reshape(-1, 2).T
+        aps.append(average_precision(scores, hits > 0, truth.count(label)))
     hits = [match for _, value, match in rows if match is not None and value >= score_thr]
     return dict(
         true=len(truth),
@@ -84,7 +78,7 @@ def score(results: list[ImageResult], score_thr: float) -> dict:
 def detect(
     infer: Detector3D, infos: list[dict], way: str, max_distance: float
 ) -> tuple[list[ImageResult], list[float]]:
-    """Results of one way, with truth up to a distance, and the pitch of each camera."""
+    """Results and truth of one way up to a distance, and the pitch of each camera."""
     with_tilt, infer.level_images = WAYS[way]
     results, pitches = [], []
     for info in tqdm(infos, desc=way, unit="image"):
@@ -93,13 +87,13 @@ def detect(
         pitches.append(camera_tilt(ground)[0])
         camera = Camera(info["cam2img"], camera_to_ground=ground if with_tilt else None)
         found = infer(image, camera, info["img_path"]).result
-        truth = [
-            box
-            for box in truth_of(info["annotations"], infer.classes)
-            if np.linalg.norm(box.translation) <= max_distance
-        ]
+        truth, objects = (
+            [box for box in boxes if np.linalg.norm(box.translation) <= max_distance]
+            for boxes in (truth_of(info["annotations"], infer.classes), found.objects)
+        )
         # distances and headings are compared on the ground, whatever the detector knew
-        results.append(replace(found, truth=truth, camera_to_ground=ground.tolist()))
+        known = dict(truth=truth, objects=objects, camera_to_ground=ground.tolist())
+        results.append(replace(found, **known))
     return results, pitches
 
 

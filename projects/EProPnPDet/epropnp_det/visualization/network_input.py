@@ -13,6 +13,7 @@ from epropnp_results.pictures.boxes import draw_box
 from epropnp_results.pictures.palette import CHOSEN, FOUND, TRUTH, viridis, write
 
 FAR = 60.0  # metres of depth at the end of the colours
+LEAST_WIDTH = 20  # pixels; narrower boxes get no class
 
 
 def draw_sample(image: np.ndarray, sample: Det3DDataSample, classes: Sequence[str]) -> np.ndarray:
@@ -31,7 +32,8 @@ def draw_sample(image: np.ndarray, sample: Det3DDataSample, classes: Sequence[st
     for index in range(len(instances.get("labels_3d", ()))):
         x1, y1, x2, y2 = (round(float(v)) for v in instances.bboxes[index])
         cv2.rectangle(canvas, (x1, y1), (x2, y2), CHOSEN, 1)
-        write(canvas, classes[int(instances.labels_3d[index])], (x1, y1 - 2), CHOSEN, 9)
+        if x2 - x1 >= LEAST_WIDTH:
+            write(canvas, classes[int(instances.labels_3d[index])], (x1, y1 - 2), CHOSEN, 8)
     return canvas
 
 

@@ -47,7 +47,7 @@ def error_table(pairs: Pairs) -> list[dict]:
 
 def _ranges(values: np.ndarray, borders: tuple[float, ...], name: str) -> Groups:
     masks = {
-        name.format(low, high): (values >= low) & (values < high)
+        name.format(low, high).replace("to inf m", "m and more"): (values >= low) & (values < high)
         for low, high in itertools.pairwise(borders)
     }
     return {title: mask for title, mask in masks.items() if mask.any()}

@@ -104,12 +104,19 @@ def draw_density(plane: Plane, result: ImageResult, own: dict[str, np.ndarray]) 
     pixels = plane.pixels(to_plane(result, places))
     if not np.isfinite(pixels).all() or np.abs(pixels).max() > 1e5:
         return
-    motion = cv2.getAffineTransform(grid, np.float32(pixels))
-    size = plane.image.shape[1::-1]
+    fourth = pixels[1] + pixels[2] - pixels[0]
+    corners_px = np.vstack([pixels, fourth])
+    height, width = plane.image.shape[:2]
+    low = np.clip(np.floor(corners_px.min(0)) - 1, 0, (width, height)).astype(int)
+    high = np.clip(np.ceil(corners_px.max(0)) + 2, 0, (width, height)).astype(int)
+    if (high <= low).any():
+        return
+    motion = cv2.getAffineTransform(grid, np.float32(pixels - low))
+    size = tuple((high - low).tolist())
     share = cv2.warpAffine(density.astype(np.float32), motion, size, flags=cv2.INTER_LINEAR)
     opacity = np.clip(1.2 * share, 0, 1)[..., None]
-    colors = viridis(0.15 + 0.85 * share)
-    plane.image[:] = ((1 - opacity) * plane.image + opacity * colors).astype(np.uint8)
+    patch = plane.image[low[1] : high[1], low[0] : high[0]]
+    patch[:] = ((1 - opacity) * patch + opacity * viridis(0.15 + 0.85 * share)).astype(np.uint8)
 
 
 def to_plane(result: ImageResult, points: np.ndarray) -> np.ndarray:
