@@ -116,8 +116,7 @@ def run(args: argparse.Namespace) -> None:
     dataset_cfg.indices = [index for index, token in enumerate(tokens) if token in set(wanted)]
     infer = Detector3D(cfg, args.checkpoint, args.device, args.score_thr)
     progress = partial(tqdm, unit="image", desc=name)
-    write_dataset_results(infer, cfg, args.out_dir, args.checkpoint, progress)
-    results = ResultsFolder(args.out_dir, [Path(dataset_cfg.data_root).absolute()])
+    results = write_dataset_results(infer, cfg, args.out_dir, args.checkpoint, progress)
     folder = args.out_dir / "surround"
     folder.mkdir(exist_ok=True)
     pictures = []

@@ -64,13 +64,16 @@ class ResultsFolder:
             )
 
     @classmethod
-    def create(cls, path: str | Path, header: dict) -> "ResultsFolder":
+    def create(
+        cls, path: str | Path, header: dict, image_roots: Iterable[Path] = ()
+    ) -> "ResultsFolder":
         """Make the folder, or go on with the one that is there.
 
         Args:
             path: the folder.
             header: ``task`` ("detection" or "pose"), ``classes`` and whatever else decides the
                 results: a folder is only gone on with under an equal header.
+            image_roots: where images may lie besides this folder and the current one.
 
         Raises:
             ResultsError: the folder holds results that were made otherwise.
@@ -91,7 +94,7 @@ class ResultsFolder:
         else:
             (path / FOLDER).mkdir(parents=True, exist_ok=True)
             _write_bytes(file, json.dumps(header, indent=1).encode())
-        return cls(path)
+        return cls(path, image_roots)
 
     def write(self, result: ImageResult, arrays: Mapping[str, np.ndarray] | None = None) -> None:
         """Keep one image.

@@ -45,7 +45,7 @@ def write_dataset_results(
         split=str(dataset.ann_file),
         min_score=infer.score_thr,
     )
-    results = ResultsFolder.create(path, header)
+    results = ResultsFolder.create(path, header, [Path(dataset.data_root).absolute()])
     for index in progress(range(len(dataset))):
         info = dataset.get_data_info(index)
         name = info["name"]
