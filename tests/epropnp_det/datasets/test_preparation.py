@@ -4,10 +4,12 @@ import json
 import pickle
 import subprocess
 import sys
+from dataclasses import is_dataclass
 
 import numpy as np
 import pytest
 from mmdet3d.registry import DATASETS
+from nuscenes.nuscenes import NuScenes
 from nuscenes.utils.geometry_utils import BoxVisibility
 
 from epropnp_data.errors import DatasetError
@@ -15,7 +17,7 @@ from epropnp_data.nuscenes.taxonomy import CAMERAS
 from epropnp_data.staging import unfinished
 from epropnp_det.datasets.camera_annotations import load_side_file, side_file_of
 from epropnp_det.datasets.camera_poses import camera_pose
-from epropnp_det.datasets.preparation import prepare_nuscenes
+from epropnp_det.datasets.preparation import prepare_nuscenes, scene_tables
 from epropnp_det.datasets.preparation.mmdet3d_converter import link_data
 from epropnp_det.datasets.preparation.tables import fingerprint, missing_files
 from nuscenes_data import VERSION, copy_of, load_tables
@@ -149,6 +151,48 @@ def test_second_run_sees_that_all_is_there(nuscenes_root, capsys):
     assert prepare_nuscenes(nuscenes_root, VERSION) == files
     assert "already there" in capsys.readouterr().out
     assert [path.stat().st_mtime_ns for path in files] == before
+
+
+def test_any_number_of_processes_writes_the_same(nuscenes_root, tmp_path, monkeypatch):
+    """Two scenes of one split: at once in this process, and in one process each."""
+    root = copy_of(nuscenes_root, tmp_path / "data")
+    names = iter(("scene-0553", "scene-0061"))
+    edit_table(root, "scene", lambda rows: [{**row, "name": next(names)} for row in rows])
+    expected = prepare_nuscenes(root, VERSION, out_dir=tmp_path / "one")
+    monkeypatch.setattr(scene_tables, "KEYFRAMES_PER_SHARD", 1)
+    files = prepare_nuscenes(root, VERSION, out_dir=tmp_path / "two", workers=2)
+    assert len(load(files[0])["data_list"]) == 4
+    for path, other in zip(files, expected, strict=True):
+        assert_same(load(path), load(other))
+        sides = [load_side_file(side_file_of(file), root) for file in (path, other)]
+        assert_same(*sides)
+
+
+def assert_same(value, expected):
+    """Equal to the last bit, with the same order of keys."""
+    assert type(value) is type(expected)
+    if is_dataclass(expected):
+        value, expected = vars(value), vars(expected)
+    if isinstance(expected, dict):
+        assert list(value) == list(expected)
+        value, expected = list(value.values()), list(expected.values())
+    if isinstance(expected, list | tuple):
+        for one, other in zip(value, expected, strict=True):
+            assert_same(one, other)
+    else:
+        np.testing.assert_array_equal(value, expected)
+
+
+def test_a_shard_holds_its_scenes_and_all_shards_hold_all(nuscenes_root, monkeypatch):
+    monkeypatch.setattr(scene_tables, "KEYFRAMES_PER_SHARD", 1)
+    nusc = NuScenes(version=VERSION, dataroot=str(nuscenes_root), verbose=False)
+    parts = [scene_tables.SceneTables(nusc, s) for s in scene_tables.scene_shards(nusc)]
+    assert len(parts) == len(nusc.scene) > 1
+    tokens = [sample["token"] for part in parts for sample in part.sample]
+    assert sorted(tokens) == sorted(sample["token"] for sample in nusc.sample)
+    for part in parts:
+        assert {sample["scene_token"] for sample in part.sample} == {part.scene[0]["token"]}
+        assert part.get("sample", tokens[-1])["token"] == tokens[-1]  # all tables, by token
 
 
 def test_changed_tables_empty_split_missing_lidar_and_unannotated_images(nuscenes_root, tmp_path):

@@ -1,22 +1,28 @@
 """Run mmdet3d's own nuScenes converter, as shipped in its wheel.
 
-The converter has three habits that its command line leaves to the user, all handled here: its
+The converter has four habits that its command line leaves to the user, all handled here: its
 second step reads ``./data/nuscenes`` whatever the data root is; it cuts 2D boxes at 1600 x 900
-pixels whatever the image size is; and it stops at a keyframe without a lidar file. It runs in a
-temporary folder that holds links to the data, so that none of its intermediate files reach the
-data root.
+pixels whatever the image size is; it stops at a keyframe without a lidar file; and it works in one
+process. It runs in a temporary folder that holds links to the data, so that none of its
+intermediate files reach the data root, on a few scenes at a time.
 """
 
+import contextlib
+import copy
 import importlib.util
+import io
 import os
 import pickle
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import mmdet3d
 import numpy as np
+import nuscenes.nuscenes
 from mmdet3d.datasets import convert_utils
 from nuscenes.nuscenes import NuScenes
 
@@ -26,7 +32,9 @@ from epropnp_data.untrusted import inside, load_plain_pickle
 
 from ..box_projection import in_view
 from .annotate import cam_to_global
+from .scene_tables import SceneTables, scene_shards
 from .tables import read_table
+from .workers import forked_map
 
 LINKED_ROOT = Path("data/nuscenes")  # the converter's second step reads this path
 CONVERTERS = Path(mmdet3d.__file__).parent / ".mim" / "tools" / "dataset_converters"
@@ -37,36 +45,93 @@ def split_names(version: str) -> tuple[str, ...]:
     return ("test",) if version.endswith("test") else ("train", "val")
 
 
+class Conversion(NamedTuple):
+    """What a worker needs to convert some scenes.
+
+    Attributes:
+        nusc: all tables.
+        first_step: the converter script that makes infos.
+        second_step: the one that brings them to the v2 format.
+        max_sweeps: lidar sweeps listed per keyframe.
+    """
+
+    nusc: NuScenes
+    first_step: ModuleType
+    second_step: ModuleType
+    max_sweeps: int
+
+    def __call__(self, scenes: frozenset[str]) -> dict[str, dict]:
+        """Content of the info file of each split, for the scenes with these tokens alone."""
+        tables = SceneTables(self.nusc, scenes)
+        version = self.nusc.version
+        with (
+            tempfile.TemporaryDirectory(dir=".", prefix="scenes-") as folder,
+            tables_given(self.second_step, tables),
+            boxes_cut_at_image_size(self.second_step),
+            contextlib.redirect_stdout(io.StringIO()),  # bars and counts of every few scenes
+        ):
+            self.first_step.create_nuscenes_infos(
+                folder, "part", version=version, max_sweeps=self.max_sweeps
+            )
+            return {
+                split: _updated(self.second_step, Path(folder), split, version)
+                for split in split_names(version)
+            }
+
+
 def convert(
-    data_root: Path, version: str, tag: str, out_dir: Path, max_sweeps: int, scratch: Path
+    nusc: NuScenes,
+    tag: str,
+    out_dir: Path,
+    max_sweeps: int,
+    scratch: Path,
+    workers: int = 1,
 ) -> None:
     """Write ``<tag>_infos_<split>.pkl`` in mmdet3d's v2 format.
 
     Changes the working directory of the process while it runs.
 
     Args:
-        data_root: folder with ``samples``, ``maps`` and ``<version>``.
-        version: nuScenes version.
+        nusc: tables.
         tag: prefix of the info files.
         out_dir: where the info files go; complete or not at all.
         max_sweeps: lidar sweeps listed per keyframe.
         scratch: empty folder on the same disk.
+        workers: processes; the files are the same for any number.
     """
-    data_root, out_dir = data_root.resolve(), out_dir.resolve()
-    first_step = load_converter("nuscenes_converter")
-    second_step = load_converter("update_infos_to_v2")
-    with (
-        working_directory(scratch),
-        boxes_cut_at_image_size(second_step),
-    ):
+    data_root, version, out_dir = Path(nusc.dataroot).resolve(), nusc.version, out_dir.resolve()
+    steps = load_converter("nuscenes_converter"), load_converter("update_infos_to_v2")
+    with working_directory(scratch):
         link_data(data_root, LINKED_ROOT, _keyframe_lidar_files(data_root, version))
-        first_step.create_nuscenes_infos(
-            str(LINKED_ROOT), tag, version=version, max_sweeps=max_sweeps
-        )
+        linked = copy.copy(nusc)
+        linked.dataroot = str(LINKED_ROOT)
+        job, shards = Conversion(linked, *steps, max_sweeps), scene_shards(nusc)
+        parts = list(forked_map(job, shards, workers, "convert", "shard"))
+        order = {sample["token"]: index for index, sample in enumerate(nusc.sample)}
         for split in split_names(version):
-            info_file = LINKED_ROOT / f"{tag}_infos_{split}.pkl"
-            _update(second_step, info_file, version)
-            Path(info_file.name).replace(out_dir / info_file.name)
+            content = merged([part[split] for part in parts], order, version)
+            path = Path(f"{tag}_infos_{split}.pkl")
+            with path.open("wb") as file:
+                pickle.dump(content, file)
+            path.replace(out_dir / path.name)
+
+
+def merged(parts: list[dict], order: dict[str, int], version: str) -> dict:
+    """One info file of those of some scenes each, as the converter writes it of all at once.
+
+    Its list of categories is that of the last keyframe.
+
+    Args:
+        parts: contents of info files, without order.
+        order: place of each keyframe token in the tables.
+        version: nuScenes version.
+    """
+    frames = [(frame, part["metainfo"]) for part in parts for frame in part["data_list"]]
+    frames.sort(key=lambda pair: order[pair[0]["token"]])
+    for index, (frame, _) in enumerate(frames):
+        frame["sample_idx"] = index
+    metainfo = frames[-1][1] if frames else _empty_metainfo(version)
+    return {"metainfo": metainfo, "data_list": [frame for frame, _ in frames]}
 
 
 def load_converter(name: str) -> ModuleType:
@@ -89,14 +154,29 @@ def working_directory(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def _update(second_step: ModuleType, info_file: Path, version: str) -> None:
-    """Bring an info file of the first step to the v2 format; the result lies in ``.``."""
+@contextmanager
+def tables_given(second_step: ModuleType, tables: SceneTables) -> Iterator[None]:
+    """Let both converter scripts, which read the tables again and again, have these instead."""
+    read_all = nuscenes.nuscenes.NuScenes
+    nuscenes.nuscenes.NuScenes = second_step.NuScenes = lambda **_: tables
+    try:
+        yield
+    finally:
+        nuscenes.nuscenes.NuScenes = second_step.NuScenes = read_all
+
+
+def _updated(second_step: ModuleType, folder: Path, split: str, version: str) -> dict:
+    """Bring an info file of the first step to the v2 format."""
+    info_file = folder / f"part_infos_{split}.pkl"
     with info_file.open("rb") as file:
         is_empty = not load_plain_pickle(file)["infos"]
     if is_empty:  # the converter fails on an empty split
-        _write_empty(Path(info_file.name), version)
-    else:
-        second_step.update_nuscenes_infos(str(info_file), ".")
+        return {"metainfo": _empty_metainfo(version), "data_list": []}
+    updated = folder / "updated"
+    updated.mkdir(exist_ok=True)
+    second_step.update_nuscenes_infos(str(info_file), str(updated))
+    with (updated / info_file.name).open("rb") as file:
+        return load_plain_pickle(file)
 
 
 def link_data(data_root: Path, target: Path, lidar_files: list[str]) -> None:
@@ -202,12 +282,10 @@ def _keyframe_lidar_files(data_root: Path, version: str) -> list[str]:
     ]
 
 
-def _write_empty(path: Path, version: str) -> None:
-    metainfo = {
+def _empty_metainfo(version: str) -> dict:
+    return {
         "categories": {name: label for label, name in enumerate(CLASSES)},
         "dataset": "nuscenes",
         "version": version,
         "info_version": "1.1",
     }
-    with path.open("wb") as file:
-        pickle.dump({"metainfo": metainfo, "data_list": []}, file)

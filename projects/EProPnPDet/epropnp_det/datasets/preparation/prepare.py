@@ -3,10 +3,10 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from nuscenes.nuscenes import NuScenes
-from tqdm import tqdm
 
 from epropnp_data.errors import DatasetError
 from epropnp_data.staging import clear, unfinished
@@ -29,6 +29,7 @@ from .tables import (
     missing_files,
     open_tables,
 )
+from .workers import forked_map
 
 
 def prepare_nuscenes(
@@ -38,6 +39,7 @@ def prepare_nuscenes(
     tag: str = "nuscenes",
     overwrite: bool = False,
     max_sweeps: int = 10,
+    workers: int = 1,
 ) -> list[Path]:
     """Write the info files of all splits of a version, and the side file of each.
 
@@ -50,6 +52,7 @@ def prepare_nuscenes(
         tag: prefix of the files.
         overwrite: replace files that were made from other tables.
         max_sweeps: lidar sweeps listed per keyframe, for other models.
+        workers: processes; the files are the same for any number.
 
     Returns:
         The info files.
@@ -73,9 +76,9 @@ def prepare_nuscenes(
     check_records(nusc)
     check_images(data_root / name for name in keyframe_images(data_root, version))
     with _scratch_folder(out_dir, tag) as scratch:
-        convert(data_root, version, tag, out_dir, max_sweeps, scratch)
+        convert(nusc, tag, out_dir, max_sweeps, scratch, workers)
         for path in info_files:
-            annotations = annotate_split(nusc, path)
+            annotations = annotate_split(nusc, path, workers)
             save_side_file(side_file_of(path), version, tables, annotations)
             print(f"wrote {path} and {side_file_of(path).name}: {len(annotations)} images")
     _report_missing_lidar(nusc)
@@ -93,17 +96,28 @@ def _scratch_folder(out_dir: Path, tag: str) -> Iterator[Path]:
             shutil.rmtree(scratch)
 
 
-def annotate_split(nusc: NuScenes, info_file: Path) -> dict[str, CameraAnnotations]:
+def annotate_split(
+    nusc: NuScenes, info_file: Path, workers: int = 1
+) -> dict[str, CameraAnnotations]:
     """Annotations of all camera images of an info file, by sample_data token."""
     with info_file.open("rb") as file:
         frames = load_plain_pickle(file)["data_list"]
-    annotations = {}
-    for frame in tqdm(frames, desc=f"annotate {info_file.stem}", unit="keyframe"):
-        objects = keyframe_objects(nusc, nusc.get("sample", frame["token"]))
-        for image in frame["images"].values():
-            token = image["sample_data_token"]
-            annotations[token] = annotate_image(nusc, token, objects)
-    return annotations
+    images = [
+        (frame["token"], [image["sample_data_token"] for image in frame["images"].values()])
+        for frame in frames
+    ]
+    annotated = forked_map(
+        partial(_annotate_keyframe, nusc), images, workers, f"annotate {info_file.stem}", "keyframe"
+    )
+    return {token: found for images in annotated for token, found in images.items()}
+
+
+def _annotate_keyframe(
+    nusc: NuScenes, keyframe: tuple[str, list[str]]
+) -> dict[str, CameraAnnotations]:
+    sample_token, image_tokens = keyframe
+    objects = keyframe_objects(nusc, nusc.get("sample", sample_token))
+    return {token: annotate_image(nusc, token, objects) for token in image_tokens}
 
 
 def _is_current(info_file: Path, tables: str) -> bool:
