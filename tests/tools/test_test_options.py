@@ -74,6 +74,17 @@ def test_detection_options_on_a_6dof_config_are_refused_at_once(
     assert "BOPPoseMetric" in message
 
 
+def test_single_images_are_drawn_by_a_hook_without_tables(tool):
+    cfg = config(dict(type="Mono3DMetric"))
+    cfg.custom_hooks = [dict(type="ClassesHook")]
+    tool.draw_images(cfg, "pictures", 0.3)
+    first, hook = cfg.custom_hooks
+    assert first.type == "ClassesHook"
+    assert (hook.type, hook.out_dir, hook.score_thr) == ("DrawDetectionsHook", "pictures", 0.3)
+    with pytest.raises(UsageError, match=r"6DoF poses use demo/infer_poses\.py"):
+        tool.draw_images(config(dict(type="BOPPoseMetric")), "pictures", 0.3)
+
+
 @pytest.mark.parametrize(("rank", "text"), [("0", "Error: why"), ("3", "Error (process 3): why")])
 def test_every_process_says_what_stopped_it(monkeypatch, capsys, rank, text):
     monkeypatch.setenv("RANK", rank)

@@ -48,6 +48,10 @@ def test_records_are_complete_and_fit_the_arrays(found):
     assert from_json(json.loads(json.dumps(to_json(found.result)))).width == 448
     names = {"points_image", "points_object", "weights", "poses", "yaw_density", "ground_density"}
     assert names <= set(found.arrays)
+    heads = found.arrays["attention"].reshape(len(objects), 4, -1).astype(float)
+    assert found.arrays["attention"].shape == found.arrays["weights"].shape[:2]
+    assert (heads.sum(-1) < 1 + 1e-2).all()  # less where points lie outside the image
+    assert np.median(heads.sum(-1)) > 0.5
 
 
 def test_the_same_image_gives_the_same_result(infer, found):
@@ -166,7 +170,8 @@ def test_a_calibration_beside_the_checkpoint_is_used(found, repo_dir, checkpoint
     copy.write_bytes(checkpoint.read_bytes())
     chosen = found.result.objects[0].label
     temperatures = {"all": 1.0, chosen: 5.0}
-    Calibration({"place": temperatures, "heading": temperatures}, {}, 100).save(
+    levels = {"place": {"0.9": 0.97}, "heading": {"0.9": 0.5}}
+    Calibration({"place": temperatures, "heading": temperatures}, levels, 100).save(
         calibration_path(copy)
     )
     calibrated = Detector3D(str(repo_dir / CONFIG), str(copy), score_thr=0.05)(noise(), K, "one")
@@ -174,6 +179,9 @@ def test_a_calibration_beside_the_checkpoint_is_used(found, repo_dir, checkpoint
     changed = set()
     for ours, theirs in zip(calibrated.result.objects, found.result.objects, strict=True):
         assert ours.translation == theirs.translation
+        half, most = ours.intervals
+        assert most["yaw"] == half["yaw"]  # held-out truths needed 50 % regions for 90 %
+        assert (most["heading_level"], most["place_level"]) == (0.5, 0.97)
         if not np.isclose(ours.trust["effective_samples"], theirs.trust["effective_samples"]):
             changed.add(ours.label)
     assert changed == {chosen}
