@@ -35,6 +35,14 @@ def with_exif(data, orientation):
     return data[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + data[2:]
 
 
+def bomb(ending):
+    """A small file that says it holds 65535 x 65535 pixels."""
+    data, size = encode(picture(), ending), [(n).to_bytes(4, "big") for n in SIZE[::-1]]
+    if ending == ".png":
+        return data.replace(b"".join(size), (65535).to_bytes(4, "big") * 2)
+    return data.replace(size[1][2:] + size[0][2:], b"\xff" * 4)
+
+
 THUMBNAIL = encode(picture()[:8, :8], ".jpg")  # its end mark stands before the picture's
 TRUNCATED = "not a readable image .the JPEG is truncated.*Restore"
 REFUSED = {
@@ -55,6 +63,8 @@ REFUSED = {
         + cut(".jpg", 0.5)[2:],
         TRUNCATED,
     ),
+    "bomb, jpeg": (bomb(".jpg"), "not a readable image .it claims to be 65535x65535"),
+    "bomb, png": (bomb(".png"), "not a readable image .it claims to be 65535x65535"),
     "png cut in the middle": (cut(".png", 0.5), "not a readable image .damaged"),
     "webp cut in the middle": (cut(".webp", 0.5), "not a readable image .damaged"),
     "bmp cut in the middle": (cut(".bmp", 0.5), "not a readable image .damaged"),

@@ -18,6 +18,8 @@ FORMAT = "epropnp-results"
 VERSION = 1
 HEADER_NAME = "results.json"
 FOLDER = "images"
+DAMAGED_ARCHIVE = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile)
+DAMAGED_ARCHIVE += (zlib.error,)  # RuntimeError: encrypted, or packed in an unknown way
 
 
 class ResultsError(RuntimeError):
@@ -148,7 +150,7 @@ class ResultsFolder:
         try:
             with np.load(path, allow_pickle=False) as content:
                 return dict(content)
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except DAMAGED_ARCHIVE as error:
             raise ResultsError(
                 f"{path}: is no array file ({error}). Remove it with its .json, and infer again"
             ) from None

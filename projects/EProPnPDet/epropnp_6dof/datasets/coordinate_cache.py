@@ -23,6 +23,8 @@ from .raycast import CoordinateMap, MeshRaycaster
 LEVELS = 65535  # coordinates are stored as 16 bit fractions of the object's box
 MESHES_KEPT = 32
 MAX_SYMMETRIES = 64
+DAMAGED_ARCHIVE = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile)
+DAMAGED_ARCHIVE += (zlib.error,)  # RuntimeError: encrypted, or packed in an unknown way
 CACHE_DIR = "coordinates"  # below the data set's folder
 
 
@@ -117,7 +119,7 @@ def _read(path: Path, key: str, model: ObjectModel) -> CoordinateMap | None:
             if str(stored["key"]) != key:
                 return None
             hit, levels, (left, top) = stored["hit"], stored["levels"], stored["corner"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    except DAMAGED_ARCHIVE:
         return None  # damaged: it is rendered and written again
     low, size = _bounds(model)
     coords = np.where(hit[..., None], levels / LEVELS * size + low, 0)

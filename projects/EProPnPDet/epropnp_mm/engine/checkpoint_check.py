@@ -63,18 +63,18 @@ def read_state(path: Path) -> Mapping[str, torch.Tensor]:
             f"no checkpoint {path}; tools/train.py writes them as epoch_N.pth or iter_N.pth into "
             "its --work-dir, last_checkpoint there names the newest"
         )
-    mapped = zipfile.is_zipfile(path)  # the format of torch before 1.6 cannot be mapped
     try:
+        mapped = zipfile.is_zipfile(path)  # the format of torch before 1.6 cannot be mapped
         content = torch.load(path, map_location="cpu", mmap=mapped, weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(_unsafe(path)) from error
-    except (RuntimeError, EOFError, ValueError) as error:
+    except Exception as error:  # torch's reader raises whatever damaged bytes lead to
         reason = (str(error).strip() or "the file ends too early").splitlines()[0]
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason}") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not any(map(torch.is_tensor, state.values())):
         raise CheckpointError(f"{path} holds no state_dict, so it is not a model checkpoint")
-    return {name.removeprefix("module."): value for name, value in state.items()}
+    return {str(name).removeprefix("module."): value for name, value in state.items()}
 
 
 def _unsafe(path: Path) -> str:
