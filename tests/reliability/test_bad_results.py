@@ -5,15 +5,19 @@ import json
 import pickle
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader, Dataset
 
+from epropnp_data.errors import DatasetError
 from epropnp_det.evaluation.submission_check import check_submission
 from epropnp_mm.engine import CheckpointError, check_checkpoint
 from epropnp_results import ImageResult, ObjectResult, ResultsError, ResultsFolder, explore_command
 from epropnp_results.explore import PageSettings, write_page
+from epropnp_tools.cli import plain_errors, plain_message
 
 CONFIG = "configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py"
 EYE = np.eye(3).tolist()
@@ -223,6 +227,28 @@ def test_a_work_dir_that_cannot_be_made(call, tmp_path):
     code, message = call("train", CONFIG, "--work-dir", tmp_path / "file" / "work")
     assert code == 2
     assert "Not a directory. Choose another --work-dir" in message
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk(capsys):
+    with pytest.raises(SystemExit, match="2"), plain_errors():
+        Path("/dev/full").write_text("a checkpoint")
+    message = capsys.readouterr().err
+    assert "No space left on device. Make room, then run again" in message
+
+
+def test_an_error_of_a_loader_process_is_told_without_its_traceback():
+    with pytest.raises(DatasetError, match="Original Traceback") as caught:
+        next(iter(DataLoader(Gone(), num_workers=1)))
+    assert plain_message(caught.value) == "a.pkl: the table is gone"
+
+
+class Gone(Dataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        raise DatasetError("a.pkl: the table is gone")
 
 
 def test_settings_that_no_part_takes(call, tmp_path):

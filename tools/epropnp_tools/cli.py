@@ -158,7 +158,7 @@ def plain_errors() -> Iterator[None]:
     except OSError as error:
         if error.errno not in REMEDIES:
             raise
-        place = error.filename or "a file"
-        _stop(f"{place}: {error.strerror}. {REMEDIES[error.errno]}")
+        place = f"{error.filename}: " if error.filename else ""
+        _stop(f"{place}{error.strerror}. {REMEDIES[error.errno]}")
     finally:
         close_processes()
