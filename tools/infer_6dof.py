@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from epropnp_6dof.bop import ObjectModel, PoseEstimate, read_models_info, write_results
 from epropnp_6dof.bop.errors import numbers, read_json, whole
+from epropnp_6dof.datasets.coordinate_cache import CoordinateCache
 from epropnp_6dof.explained_results import label_of, write_explained
 from epropnp_6dof.inference import ImageObject, ObjectPose, PoseInferencer, load_inferencer
 from epropnp_6dof.pose_record import pose_record
@@ -179,7 +180,9 @@ def explain(
     shutil.rmtree(folder, ignore_errors=True)
     header = dict(task="pose", classes=[label_of(obj_id) for obj_id in sorted(models)])
     header |= dict(config=args.config, checkpoint=args.checkpoint)
-    write_explained(ResultsFolder.create(folder, header), found, inferencer.model.solver, models)
+    results = ResultsFolder.create(folder, header)
+    meshes = CoordinateCache(args.models_dir, None)
+    write_explained(results, found, inferencer.model.solver, models, meshes=meshes)
     return folder
 
 

@@ -82,6 +82,7 @@ def test_folder_and_detections_become_records_and_pictures(run, scene, tmp_path,
         assert record.objects[0].covariance is not None
         arrays = results.arrays(record.name)
         assert len(arrays["panel_orientation"]) == len(record.objects)
+        assert arrays["panel_model"].shape == arrays["panel_crop"].shape
     pictures = sorted((results.path / "pictures").iterdir())
     height, width = cv2.imread(str(scene[0].path)).shape[:2]
     assert len(pictures) == 2

@@ -10,8 +10,10 @@ from torch import nn
 from epropnp_data.images.reading import read_image
 from epropnp_mm.pose_summary import POSE, PoseSummary, summarize
 from epropnp_results import ImageResult, ObjectResult, ResultsFolder, TruthBox
+from epropnp_results.pictures.palette import FOUND
 
 from .bop.models import ObjectModel
+from .datasets.coordinate_cache import CoordinateCache
 from .datasets.transforms.packing import pose_vector
 from .inference import ObjectPose
 from .models.correspondences import gather_correspondences
@@ -19,6 +21,7 @@ from .models.rotations import quaternion_to_matrix
 from .models.structures import DenseMaps
 from .visualization.dense_maps import coordinate_picture, weight_picture
 from .visualization.orientation import orientation_picture
+from .visualization.overlay import draw_contour, draw_model
 
 NUM_POINTS = 256  # the strongest of each object are kept
 CROP_MARGIN = 0.15  # of the box, on each side
@@ -31,6 +34,7 @@ def write_explained(
     solver: nn.Module,
     models: dict[int, ObjectModel],
     truth: dict[str, list[TruthBox]] | None = None,
+    meshes: CoordinateCache | None = None,
 ) -> None:
     """Write one record per image; objects without a pose are left out.
 
@@ -40,6 +44,7 @@ def write_explained(
         solver: of the network; without a density (RANSAC) records hold poses only.
         models: by object id.
         truth: annotated objects by path of the image.
+        meshes: of the models, for pictures of them in the poses found.
     """
 
     def key(item: ObjectPose) -> str:
@@ -48,7 +53,7 @@ def write_explained(
     for path, group in groupby(sorted(found, key=key), key):
         objects = [item for item in group if item.valid]
         image = read_image(path)
-        record, arrays = explain_image(image, path, objects, solver, models)
+        record, arrays = explain_image(image, path, objects, solver, models, meshes)
         if truth is not None:
             record = ImageResult(**{**vars(record), "truth": truth.get(path, [])})
         results.write(record, arrays)
@@ -60,9 +65,14 @@ def explain_image(
     objects: list[ObjectPose],
     solver: nn.Module,
     models: dict[int, ObjectModel],
+    meshes: CoordinateCache | None = None,
 ) -> tuple[ImageResult, dict[str, np.ndarray]]:
     """Record and arrays of one image with the poses found in it."""
     explained = [_explain(image, item, solver) for item in objects]
+    if meshes is not None and all(meshes.has_mesh(item.target.obj_id) for item in objects):
+        for item, (_, arrays) in zip(objects, explained, strict=True):
+            model = models[item.target.obj_id]
+            arrays["panel_model"] = _model_panel(image, item, model, meshes)[None]
     names = explained[0][1] if explained else []
     arrays = {name: np.concatenate([own[name] for _, own in explained]) for name in names}
     matrix = objects[0].target.cam_mat if objects else np.eye(3)
@@ -136,6 +146,17 @@ def _explain(
     )
     summary = summarize(distribution, pose, (x3d, x2d + 0.5, w2d), POSE)
     return summary, {**summary.arrays, **{name: p[None] for name, p in panels.items()}}
+
+
+def _model_panel(
+    image: np.ndarray, item: ObjectPose, model: ObjectModel, meshes: CoordinateCache
+) -> np.ndarray:
+    """The object's crop with its model in the pose found and the outline of it."""
+    shape, target = image.shape[:2], item.target
+    rendered = meshes.get("", target.obj_id, item.pose, target.cam_mat, shape)
+    coords, mask = rendered.paste(shape)
+    picture = draw_model(image, coords, mask, model.corner_min, model.size)
+    return _crop(draw_contour(picture, mask, FOUND), target.box)
 
 
 def _crop(image: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:

@@ -18,6 +18,7 @@ from epropnp_data.images import Camera, undistort
 from epropnp_results import ImageResult
 
 from .bop.models import ObjectModel, read_models_info
+from .datasets.coordinate_cache import CoordinateCache
 from .explained_results import explain_image, label_of
 from .inference import ImageObject, load_inferencer
 
@@ -58,7 +59,7 @@ class Pose6DoF:
     Args:
         config: file of the network's config; its test pipeline prepares the crops.
         checkpoint: its weights.
-        models_dir: folder with BOP's ``models_info.json``.
+        models_dir: folder with BOP's ``models_info.json``; meshes in it are only drawn.
         device: for example "cpu" or "cuda:0".
 
     Raises:
@@ -69,6 +70,7 @@ class Pose6DoF:
     def __init__(self, config: str, checkpoint: str, models_dir: str | Path, device: str = "cpu"):
         init_default_scope("mmdet3d")
         self.models: dict[int, ObjectModel] = read_models_info(Path(models_dir))
+        self.meshes = CoordinateCache(Path(models_dir), None)
         self.inferencer = load_inferencer(config, checkpoint, device)
         self.classes = [label_of(obj_id) for obj_id in sorted(self.models)]
 
@@ -96,7 +98,7 @@ class Pose6DoF:
         targets = [self._target(name, straight, camera, item) for item in boxes]
         found = [item for item in self.inferencer(targets) if item.valid]
         result, arrays = explain_image(
-            straight, name, found, self.inferencer.model.solver, self.models
+            straight, name, found, self.inferencer.model.solver, self.models, self.meshes
         )
         matrix = np.asarray(camera.intrinsics, dtype=float) + HALF_PIXEL
         result = replace(result, name=name, image="", intrinsics=matrix.tolist())

@@ -6,6 +6,7 @@ from scipy.spatial.transform import Rotation
 from epropnp_6dof.visualization import (
     coordinate_picture,
     draw_box,
+    draw_contour,
     orientation_picture,
     weight_picture,
 )
@@ -73,3 +74,12 @@ def test_map_pictures_put_zero_at_grey_and_the_largest_weight_at_full():
     picture = weight_picture(logits, 8)
     assert tuple(picture[2, 3]) == tuple(np.add(FOUND, TRUTH).clip(max=255))
     assert tuple(picture[5, 5]) == TRUTH
+
+
+def test_contour_runs_around_the_mask():
+    mask = np.zeros((20, 30))
+    mask[5:12, 8:20] = 1
+    drawn = draw_contour(np.zeros((20, 30, 3), np.uint8), mask, FOUND)
+    rows, columns = np.nonzero((drawn == FOUND).all(-1))
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (5, 11, 8, 19)
+    assert len(rows) == 2 * (7 + 12) - 4  # nothing inside

@@ -53,3 +53,13 @@ def draw_model(
     colors = 255 * ((coords - corner_min) / size).clip(0, 1)
     blend = (1 - OPACITY) * image + OPACITY * colors
     return np.where(mask[..., None] > 0, blend, image).astype(np.uint8)
+
+
+def draw_contour(image: np.ndarray, mask: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+    """Copy of an image with the outlines of a mask (H, W) in it."""
+    canvas = image.copy()
+    outlines, _ = cv2.findContours(
+        (mask > 0).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    cv2.drawContours(canvas, outlines, -1, color, 1)
+    return canvas

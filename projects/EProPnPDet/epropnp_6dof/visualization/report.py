@@ -17,7 +17,7 @@ from ..models.rotations import quaternion_to_matrix
 from ..models.structures import DenseMaps
 from .dense_maps import coordinate_picture, weight_picture
 from .orientation import orientation_picture
-from .overlay import draw_box, draw_model
+from .overlay import draw_box, draw_contour, draw_model
 
 INVALID_COLOR = (150, 150, 150)
 PANEL_HEIGHT = 360
@@ -60,7 +60,9 @@ def _overlay(found: ObjectPose, model: ObjectModel, models_dir: Path) -> np.ndar
     maps = CoordinateCache(models_dir, None)
     if found.valid and maps.has_mesh(model.obj_id):
         rendered = maps.get("", model.obj_id, found.pose, cam_mat, image.shape[:2])
-        image = draw_model(image, *rendered.paste(image.shape[:2]), model.corner_min, model.size)
+        coords, mask = rendered.paste(image.shape[:2])
+        image = draw_model(image, coords, mask, model.corner_min, model.size)
+        image = draw_contour(image, mask, FOUND)
     color = FOUND if found.valid else INVALID_COLOR
     x, y, w, h = (round(value) for value in found.target.box)
     cv2.rectangle(image, (x, y), (x + w, y + h), (200, 200, 200), 1)
