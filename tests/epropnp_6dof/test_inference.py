@@ -153,7 +153,8 @@ def test_config_checkpoint_and_images_work_together(repo_dir, bop_root, tmp_path
 
 def test_results_files_explain_a_pose(found, bop_root, tmp_path):
     result, truth, model, network = found
-    folder = ResultsFolder.create(tmp_path, dict(task="pose", classes=[]))
+    images = [result.target.image_path.parent]
+    folder = ResultsFolder.create(tmp_path, dict(task="pose", classes=[]), images)
     boxes = {str(result.target.image_path): [truth_box(result.target.obj_id, truth, model)]}
     models = {result.target.obj_id: model}
     write_explained(folder, [result], network.solver, models, boxes)
