@@ -3,6 +3,7 @@
 Source: EPro-PnP (arXiv 2203.13254), appendix on the initialisation of the solver.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -32,6 +33,10 @@ class Starts(NamedTuple):
         value, index = self.cost.min(dim=0)
         objects = torch.arange(index.shape[0], device=index.device)
         return self.pose_init[index, objects], value
+
+    def moved(self, move: Callable[[Tensor], Tensor]) -> "Starts":
+        """The same in another object frame, where costs are what they are."""
+        return Starts(move(self.pose_init), self.cost)
 
     def and_given(self, pose: Tensor, value: Tensor) -> "Starts":
         """These and one more pose (B, P), with its cost (B,)."""

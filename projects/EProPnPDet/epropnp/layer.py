@@ -9,13 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from epropnp.amis import AMIS, Sampler
-from epropnp.arguments import check_count, check_flag, check_generator, check_part
+from epropnp.arguments import (
+    check_count,
+    check_flag,
+    check_generator,
+    check_part,
+    check_tensor,
+)
 from epropnp.backends import Backend, default_backend
 from epropnp.camera import PerspectiveCamera
 from epropnp.checks import check_pose
 from epropnp.cost import PoseCost
 from epropnp.diagnostics import Diagnostics
-from epropnp.initializers import RSLMSolver
+from epropnp.initializers import RSLMSolver, Starts
 from epropnp.peaks import BestPeak, PeakRule
 from epropnp.precision import full_precision
 from epropnp.problem import CostSetting, Problem, build_problem, problem_of
@@ -174,6 +180,7 @@ class EProPnP(nn.Module):
         with_pose_opt_plus: bool = False,
         with_diagnostics: bool = False,
         symmetry: Symmetry | None = None,
+        starts: Starts | None = None,
         generator: torch.Generator | None = None,
     ) -> MonteCarloResult:
         """Solve, then sample the pose density around the solution.
@@ -194,6 +201,8 @@ class EProPnP(nn.Module):
             with_diagnostics: also return how well the objects were solved and sampled.
             symmetry: of the objects. All poses equivalent to ``pose_init`` compete as starts, and
                 `MonteCarloResult.cost_target` is the cost of their set, see `epropnp.symmetry`.
+            starts: those of a solution that `forward` found for the same correspondences and cost;
+                they take the place of the solver's own start, so that it is searched for once.
             generator: source of random numbers; torch's default one if None.
 
         Raises:
@@ -204,7 +213,7 @@ class EProPnP(nn.Module):
         options = SolveOptions(
             force_init_solve, fast_mode, True, with_pose_opt_plus, with_diagnostics
         )
-        return self._sample(problem, pose_init, options, symmetry, generator)
+        return self._sample(problem, pose_init, options, symmetry, generator, starts)
 
     @full_precision
     def solve_cost(
@@ -269,10 +278,11 @@ class EProPnP(nn.Module):
     ) -> PnPSolution:
         options.checked()
         check_generator(generator)
-        solution, _ = self.solver.solve_problem(
+        solution, search = self.solver.solve_problem(
             problem, pose_init, options, generator, self.backend
         )
         solution = solution.leave(problem.frame)
+        solution = solution._replace(starts=search.starts.moved(problem.frame.leave))
         return solution.silenced(solution.valid, pose_init)
 
     def _sample(
@@ -282,11 +292,13 @@ class EProPnP(nn.Module):
         options: SolveOptions,
         symmetry: Symmetry | None,
         generator: torch.Generator | None,
+        starts: Starts | None = None,
     ) -> MonteCarloResult:
         options.checked()
         check_generator(generator)
         given = _equivalent(problem, pose_init, symmetry)
-        inside, search = self.solver.solve_problem(problem, given, options, generator, self.backend)
+        begin = given if starts is None else _competing(problem, given, starts)
+        inside, search = self.solver.solve_problem(problem, begin, options, generator, self.backend)
         peaks = self.peaks(problem.cost, search.starts, search.solution, self.backend)
         samples = self.sampler.sample(problem.cost, peaks, self.backend, generator)
         solution = inside.leave(problem.frame)
@@ -349,3 +361,19 @@ class EProPnP6DoF(EProPnP):
 
     dof = 6
     proposal_family = QuaternionProposals
+
+
+@torch.no_grad()
+def _competing(problem: Problem, given: Tensor | None, starts: Starts) -> Starts:
+    """Known starts and given poses (B, P) or (E, B, P), in the frame of the problem."""
+    if not isinstance(starts, Starts):
+        raise TypeError(f"starts must be Starts, got {type(starts).__name__}")
+    num, size = len(problem.valid), problem.cost.manifold.num_params
+    check_tensor("starts.pose_init", starts.pose_init, ("Q", num, size))
+    starts = starts.moved(problem.frame.enter)
+    if given is None:
+        return starts
+    poses, _ = problem.start(given)
+    for pose in poses[None] if poses.dim() == 2 else poses:
+        starts = starts.and_given(pose, problem.cost.value(pose))
+    return starts

@@ -38,6 +38,8 @@ class PnPSolution(NamedTuple):
             object that is not valid see `silenced`.
         valid: (B,) the object had sound input and enough points, and its result is finite.
         diagnostics: how well the objects were solved, or None.
+        starts: poses that competed as the start, of which a layer's next call on the same
+            correspondences can set out, see `EProPnP.monte_carlo_forward`; None of a bare solver.
     """
 
     pose_opt: Tensor
@@ -46,6 +48,7 @@ class PnPSolution(NamedTuple):
     pose_opt_plus: Tensor | None
     valid: Tensor
     diagnostics: Diagnostics | None = None
+    starts: Starts | None = None
 
     def leave(self, frame: ObjectFrame) -> "PnPSolution":
         """Poses of a frame as poses of the object."""
@@ -115,7 +118,7 @@ class PnPSolver(Protocol):
     def solve_problem(
         self,
         problem: Problem,
-        pose_init: Tensor | None,
+        pose_init: Tensor | Starts | None,
         options: SolveOptions,
         generator: torch.Generator | None,
         backend: Backend,
@@ -227,18 +230,19 @@ class LMSolver(nn.Module):
     def solve_problem(
         self,
         problem: Problem,
-        pose_init: Tensor | None,
+        pose_init: Tensor | Starts | None,
         options: SolveOptions,
         generator: torch.Generator | None = None,
         backend: Backend | None = None,
     ) -> tuple[PnPSolution, Search]:
         """Solve a prepared problem.
 
-        The start is a pose (B, P) of the object's own frame, or several (E, B, P) that compete; the
-        results are of the problem's frame, see `PnPSolution.leave`.
+        The start is a pose (B, P) of the object's own frame, or several (E, B, P) that compete; or
+        it is the best of `Starts` in the problem's frame, whose costs are known. The results are of
+        the problem's frame, see `PnPSolution.leave`.
         """
-        start, valid = None, problem.valid
-        if pose_init is not None:
+        start, valid = pose_init, problem.valid
+        if pose_init is not None and not isinstance(pose_init, Starts):
             start, finite = problem.start(pose_init)
             finite = finite.all(0) if finite.dim() == 2 else finite
             competes = options.force_init_solve and self.init_solver is not None
@@ -261,7 +265,7 @@ class LMSolver(nn.Module):
     def search(
         self,
         cost: PoseCost,
-        pose_init: Tensor | None = None,
+        pose_init: Tensor | Starts | None = None,
         force_init_solve: bool = True,
         fast_mode: bool = False,
         generator: torch.Generator | None = None,
@@ -270,26 +274,39 @@ class LMSolver(nn.Module):
         """Minimise a cost; the arguments are those of `forward`.
 
         A given start competes with the random-sample start if ``force_init_solve``, object by
-        object; this is how the true pose takes part in training.
+        object; this is how the true pose takes part in training. `Starts` take its place.
 
         Raises:
             ValueError: there is neither a start pose nor a start solver.
         """
         cost, rule = self._linearized(cost, fast_mode), self._rule(fast_mode)
         backend = backend or self.backend
-        if pose_init is None and self.init_solver is None:
-            raise ValueError("without pose_init the solver needs an init_solver")
-        alone = pose_init is not None and (self.init_solver is None or not force_init_solve)
-        given = pose_init[None] if pose_init is not None and pose_init.dim() == 2 else pose_init
-        if alone:
-            starts = Starts(given, backend.values(cost, given))
-        else:
-            starts = self.init_solver(cost, generator, rule, backend)
-            for pose in () if given is None else given:
-                value = backend.values(cost, pose.unsqueeze(0)).squeeze(0)
-                starts = starts.and_given(pose, value)
+        starts = pose_init
+        if not isinstance(pose_init, Starts):
+            starts = self._starts(cost, pose_init, force_init_solve, generator, rule, backend)
         solution = backend.minimize(cost, starts.best()[0], self.num_iter, rule)
         return Search(starts, solution)
+
+    def _starts(
+        self,
+        cost: PoseCost,
+        pose_init: Tensor | None,
+        force_init_solve: bool,
+        generator: torch.Generator | None,
+        rule: StepRule,
+        backend: Backend,
+    ) -> Starts:
+        """Given poses, and those of the start solver if there is one and it is to be asked."""
+        if pose_init is None and self.init_solver is None:
+            raise ValueError("without pose_init the solver needs an init_solver")
+        given = pose_init[None] if pose_init is not None and pose_init.dim() == 2 else pose_init
+        if given is not None and (self.init_solver is None or not force_init_solve):
+            return Starts(given, backend.values(cost, given))
+        starts = self.init_solver(cost, generator, rule, backend)
+        for pose in () if given is None else given:
+            value = backend.values(cost, pose.unsqueeze(0)).squeeze(0)
+            starts = starts.and_given(pose, value)
+        return starts
 
     def solve(
         self,
