@@ -22,8 +22,7 @@ class ReplayedPnP(nn.Module):
     def _problem(self, x3d, x2d, w2d, camera, cost_fun):
         return build_problem(x3d, x2d, w2d, camera, cost_fun, YawPose(), normalize=True)
 
-    def monte_carlo_forward(self, *correspondences, pose_init, force_init_solve):
-        assert force_init_solve
+    def monte_carlo_forward(self, *correspondences, pose_init, starts):
         problem = self._problem(*correspondences)
         samples = problem.frame.enter(self.reference["mc_pose_samples"])
         backend = EagerBackend()

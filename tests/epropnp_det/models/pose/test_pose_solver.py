@@ -161,3 +161,27 @@ def test_test_settings_replace_nested_ones():
     assert PNP["solver"]["num_iter"] == 10
     assert merged["solver"] == {**PNP["solver"], "num_iter": 3}
     assert math.isclose(stage.camera.z_min, 0.1)
+
+
+def training_poses_and_searches(monkeypatch, **settings):
+    """Training poses of some objects, and how often a start was searched for."""
+    stage = PoseSolver(PNP, **settings)
+    objects, poses, geometry, img_inds = make_objects(noise=5.0)
+    calls = []
+    start = type(stage.pnp.solver.init_solver)
+    search = start.__call__
+    monkeypatch.setattr(start, "__call__", lambda *args: calls.append(1) or search(*args))
+    return stage.training_poses(objects, geometry, img_inds, poses), len(calls)
+
+
+def test_one_search_for_a_start_serves_a_training_step(monkeypatch):
+    poses, searches = training_poses_and_searches(monkeypatch, derivative_cost_fun=None)
+    assert searches == 1
+    assert poses.valid.all()
+    assert poses.log_weights.isfinite().all()
+
+
+def test_another_cost_of_the_derivatives_has_its_own_start(monkeypatch):
+    other = dict(relative_delta=0.2)
+    _, searches = training_poses_and_searches(monkeypatch, derivative_cost_fun=other)
+    assert searches == 2

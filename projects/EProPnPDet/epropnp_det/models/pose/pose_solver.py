@@ -70,7 +70,9 @@ class PoseSolver(nn.Module):
         cost_fun: config of the cost; the published one if None, whose threshold passes its gradient
             on to the image points.
         derivative_cost_fun: entries that replace those of ``cost_fun`` in the derivative
-            regularisation, e.g. ``dict(delta_gradient="none")`` (v1).
+            regularisation, e.g. ``dict(delta_gradient="none")`` (v1). With others than this one
+            the cost is another, and each of the two solves of a training step searches for its own
+            start.
         test_pnp: entries that replace those of ``pnp`` at inference (merged recursively), e.g.
             ``dict(solver=dict(num_iter=5))``.
         detach_scales: no gradient from the derivative regularisation to dimensions and weight
@@ -100,6 +102,8 @@ class PoseSolver(nn.Module):
         self.cost_fun = build_part(cost_fun)
         self.derivative_cost_fun = build_part(merge_settings(cost_fun, derivative_cost_fun or {}))
         self.detach_scales = detach_scales
+        # a start is known by its cost, which must be that of both solves
+        self.shares_cost = set(derivative_cost_fun or {}) <= {"delta_gradient"}
 
     def bind_camera(self, geometry: BatchGeometry, img_inds: Tensor) -> epropnp.PerspectiveCamera:
         """Give the camera the intrinsics, image sizes and gravity of the objects' images."""
@@ -119,9 +123,21 @@ class PoseSolver(nn.Module):
     ) -> TrainingPoses:
         """See :class:`PoseStage`.
 
-        Solves twice: sampling may start from the truth, but score and derivatives must not know it.
+        Solves twice: sampling may begin at the truth, but score and derivatives must not know it.
+        The search for a start is the same for both and made once.
         """
         camera = self.bind_camera(geometry, img_inds)
+        blind = objects
+        if self.detach_scales:
+            blind = objects._replace(dims=objects.dims.detach(), scale=objects.scale.detach())
+        solution = self.pnp(
+            blind.x3d,
+            blind.x2d,
+            blind.w2d_scaled,
+            camera,
+            self.derivative_cost_fun,
+            with_pose_opt_plus=True,
+        )
         monte_carlo = self.pnp.monte_carlo_forward(
             objects.x3d,
             objects.x2d,
@@ -129,17 +145,7 @@ class PoseSolver(nn.Module):
             camera,
             self.cost_fun,
             pose_init=poses_gt,
-            force_init_solve=True,
-        )
-        if self.detach_scales:
-            objects = objects._replace(dims=objects.dims.detach(), scale=objects.scale.detach())
-        solution = self.pnp(
-            objects.x3d,
-            objects.x2d,
-            objects.w2d_scaled,
-            camera,
-            self.derivative_cost_fun,
-            with_pose_opt_plus=True,
+            starts=solution.starts if self.shares_cost else None,
         )
         return TrainingPoses(
             log_weights=monte_carlo.pose_sample_logweights,
