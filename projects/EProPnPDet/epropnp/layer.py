@@ -297,7 +297,7 @@ class EProPnP(nn.Module):
         options.checked()
         check_generator(generator)
         given = _equivalent(problem, pose_init, symmetry)
-        begin = given if starts is None else _competing(problem, given, starts)
+        begin = given if starts is None else self._competing(problem, given, starts)
         inside, search = self.solver.solve_problem(problem, begin, options, generator, self.backend)
         peaks = self.peaks(problem.cost, search.starts, search.solution, self.backend)
         samples = self.sampler.sample(problem.cost, peaks, self.backend, generator)
@@ -335,6 +335,21 @@ class EProPnP(nn.Module):
         values = self.backend.attach(cost, poses, self.backend.values(cost, poses))
         return values if pose.dim() == 3 else values.squeeze(0)
 
+    @torch.no_grad()
+    def _competing(self, problem: Problem, given: Tensor | None, starts: Starts) -> Starts:
+        """Known starts and given poses (B, P) or (E, B, P), in the frame of the problem."""
+        if not isinstance(starts, Starts):
+            raise TypeError(f"starts must be Starts, got {type(starts).__name__}")
+        num, size = len(problem.valid), problem.cost.manifold.num_params
+        check_tensor("starts.pose_init", starts.pose_init, ("Q", num, size))
+        starts = starts.moved(problem.frame.enter)
+        if given is not None:
+            poses, _ = problem.start(given)
+            poses = poses[None] if poses.dim() == 2 else poses
+            for pose, value in zip(poses, self.backend.values(problem.cost, poses), strict=True):
+                starts = starts.and_given(pose, value)
+        return starts
+
 
 def _equivalent(
     problem: Problem, pose_init: Tensor | None, symmetry: Symmetry | None
@@ -361,19 +376,3 @@ class EProPnP6DoF(EProPnP):
 
     dof = 6
     proposal_family = QuaternionProposals
-
-
-@torch.no_grad()
-def _competing(problem: Problem, given: Tensor | None, starts: Starts) -> Starts:
-    """Known starts and given poses (B, P) or (E, B, P), in the frame of the problem."""
-    if not isinstance(starts, Starts):
-        raise TypeError(f"starts must be Starts, got {type(starts).__name__}")
-    num, size = len(problem.valid), problem.cost.manifold.num_params
-    check_tensor("starts.pose_init", starts.pose_init, ("Q", num, size))
-    starts = starts.moved(problem.frame.enter)
-    if given is None:
-        return starts
-    poses, _ = problem.start(given)
-    for pose in poses[None] if poses.dim() == 2 else poses:
-        starts = starts.and_given(pose, problem.cost.value(pose))
-    return starts

@@ -10,12 +10,12 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
 from det_small import IMAGE_SIZE, build_small_detector, make_batch, make_sample
+from epropnp_det.models.proposals.levels import find_cells, mirror_columns, mirrored_values_at
 from epropnp_det.models.structures import ObjectPredictions
 from epropnp_det.models.tta import (
     EProPnPDetTTAModel,
     dense_view,
     merge_objects,
-    mirror_columns,
     predict_objects_of_views,
 )
 from nuscenes_data import nuscenes_root  # noqa: F401 - a fixture
@@ -133,6 +133,37 @@ def test_broken_cells_are_interpolated():
     pixels = torch.arange(13.0) * stride + stride // 2
     mirrored = mirror_columns(pixels.view(1, 1, 1, 13), torch.tensor([width / stride]))[0, 0, 0]
     torch.testing.assert_close(mirrored[:12], (width - pixels)[:12])
+
+
+@pytest.mark.parametrize("cells", [0.0, 0.5])
+def test_single_values_are_those_of_mirrored_maps(cells):
+    generator = torch.Generator().manual_seed(0)
+    maps = [torch.randn(2, 3, *size, generator=generator) for size in ((4, 7), (2, 4))]
+    widths = torch.tensor([7.0, 5.0]) - cells  # in cells of the first level
+    mirrored = [mirror_columns(maps[0], widths), mirror_columns(maps[1], widths / 2)]
+    flat = torch.cat([level.flatten(2).mT for level in mirrored], dim=1)
+    img_inds, point_inds = (
+        inds.flatten()
+        for inds in torch.meshgrid(torch.arange(2), torch.arange(4 * 7 + 2 * 4), indexing="ij")
+    )
+    num_columns = widths[img_inds] / torch.where(point_inds < 28, 1.0, 2.0)
+    values = mirrored_values_at(maps, find_cells(maps, img_inds, point_inds), num_columns)
+    torch.testing.assert_close(values, flat[img_inds, point_inds])
+
+
+@torch.no_grad()
+def test_reversed_columns_serve_published_weights(repo_dir):
+    detector = build_small_detector(repo_dir, min_fcos_score=0.3, tta_mirror="reverse")
+    scene = make_batch([make_sample()])
+    views = dense_views(detector, scene, mirrored_batch(scene, flip=True))
+    chosen = torch.tensor([0, 0]), torch.tensor([40, 520]), torch.tensor([3, 5])
+    own = views[1].proposals(views[0].maps.cls_logits, *chosen)
+    # 16 x 32 cells of 8 pixels, then 8 x 16 of 16; 256 pixels are whole cells
+    embeddings = views[1].maps.embeddings
+    torch.testing.assert_close(own.embeddings[0], embeddings[0].flip(-1)[0, :, 1, 8])
+    torch.testing.assert_close(own.embeddings[1], embeddings[1].flip(-1)[0, :, 0, 8])
+    centers = views[1].maps.centers[1].flip(-1)[0, 10:12, 0, 8]
+    torch.testing.assert_close(own.centers[1], centers)
 
 
 def test_views_must_be_flipped_as_a_whole(detector):

@@ -5,6 +5,7 @@ import shapely
 import torch
 from mmcv.ops import nms_rotated
 
+from ..suppression import survivors
 from .boxes import GlobalBoxes
 
 NMS_IOU = 0.25  # bird's-eye-view overlap above which the weaker box of a class is dropped
@@ -43,13 +44,8 @@ def rotated_nms(boxes: GlobalBoxes, iou_threshold: float) -> np.ndarray:
     in a hundred pairs of almost equal boxes, such as one object seen by two cameras.
     """
     order = np.argsort(-boxes.scores, kind="stable")
-    better, worse = _overlapping_pairs(boxes.select(order), iou_threshold)
-    starts = np.searchsorted(better, np.arange(len(order) + 1))
-    alive = np.ones(len(order), dtype=bool)
-    for rank in range(len(order)):
-        if alive[rank]:
-            alive[worse[starts[rank] : starts[rank + 1]]] = False
-    return order[alive]
+    pairs = _overlapping_pairs(boxes.select(order), iou_threshold)
+    return order[survivors(len(order), *pairs)]
 
 
 def rotated_nms_float32(boxes: GlobalBoxes, iou_threshold: float) -> np.ndarray:

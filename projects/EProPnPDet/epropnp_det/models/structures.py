@@ -109,6 +109,8 @@ class Proposals(NamedTuple):
         centers: (M, 2) centre predicted for the object's label, aug pixels.
         strides: (M,) float stride of the level the point belongs to.
         cls_probs: (M,) classification probability of the label (without centerness).
+        max_per_img: no image has more objects. The host waits for it once, so that the stages of
+            the objects need not.
     """
 
     img_inds: Tensor
@@ -118,6 +120,7 @@ class Proposals(NamedTuple):
     centers: Tensor
     strides: Tensor
     cls_probs: Tensor
+    max_per_img: int
 
 
 class SampledPoints(NamedTuple):

@@ -15,7 +15,8 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from .head import DeformPnPHead
-from .proposals.selection import gather_proposals
+from .proposals.levels import find_cells, mirror_columns, mirrored_values_at
+from .proposals.selection import centers_of, gather_proposals
 from .structures import BatchGeometry, FeatureMaps, ObjectPredictions, ProposalMaps, Proposals
 
 
@@ -23,14 +24,57 @@ class DenseView(NamedTuple):
     """One view of a batch.
 
     Attributes:
-        aligned: proposal maps on the grid of the unflipped view.
+        maps: proposal maps, on the grid of the view.
         features: key and value maps of the view.
         geometry: the view.
+        is_flipped: all its images are flipped; otherwise none is.
+        mirror: how its maps come to the grid of the unflipped view, see :class:`InferenceSettings`.
     """
 
-    aligned: ProposalMaps
+    maps: ProposalMaps
     features: FeatureMaps
     geometry: BatchGeometry
+    is_flipped: bool
+    mirror: str
+
+    def aligned(self, levels: list[Tensor]) -> list[Tensor]:
+        """Maps of the view on the grid of the unflipped one."""
+        if not self.is_flipped:
+            return levels
+        if self.mirror == "reverse":
+            return [level.flip(-1) for level in levels]
+        widths = self.geometry.img_shapes[:, 1]
+        return [
+            mirror_columns(level, widths / stride)
+            for level, stride in zip(levels, self.maps.strides, strict=True)
+        ]
+
+    def proposals(
+        self, cls_logits: list[Tensor], img_inds: Tensor, point_inds: Tensor, labels: Tensor
+    ) -> Proposals:
+        """What the view says about points of the unflipped grid.
+
+        Only places change: centres stay in the pixels of the view.
+
+        Args:
+            cls_logits: of all views, on the unflipped grid.
+            img_inds: (M,) image of each object.
+            point_inds: (M,) point.
+            labels: (M,) label.
+        """
+        maps = self.maps._replace(cls_logits=cls_logits)
+        chosen = gather_proposals(maps, img_inds, point_inds, labels)
+        if not self.is_flipped:
+            return chosen
+        cells = find_cells(cls_logits, img_inds, point_inds)
+        widths = self.geometry.img_shapes[img_inds, 1] / chosen.strides
+        if self.mirror == "reverse":
+            widths = cells.widths.to(widths)
+        centers = mirrored_values_at(maps.centers, cells, widths)
+        return chosen._replace(
+            embeddings=mirrored_values_at(maps.embeddings, cells, widths),
+            centers=centers_of(centers, labels),
+        )
 
 
 @MODELS.register_module()
@@ -83,12 +127,10 @@ def predict_objects_of_views(
         The merged objects and their proposals, whose images, labels and class probabilities are
         those of all views.
     """
-    cls_logits = _mean_of_levels([view.aligned.cls_logits for view in views])
-    centerness_logits = _mean_of_levels([view.aligned.centerness_logits for view in views])
-    chosen = head.choose(cls_logits, centerness_logits)
-    proposals = [
-        gather_proposals(view.aligned._replace(cls_logits=cls_logits), *chosen) for view in views
-    ]
+    cls_logits = _mean_of_levels([view.aligned(view.maps.cls_logits) for view in views])
+    centerness = _mean_of_levels([view.aligned(view.maps.centerness_logits) for view in views])
+    chosen = head.choose(cls_logits, centerness)
+    proposals = [view.proposals(cls_logits, *chosen) for view in views]
     objects = [
         head.predict_objects(view.features, own, view.geometry)
         for view, own in zip(views, proposals, strict=True)
@@ -99,46 +141,18 @@ def predict_objects_of_views(
 def dense_view(
     head: DeformPnPHead, feats: tuple[Tensor, ...], samples: list[Det3DDataSample]
 ) -> DenseView:
-    """Dense outputs of one view, on the grid of the unflipped view."""
-    geometry = head.geometry(feats, samples)
-    dense = head.forward_dense(feats, geometry, with_bbox=False)
-    aligned = align_maps(dense.proposals, geometry, head.test_settings.tta_mirror)
-    return DenseView(aligned, dense.features, geometry)
-
-
-def align_maps(maps: ProposalMaps, geometry: BatchGeometry, mirror: str) -> ProposalMaps:
-    """Bring the maps of flipped images onto the grid of the unflipped ones.
-
-    Only places change: centres stay in the pixels of the flipped view.
-
-    Args:
-        maps: maps of one view.
-        geometry: its batch; either all or no images are flipped.
-        mirror: "resample" or "reverse", see :class:`InferenceSettings`.
+    """Dense outputs of one view.
 
     Raises:
         ValueError: some images of the view are flipped and some are not.
     """
-    if not geometry.flips.any():
-        return maps
-    if not geometry.flips.all():
+    geometry = head.geometry(feats, samples)
+    flips = set(geometry.flips.tolist())
+    if len(flips) > 1:
         raise ValueError("the images of a view must all be flipped, or none of them")
-    widths = geometry.img_shapes[:, 1]
-
-    def align(levels: list[Tensor]) -> list[Tensor]:
-        if mirror == "reverse":
-            return [level.flip(-1) for level in levels]
-        return [
-            mirror_columns(level, widths / s) for level, s in zip(levels, maps.strides, strict=True)
-        ]
-
-    return maps._replace(
-        cls_logits=align(maps.cls_logits),
-        centerness_logits=align(maps.centerness_logits),
-        embeddings=align(maps.embeddings),
-        centers=align(maps.centers),
-        bboxes=None,
-    )
+    dense = head.forward_dense(feats, geometry, with_bbox=False)
+    mirror = head.test_settings.tta_mirror
+    return DenseView(dense.proposals, dense.features, geometry, True in flips, mirror)
 
 
 def merge_objects(views: Sequence[ObjectPredictions]) -> ObjectPredictions:
@@ -166,21 +180,3 @@ def merge_objects(views: Sequence[ObjectPredictions]) -> ObjectPredictions:
 
 def _mean_of_levels(views: list[list[Tensor]]) -> list[Tensor]:
     return [torch.stack(level).mean(dim=0) for level in zip(*views, strict=True)]
-
-
-def mirror_columns(level: Tensor, num_columns: Tensor) -> Tensor:
-    """Mirror maps (B, C, h, w) about the middle of their images, which are (B,) cells wide.
-
-    Cell x takes the value at cell ``num_columns - 1 - x``, interpolated linearly.
-    """
-    width = level.shape[-1]
-    columns = torch.arange(width, dtype=num_columns.dtype, device=level.device)
-    sources = (num_columns[:, None] - 1 - columns).clamp(0, width - 1)
-    left = sources.floor()
-    share = (sources - left)[:, None, None]
-
-    def take(inds: Tensor) -> Tensor:
-        inds = inds.long().clamp(max=width - 1)[:, None, None].expand(*level.shape)
-        return level.gather(-1, inds)
-
-    return take(left) * (1 - share) + take(left + 1) * share

@@ -41,6 +41,7 @@ def make_inputs(poses, labels=None, img_inds=None, scores=None):
         centers=torch.zeros(num, 2),
         strides=torch.ones(num),
         cls_probs=torch.full((num,), 0.8),
+        max_per_img=num,
     )
     num_images = int(img_inds.max()) + 1 if num else 1
     size = torch.tensor([200.0, 400.0]).repeat(num_images, 1)

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from epropnp_det.models.objects.position_encoding import encode_grid, encode_points, sine_encoding
+from epropnp_det.models.objects.position_encoding import (
+    encode_points,
+    project_grid,
+    sine_encoding,
+)
 from epropnp_det.models.structures import BatchGeometry
 
 
@@ -38,11 +42,19 @@ def test_points_match_reference(golden):
 def test_grid_with_padding_matches_reference(golden):
     mask = golden["pe_mask"]  # (2, 7, 9), true on padding
     sizes = [(int((~m[:, 0]).sum()), int((~m[0]).sum())) for m in mask]
-    encoded = encode_grid(geometry_of(sizes, (7, 9)), (7, 9), 256)
+    encoded = project_grid(geometry_of(sizes, (7, 9)), (7, 9), torch.eye(256))
     np.testing.assert_allclose(encoded.numpy(), golden["pe_grid"], atol=2e-6)
 
 
 def test_grid_of_a_coarser_map_sees_the_same_padding():
-    fine = encode_grid(geometry_of([(64, 96)], (64, 128)), (8, 16), 16)
-    cells = encode_grid(geometry_of([(8, 12)], (8, 16)), (8, 16), 16)
+    fine = project_grid(geometry_of([(64, 96)], (64, 128)), (8, 16), torch.eye(16))
+    cells = project_grid(geometry_of([(8, 12)], (8, 16)), (8, 16), torch.eye(16))
     torch.testing.assert_close(fine, cells)
+
+
+def test_projected_grid_is_the_projection_of_the_grid():
+    geometry = geometry_of([(5, 9), (7, 6)], (7, 9))
+    projection = torch.randn(3, 16, generator=torch.Generator().manual_seed(0))
+    encoded = project_grid(geometry, (7, 9), torch.eye(16))
+    projected = torch.einsum("dc,bchw->bdhw", projection, encoded)
+    torch.testing.assert_close(project_grid(geometry, (7, 9), projection), projected)

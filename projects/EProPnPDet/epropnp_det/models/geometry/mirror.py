@@ -1,5 +1,6 @@
 """Vectors of mirrored objects."""
 
+import torch
 from torch import Tensor
 
 
@@ -12,6 +13,6 @@ def mirror_axis(vectors: Tensor, flips: Tensor, axis: int) -> Tensor:
         axis: component of the last dimension.
     """
     num_objects, width = len(vectors), vectors.shape[-1]
-    signs = vectors.new_ones(num_objects, width)
-    signs[flips, axis] = -1
+    is_axis = torch.arange(width, device=vectors.device) == axis
+    signs = torch.where(flips[:, None] & is_axis, -1, 1)
     return vectors * signs.view(num_objects, *[1] * (vectors.ndim - 2), width)

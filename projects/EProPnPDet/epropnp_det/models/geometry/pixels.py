@@ -1,6 +1,7 @@
 """Image geometry of a batch: metainfos to tensors, points between augmented and original pixels."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -57,23 +58,31 @@ def batch_geometry(
     )
 
 
-def full_precision(like: Tensor) -> torch.autocast:
+def full_precision(like: Tensor) -> AbstractContextManager:
     """No mixed precision in this block: pixels need more digits than half precision has."""
+    if like.is_meta:  # where nothing is computed, and autocast knows nothing of
+        return nullcontext()
     return torch.autocast(like.device.type, enabled=False)
 
 
-def to_original_pixels(points_aug: Tensor, img_transforms: Tensor) -> Tensor:
+def to_original_pixels(
+    points_aug: Tensor, img_transforms: Tensor, img_inds: Tensor | None = None
+) -> Tensor:
     """Map points from augmented to original pixels, differentiable in the points.
 
     Args:
         points_aug: (M, n, 2) aug pixels.
-        img_transforms: (M, 3, 3) ori -> aug.
+        img_transforms: (B, 3, 3) ori -> aug.
+        img_inds: (M,) image of each object; None where points come image by image, M = B.
 
     Returns:
         (M, n, 2) ori pixels.
     """
     with full_precision(points_aug):
-        inverse = torch.linalg.inv(img_transforms.double()).to(points_aug.dtype)
+        # once per image, in float64; inv would make the host wait to look whether it worked
+        inverse = torch.linalg.inv_ex(img_transforms.double())[0].to(points_aug.dtype)
+        if img_inds is not None:
+            inverse = inverse[img_inds]
         mapped = points_aug @ inverse[:, :, :2].mT + inverse[:, None, :, 2]
         return mapped[..., :2] / mapped[..., 2:]
 

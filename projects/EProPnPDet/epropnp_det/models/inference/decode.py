@@ -7,9 +7,10 @@ from mmdet3d.structures import CameraInstance3DBoxes
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from ..by_image import count_by_image
 from ..geometry.boxes import project_boxes
 from ..structures import BatchGeometry, ObjectPredictions, PoseEstimates, Proposals
-from .nms import bev_rectangles, nms_by_group, suppress_2d, suppress_bev
+from .nms import FROM_ABOVE, IN_IMAGE, bev_rectangles, nms_by_group
 from .settings import InferenceSettings
 
 
@@ -45,13 +46,13 @@ def decode(
         boxes are in the ground frame: turned by ``camera_to_ground``.
     """
     candidates = make_candidates(objects, estimates, proposals, geometry, settings)
-    num_classes = int(proposals.labels.max()) + 1 if len(proposals.labels) else 1
-    groups = proposals.img_inds * num_classes + proposals.labels
+    num_images = len(geometry.flips)
+    groups = proposals.labels * num_images + proposals.img_inds
     keep = suppress(candidates, groups, settings)
-    return [
-        _pack(keep[proposals.img_inds[keep] == image], candidates, objects, estimates, proposals)
-        for image in range(len(geometry.flips))
-    ]
+    images = proposals.img_inds[keep]
+    counts = count_by_image(images, num_images).tolist()
+    by_image = keep[images.argsort(stable=True)].split(counts)
+    return [_pack(own, candidates, objects, estimates, proposals) for own in by_image]
 
 
 def make_candidates(
@@ -93,7 +94,7 @@ def suppress(candidates: Candidates, groups: Tensor, settings: InferenceSettings
     """
     keep = candidates.valid.nonzero().squeeze(-1)
     kept_in_image = nms_by_group(
-        suppress_2d,
+        IN_IMAGE,
         candidates.bboxes[keep],
         candidates.scores[keep],
         groups[keep],
@@ -103,7 +104,7 @@ def suppress(candidates: Candidates, groups: Tensor, settings: InferenceSettings
     if settings.drop_lone_box and len(keep) == 1:
         return keep[:0]
     kept_from_above = nms_by_group(
-        suppress_bev,
+        FROM_ABOVE,
         bev_rectangles(candidates.boxes[keep]),
         candidates.scores[keep],
         groups[keep],

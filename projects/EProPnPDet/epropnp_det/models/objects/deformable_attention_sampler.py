@@ -78,7 +78,7 @@ class DeformableAttentionSampler(BaseModule):
         offsets = offsets.reshape(-1, self.num_heads * self.num_points, 2)
         locations = proposals.centers[:, None] + offsets * proposals.strides[:, None, None]
         x2d, mask = self.image_points(locations, proposals.img_inds, geometry)
-        keys, values = self._sample(features, locations, proposals.img_inds)
+        keys, values = self._sample(features, locations, proposals)
         mask = mask.unflatten(1, (self.num_heads, self.num_points))
         logits = torch.einsum("mhd,mhdp->mhp", query, keys) / math.sqrt(query.shape[-1])
         attention = logits.softmax(dim=-1) * mask
@@ -93,11 +93,15 @@ class DeformableAttentionSampler(BaseModule):
         )
 
     def _sample(
-        self, features: FeatureMaps, locations: Tensor, img_inds: Tensor
+        self, features: FeatureMaps, locations: Tensor, proposals: Proposals
     ) -> tuple[Tensor, Tensor]:
         """Keys and values (M, H, C / H, P) at locations (M, H * P, 2), aug pixels."""
         height, width = features.key.shape[-2:]
-        extent = locations.new_tensor((width, height)) * features.stride
-        points = (locations / extent).unflatten(1, (self.num_heads, self.num_points))
-        keys = sample_heads(features.key, points, img_inds)
-        return keys, sample_heads(features.value, points, img_inds)
+        x, y = locations.unbind(-1)
+        shares = (x / (width * features.stride), y / (height * features.stride))
+        points = torch.stack(shares, -1).unflatten(1, (self.num_heads, self.num_points))
+        keys, values = (
+            sample_heads(maps, points, proposals.img_inds, proposals.max_per_img)
+            for maps in (features.key, features.value)
+        )
+        return keys, values

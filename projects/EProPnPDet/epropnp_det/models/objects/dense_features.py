@@ -10,7 +10,7 @@ from mmengine.model import BaseModule, kaiming_init
 from torch import Tensor, nn
 
 from ..structures import BatchGeometry, FeatureMaps
-from .position_encoding import encode_grid
+from .position_encoding import project_grid
 
 
 @MODELS.register_module()
@@ -68,9 +68,12 @@ class DenseFeatures(BaseModule):
             for map_ in maps[1:]
         ]
         fused = self.fusion(torch.cat([maps[0], *upsampled], dim=1))
-        positions = encode_grid(geometry, size, self.embed_dims).to(fused.dtype)
         return FeatureMaps(
-            key=self.key_proj(torch.cat((fused, positions), dim=1)),
-            value=self.value_proj(fused),
-            stride=self.stride,
+            key=self._key(fused, geometry), value=self.value_proj(fused), stride=self.stride
         )
+
+    def _key(self, fused: Tensor, geometry: BatchGeometry) -> Tensor:
+        """Project features and positions as if they were concatenated, without doing so."""
+        of_features, of_positions = self.key_proj.weight.chunk(2, dim=1)
+        positions = project_grid(geometry, fused.shape[-2:], of_positions.flatten(1))
+        return F.conv2d(fused, of_features, self.key_proj.bias) + positions

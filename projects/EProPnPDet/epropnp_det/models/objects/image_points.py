@@ -49,7 +49,7 @@ class AnalyticImagePoints(nn.Module):
         self, locations: Tensor, img_inds: Tensor, geometry: BatchGeometry
     ) -> tuple[Tensor, Tensor]:
         """See :class:`ImagePoints`."""
-        x2d = to_original_pixels(locations, geometry.img_transforms[img_inds])
+        x2d = to_original_pixels(locations, geometry.img_transforms, img_inds)
         sizes = geometry.img_shapes[img_inds].flip(-1)[:, None]
         low = (locations - self.low_start) / self.stride
         high = (sizes + self.stride / 2 - locations) / self.stride

@@ -4,8 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..by_image import count_by_image
 
-def sample_heads(maps: Tensor, points: Tensor, img_inds: Tensor) -> Tensor:
+
+def sample_heads(
+    maps: Tensor, points: Tensor, img_inds: Tensor, max_per_img: int | None = None
+) -> Tensor:
     """Sample each head's channels at its own points, in the image of each object.
 
     Points outside the map take the value of the nearest border cell.
@@ -14,13 +18,14 @@ def sample_heads(maps: Tensor, points: Tensor, img_inds: Tensor) -> Tensor:
         maps: (B, H * D, h, w), head h owns channels [h * D, (h + 1) * D).
         points: (M, H, P, 2) (x, y) in [0, 1] of the map's extent.
         img_inds: (M,) long, image of each object.
+        max_per_img: most objects in one image; where it is not known, the host waits to learn it.
 
     Returns:
         (M, H, D, P), differentiable in maps and points.
     """
     num_heads, num_points = points.shape[1:3]
     head_maps = maps.unflatten(1, (num_heads, -1)).flatten(0, 1)
-    slots, slots_per_image = _slots_by_image(img_inds, maps.shape[0])
+    slots, slots_per_image = _slots_by_image(img_inds, maps.shape[0], max_per_img)
     grid = points.new_zeros(maps.shape[0] * slots_per_image, num_heads, num_points, 2)
     grid = grid.index_copy(0, slots, 2 * points - 1)
     grid = grid.unflatten(0, (maps.shape[0], slots_per_image)).transpose(1, 2).flatten(0, 1)
@@ -31,10 +36,12 @@ def sample_heads(maps: Tensor, points: Tensor, img_inds: Tensor) -> Tensor:
     return sampled.flatten(0, 1)[slots]
 
 
-def _slots_by_image(img_inds: Tensor, num_images: int) -> tuple[Tensor, int]:
+def _slots_by_image(
+    img_inds: Tensor, num_images: int, max_per_img: int | None
+) -> tuple[Tensor, int]:
     """Give every object a slot in a (images, slots per image) table, at least one per image."""
-    counts = torch.bincount(img_inds, minlength=num_images)
-    slots_per_image = max(int(counts.max()), 1)
+    counts = count_by_image(img_inds, num_images)
+    slots_per_image = max(int(counts.max()) if max_per_img is None else max_per_img, 1)
     order = img_inds.argsort(stable=True)
     rank_sorted = (
         torch.arange(len(order), device=order.device) - (counts.cumsum(0) - counts)[img_inds[order]]

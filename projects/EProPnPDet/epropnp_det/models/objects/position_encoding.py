@@ -39,38 +39,56 @@ def encode_points(points: Tensor, sizes: Tensor, num_features: int) -> Tensor:
     return sine_encoding(angles, num_features // 2).flatten(-2)
 
 
-def encode_grid(geometry: BatchGeometry, map_size: tuple[int, int], num_features: int) -> Tensor:
-    """Encode the cells of a feature map, relative to the part of it that is not padding.
+def project_grid(geometry: BatchGeometry, map_size: tuple[int, int], projection: Tensor) -> Tensor:
+    """Encode the cells of a feature map and project the encodings, one axis after the other.
 
-    Cells are counted along rows and columns; a column (or row) of padding only has no extent to
-    relate to, and its cells get angles of millions of radians. The published weights were trained
-    with these values, which bilinear sampling sees at the right and bottom border.
+    The encoding of a cell is C / 2 features of its row, then C / 2 of its column, so that its
+    projection is a sum of two and the encodings of whole maps need not exist.
+
+    Cells are counted along rows and columns, relative to the part of the map that is not padding; a
+    column (or row) of padding only has no extent to relate to, and its cells get angles of millions
+    of radians. The published weights were trained with these values, which bilinear sampling sees
+    at the right and bottom border.
 
     Args:
         geometry: the batch; images lie at the top left of the padded batch.
         map_size: (height, width) of the feature map.
-        num_features: number of features C, a multiple of 4.
+        projection: (D, C) weights; C is a multiple of 4.
 
     Returns:
-        (B, C, height, width): C / 2 features of y, then C / 2 of x.
+        (B, D, height, width).
     """
     rows, columns = (
         _inside(geometry.img_shapes[:, axis], geometry.pad_shape[axis], map_size[axis])
         for axis in (0, 1)
     )
-    valid = (rows[:, :, None] & columns[:, None]).to(geometry.img_shapes.dtype)
-    features = [sine_encoding(_relative_angles(valid, axis), num_features // 2) for axis in (1, 2)]
-    return torch.cat(features, dim=-1).permute(0, 3, 1, 2)
+    of_rows, of_columns = projection.chunk(2, dim=1)
+    return _project_axis(rows, columns, of_rows) + _project_axis(columns, rows, of_columns).mT
+
+
+def _project_axis(inside: Tensor, across: Tensor, projection: Tensor) -> Tensor:
+    """Projected encodings (B, D, n, m) of n cells along an axis, for m cells across it.
+
+    Args:
+        inside: (B, n) 1 for cells along the axis that belong to the image, 0 for padding.
+        across: (B, m) likewise, cells across it.
+        projection: (D, F).
+    """
+    num_features = projection.shape[1]
+    own, of_padding = (
+        (sine_encoding(_relative_angles(mask), num_features).to(projection) @ projection.T).mT
+        for mask in (inside, torch.zeros_like(inside))
+    )
+    return torch.where(across[:, None, None] > 0, own[..., None], of_padding[..., None])
 
 
 def _inside(img_sizes: Tensor, pad_size: int, num_cells: int) -> Tensor:
-    """Mask (B, cells) of cells along one axis whose nearest pixel belongs to the image."""
+    """1 for cells (B, cells) along one axis whose nearest pixel belongs to the image, else 0."""
     cells = torch.arange(num_cells, dtype=img_sizes.dtype, device=img_sizes.device)
-    return (cells * (pad_size / num_cells)).floor() < img_sizes[:, None]
+    return ((cells * (pad_size / num_cells)).floor() < img_sizes[:, None]).to(cells)
 
 
-def _relative_angles(valid: Tensor, axis: int, eps: float = 1e-6) -> Tensor:
-    """Angles (B, h, w) of cell centres along an axis, relative to the number of valid cells."""
-    counts = valid.cumsum(dim=axis)
-    total = counts.select(axis, -1).unsqueeze(axis)
-    return (counts - 0.5) / (total + eps) * (2 * math.pi)
+def _relative_angles(inside: Tensor, eps: float = 1e-6) -> Tensor:
+    """Angles (B, cells) of cell centres relative to the number of cells inside."""
+    counts = inside.cumsum(dim=-1)
+    return (counts - 0.5) / (counts[:, -1:] + eps) * (2 * math.pi)

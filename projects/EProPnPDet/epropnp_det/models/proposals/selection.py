@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from ..by_image import count_by_image
 from ..structures import ProposalMaps, Proposals
-from .levels import flatten_levels
+from .levels import find_cells, flatten_levels, values_at
 
 
 def select_points(
@@ -60,17 +61,26 @@ def gather_proposals(
             for points, stride in zip(maps.points, maps.strides, strict=True)
         ]
     )
-    centers = flatten_levels(maps.centers).unflatten(-1, (-1, 2))  # (B, P, K or 1, 2)
-    center_inds = labels if centers.shape[2] > 1 else torch.zeros_like(labels)
+    cells = find_cells(maps.cls_logits, img_inds, point_inds)
+    objects = torch.arange(len(labels), device=labels.device)
     return Proposals(
         img_inds=img_inds,
         point_inds=point_inds,
         labels=labels,
-        embeddings=flatten_levels(maps.embeddings)[img_inds, point_inds],
-        centers=centers[img_inds, point_inds, center_inds],
+        embeddings=values_at(maps.embeddings, cells),
+        centers=centers_of(values_at(maps.centers, cells), labels),
         strides=strides[point_inds],
-        cls_probs=flatten_levels(maps.cls_logits)[img_inds, point_inds, labels].sigmoid(),
+        cls_probs=values_at(maps.cls_logits, cells)[objects, labels].sigmoid(),
+        max_per_img=int(count_by_image(img_inds, len(maps.cls_logits[0])).max()),
     )
+
+
+def centers_of(centers: Tensor, labels: Tensor) -> Tensor:
+    """Centres (M, 2) of labels (M,) among those of all classes (M, 2K), or of none (M, 2)."""
+    of_class = centers.unflatten(-1, (-1, 2))
+    if of_class.shape[1] == 1:
+        return centers
+    return of_class[torch.arange(len(labels), device=labels.device), labels]
 
 
 def _top(scores: Tensor, max_num: int, min_score: float) -> Tensor:

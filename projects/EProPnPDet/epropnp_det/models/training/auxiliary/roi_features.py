@@ -47,16 +47,20 @@ def extract_roi_features(
     """
     img_inds, boxes = ground_truth.img_inds[gt_inds], ground_truth.bboxes[gt_inds]
     rois = torch.cat([img_inds[:, None].to(boxes), boxes], 1)
-    # both maps in one call: (B, 2C, h, w); mmcv's operator wants boxes and maps of one type, and
-    # reads memory in the default order
-    both = torch.cat([features.key, features.value], 1).to(rois).contiguous()
-    if len(rois) > 0:
-        both = roi_align(both, rois, (roi_size, roi_size), 1 / features.stride, 0, "avg", True)
-    else:
-        both = both[:0, :, :1, :1].expand(-1, -1, roi_size, roi_size)
-    key, value = both.chunk(2, 1)
+    key, value = (
+        _align(maps, rois, roi_size, features.stride) for maps in (features.key, features.value)
+    )
     x2d = roi_coordinates(boxes, img_inds, geometry, roi_size)
     return RoIFeatures(gt_inds, rois, x2d, key, value)
+
+
+def _align(maps: Tensor, rois: Tensor, roi_size: int, stride: int) -> Tensor:
+    """Mean features (A, C, r, r) of the cells of regions (A, 5)."""
+    # mmcv's operator wants boxes and maps of one type, and reads memory in the default order
+    maps = maps.to(rois).contiguous()
+    if len(rois) > 0:
+        return roi_align(maps, rois, (roi_size, roi_size), 1 / stride, 0, "avg", True)
+    return maps[:0, :, :1, :1].expand(-1, -1, roi_size, roi_size)
 
 
 def roi_coordinates(
@@ -83,7 +87,7 @@ def roi_coordinates(
     )
     shape = (len(boxes), roi_size, roi_size)
     cells = torch.stack([xs[:, None].expand(shape), ys[:, :, None].expand(shape)], -1)
-    points = to_original_pixels(cells.flatten(1, 2), geometry.img_transforms[img_inds])
+    points = to_original_pixels(cells.flatten(1, 2), geometry.img_transforms, img_inds)
     return points.view(*shape, 2)
 
 
