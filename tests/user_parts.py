@@ -122,6 +122,9 @@ class MyCost:
         return epropnp.HuberPnPCost(self.delta).kernel(x2d, w2d)
 
 
+MODELS.register_module(module=counted(epropnp.PerspectiveCamera, "dehomogenize"), force=True)
+
+
 @MODELS.register_module(force=True)
 class MyPoseLoss(nn.Module):
     """A Monte Carlo loss without a running scale."""

@@ -11,7 +11,7 @@ import convert_checkpoint
 from epropnp_6dof.checkpoint import from_published
 from epropnp_6dof.checkpoint import to_published as sixdof_to_published
 from epropnp_det.checkpoint import to_published
-from epropnp_mm.engine.checkpoint_check import check_checkpoint
+from epropnp_mm.engine.checkpoint_check import CheckpointError, check_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -125,12 +125,15 @@ def read(path):
 
 
 def test_a_cdpn_checkpoint_starts_the_training(cdpn, run, tmp_path, capsys, repo_dir):
-    run(save(cdpn, tmp_path / "cdpn.pth"), tmp_path / "ours.pth")
+    published = save(cdpn, tmp_path / "cdpn.pth")
+    run(published, tmp_path / "ours.pth")
     printed = capsys.readouterr().out
     for name in ("rot_head_net.features.27.bias", "head.scale_branch.weight", "cdpn-init"):
         assert name in printed
     for config in sorted((repo_dir / "configs/epropnp_6dof").glob("*cdpn-init*.py")):
         model = convert_checkpoint.build_model(Config.fromfile(config))
+        with pytest.raises(CheckpointError, match=r"tools/convert_checkpoint.py"):
+            check_checkpoint(model, published, strict=False)
         match = check_checkpoint(model, tmp_path / "ours.pth", strict=False)
         fresh = {name.rsplit(".", 1)[0] for name in match.missing}
         assert fresh == {"head.out_layer", "head.scale_branch", "criterion.loss_mc"}

@@ -59,6 +59,7 @@ SWAPS = {
     ),
     "MyYawProposals": dict(pose_solver=dict(pnp=dict(proposals=dict(type="MyYawProposals")))),
     "MyCost": dict(pose_solver=dict(cost_fun=dict(AGAIN, type="MyCost", delta=3.0))),
+    "MyPerspectiveCamera": dict(pose_solver=dict(camera=dict(type="MyPerspectiveCamera"))),
     "MyPoseLoss": dict(criterion=dict(object_loss=dict(loss_pose=dict(AGAIN, type="MyPoseLoss")))),
 }
 

@@ -39,6 +39,17 @@ def test_a_start_of_training_may_fit_in_part(tmp_path):
         check_checkpoint(model, path, strict=True)
 
 
+@pytest.mark.parametrize("name", ["rot_head_net.features.0.weight", "bbox_head.k_proj.weight"])
+@pytest.mark.parametrize("strict", [False, True])
+def test_published_names_are_refused_with_the_converter(tmp_path, name, strict):
+    # most of the model fits, as the backbone of CDPN's file would
+    model = nn.Linear(2, 3)
+    torch.save({**model.state_dict(), name: torch.zeros(1)}, tmp_path / "cdpn.pth")
+    with pytest.raises(CheckpointError, match=r"tools/convert_checkpoint.py .*cdpn.pth") as caught:
+        check_checkpoint(model, str(tmp_path / "cdpn.pth"), strict=strict)
+    assert name in str(caught.value)
+
+
 def test_missing_and_broken_files_are_named(tmp_path):
     model = nn.Linear(2, 3)
     with pytest.raises(CheckpointError, match="no checkpoint .*a.pth"):

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 NAMES_SHOWN = 3
+PUBLISHED = ("rot_head_net.", "trans_head_net.", "bbox_head.k_proj.")  # names of no model here
 
 
 class CheckpointError(RuntimeError):
@@ -100,11 +101,19 @@ def check_checkpoint(model: nn.Module, path: str, strict: bool) -> KeyMatch | No
         The comparison, None for an address.
 
     Raises:
-        CheckpointError: when too little fits, with the names at fault.
+        CheckpointError: when too little fits, with the names at fault; or for a file of the
+            published code or of CDPN, whose backbone alone would fit.
     """
     if "://" in str(path):
         return None
     state = read_state(Path(path))
+    foreign = next((name for name in state if name.startswith(PUBLISHED)), None)
+    if foreign is not None:
+        raise CheckpointError(
+            f"{path} has the names of the published code or of CDPN ({foreign}), so that little "
+            f"more than the backbone would be read. Convert it first: "
+            f"python tools/convert_checkpoint.py {path} CONVERTED.pth, and give CONVERTED.pth"
+        )
     while hasattr(model, "module"):  # wrapped for several processes or views
         model = model.module
     match = match_keys(model.state_dict(), state)
