@@ -42,7 +42,7 @@ bench: setup  ## time and memory of the layer, beside other solvers (under 10 mi
 	@$(VENV)/bin/python benchmarks/bench_layer.py $(BENCH_ARGS)
 
 docs: setup  ## the documentation as a site in build/docs, offline; every broken link is an error
-	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --clean --quiet && echo build/docs/index.html
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --clean && echo build/docs/index.html
 
 lint: setup  ## ruff: rules and formatting
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

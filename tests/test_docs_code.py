@@ -6,8 +6,11 @@ import re
 import cv2
 import numpy as np
 import pytest
+from mmdet3d import registry
+from mmengine import Registry
 
 import epropnp
+import epropnp_det  # noqa: F401 - registers
 from doc_pages import ROOT, blocks, pages, run
 from small_checkpoint import checkpoint
 
@@ -66,6 +69,7 @@ def test_walkthrough_of_inference(checkpoint, tmp_path, monkeypatch):
     cv2.imwrite(str(tmp_path / photo), cv2.resize(coarse, (448, 252)))
     monkeypatch.chdir(tmp_path)
     names = run("docs/walkthrough_inference.md", {})
+    exec(blocks("docs/inference.md", "python")[0].text, names)  # with the same names
     count = len(names["found"].result.objects)
     assert count > 0
     assert names["strongest"].shape == (count,)
@@ -78,6 +82,29 @@ def test_every_public_name_of_the_layer_is_in_the_reference():
     listed = re.findall(r"^::: epropnp\.(\w+)$", text, re.MULTILINE)
     assert set(epropnp.__all__) == set(listed) - {"marginals"}
     assert len(listed) == len(set(listed))
+
+
+def test_types_in_configs_are_registered():
+    """Every `type="Name"` of a block, but those that its page defines."""
+    registries = [part for part in vars(registry).values() if isinstance(part, Registry)]
+    checked = 0
+    for page in pages():
+        text = "".join(block.text for block in blocks(page, "python"))
+        for name in set(re.findall(r'type="([\w.]+)"', text)):
+            found = any(part.get(name) for part in registries)
+            assert found or f"class {name}(" in text, (page, name)
+            checked += 1
+    assert checked > 5
+
+
+@pytest.mark.parametrize("page", pages())
+def test_files_in_sentences_exist(page):
+    for word in re.findall(r"(?<!`)`([^`\s]+)`(?!`)", (ROOT / page).read_text()):
+        path = re.match(
+            r"(?:benchmarks|configs|demo|docs|projects|tests|tools|web)/[\w./*-]+$", word
+        )
+        if path and "..." not in word and not re.search("[A-Z]{3}", word):
+            assert any(ROOT.glob(word.rstrip("/"))), word
 
 
 @pytest.mark.parametrize("page", pages())

@@ -18,7 +18,7 @@ def site(repo_dir, tmp_path_factory):
         pytest.skip("no mkdocs: pip install -r requirements/docs.txt")
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
         cwd=repo_dir,
         env=dict(os.environ, NO_MKDOCS_2_WARNING="1"),
         capture_output=True,
