@@ -31,7 +31,7 @@ class Command(NamedTuple):
     """One command of a page.
 
     Attributes:
-        place: page and line.
+        place: page, and line of its block; the page alone for commands in sentences.
         words: as the shell splits it, without comment and leading assignments.
         assignments: ``NAME=value`` in front of it.
     """
@@ -54,6 +54,12 @@ def split(place: str, line: str) -> Iterator[Command]:
             ahead += 1
         if words[ahead:]:
             yield Command(place, words[ahead:], words[:ahead])
+
+
+def excusable(command: Command, wrong: str | None) -> bool:
+    """Whether it is a part of a command, named in a sentence."""
+    in_block = ":" in command.place
+    return not in_block and (wrong or "").startswith("the following arguments are required")
 
 
 def commands(page: str) -> list[Command]:
