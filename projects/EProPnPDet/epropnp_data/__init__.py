@@ -1,6 +1,8 @@
 """Data sets as they lie on disk and as they lie in space; no torch, needs no other package here.
 
 * ``bop``: meshes, symmetries, visibility and annotation files of BOP data sets.
+* ``custom``: one's own images with boxes, a plain JSON file.  ``kitti``: KITTI's files, and the way
+  into the plain file.  ``vocabulary``: names of classes and attributes.
 * ``lmo``: LM-O's test images from a package on PyPI.
 * ``nuscenes``: names of the detection task, writer of the tables, real samples as a data root.
 * ``geometry``: rigid motions, boxes, projection.

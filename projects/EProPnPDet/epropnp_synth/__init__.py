@@ -13,6 +13,8 @@ Frames and units, the same in every module:
 Letters: T triangles, R rays, H x W image rows and columns. Sizes of boxes are (l, w, h) here and
 (w, l, h) in nuScenes tables; the table writer converts.
 
-How a data set lies on disk is :mod:`epropnp_data`. The package needs numpy, embreex, cv2 and tqdm
-(``bop`` also trimesh); it imports neither torch nor mm* packages.
+:mod:`~epropnp_synth.generate` writes nuScenes' layout, :mod:`~epropnp_synth.street` that of KITTI
+and the plain file of one's own images. How a data set lies on disk is :mod:`epropnp_data`. The
+package needs numpy, embreex, cv2 and tqdm (``bop`` also trimesh); it imports neither torch nor mm*
+packages.
 """

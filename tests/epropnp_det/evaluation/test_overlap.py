@@ -17,9 +17,10 @@ def random_boxes(count, seed):
 
 def test_shifted_boxes_have_a_closed_form():
     first = (np.array([[0.0, 0, 10]]), np.array([[4.0, 2, 2]]), np.array([0.0]))
-    second = (np.array([[1.0, 0.5, 11], [9, 0, 10]]), np.array([[4.0, 2, 2]] * 2), np.zeros(2))
+    places = np.array([[1.0, 0.5, 11], [9, 0, 10], [0, 3, 10]])  # one beside, one below
+    second = (places, np.array([[4.0, 2, 2]] * 3), np.zeros(3))
     shared = 3 * 1.5 * 1
-    np.testing.assert_allclose(overlap_3d(first, second), [[shared / (32 - shared), 0]])
+    np.testing.assert_allclose(overlap_3d(first, second), [[shared / (32 - shared), 0, 0]])
 
 
 def test_footprints_are_those_of_the_rotation():
