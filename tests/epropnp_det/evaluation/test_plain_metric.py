@@ -13,6 +13,7 @@ from epropnp_data.custom import read_custom, write_custom
 from epropnp_data.errors import DatasetError
 from epropnp_det.datasets.custom_annotations import ground_of
 from epropnp_det.datasets.custom_mono import metainfo_of
+from epropnp_mm.order.partial_results import PartialResults
 
 ATTRIBUTES = {"shut": [0.0, 1], "open": [1.0, 0]}
 
@@ -105,6 +106,13 @@ def test_covariances_are_those_of_the_ground_and_the_heading(folder):
     assert scores["Mono3D/calibration/place_in_50"] == 1  # errors of zero lie in any region
 
 
+def test_images_that_were_not_tested_count_as_empty(folder):
+    (level, _) = predictions(folder)
+    scores = evaluate(build(folder), [level])
+    assert scores["Mono3D/crate/AP_1m"] == pytest.approx(51 / 101)  # one of two
+    assert scores["Mono3D/robot/AP_1m"] == 1
+
+
 def test_detections_and_scores_are_written(folder, tmp_path):
     evaluate(build(folder, out_dir=str(tmp_path / "out")), predictions(folder))
     written = json.loads((tmp_path / "out" / "detections.json").read_text())
@@ -136,3 +144,17 @@ def test_files_that_do_not_fit_are_named(folder, tmp_path):
     assert (tmp_path / "detections.json").is_file()
     with pytest.raises(ValueError, match="format_only needs out_dir"):
         build(folder, format_only=True)
+
+
+def test_results_of_a_batch_can_be_kept(folder, tmp_path):
+    """As tools/test.py keeps them, so that an interrupted test goes on."""
+    metric = build(folder)
+    for sample in predictions(folder, cov=np.eye(4)):
+        metric.process(None, [sample])
+    kept = PartialResults(tmp_path / "parts", dict(of="test"), metric.result_types)
+    kept.save(0, [metric.results])
+    (again,) = kept.load(0)
+    for (path, boxes), (path_again, boxes_again) in zip(metric.results, again, strict=True):
+        assert path == path_again
+        for before, after in zip(boxes, boxes_again, strict=True):
+            np.testing.assert_array_equal(before, after)

@@ -26,7 +26,7 @@ class KittiMonoMetric(BaseMetric):
     """Average precision of KITTI for boxes in the image, from above and in space.
 
     Images lie in KITTI's folders; labels and calibration are found beside them. Classes of the data
-    set that the benchmark does not score are left out.
+    set that the benchmark does not score are left out. Images that were not tested do not count.
 
     Args:
         data_root: folder with ``training`` and ``testing``.
@@ -38,6 +38,7 @@ class KittiMonoMetric(BaseMetric):
     """
 
     default_prefix = "Kitti"
+    result_types = (KittiLabel,)
 
     def __init__(self, data_root: str, format_only: bool = False, out_dir: str | None = None):
         super().__init__(collect_device="cpu")

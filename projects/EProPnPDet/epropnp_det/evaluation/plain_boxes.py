@@ -42,6 +42,13 @@ class PlainBoxes(NamedTuple):
         """Rows of a boolean mask or an index array."""
         return PlainBoxes(*(field[keep] for field in self))
 
+    @staticmethod
+    def empty() -> "PlainBoxes":
+        """No boxes."""
+        shapes = [(0, 3), (0, 3), (0,), (0, 2), (0,), (0,), (0,), (0,), (0, 3, 3)]
+        types = [float, float, float, float, int, int, float, bool, float]
+        return PlainBoxes(*(np.zeros(*each) for each in zip(shapes, types, strict=True)))
+
     @property
     def geometry(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Centers, dims and yaws."""

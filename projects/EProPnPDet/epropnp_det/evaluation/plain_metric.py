@@ -50,6 +50,7 @@ class Mono3DMetric(BaseMetric):
     """
 
     default_prefix = "Mono3D"
+    result_types = (PlainBoxes,)
 
     def __init__(
         self,
@@ -101,7 +102,8 @@ class Mono3DMetric(BaseMetric):
         found = {path: PlainBoxes(*boxes) for path, boxes in results}
         if missing := len(self.images) - len(found):
             print_log(
-                f"{missing} of {len(self.images)} images were not tested; they do not count",
+                f"{missing} of {len(self.images)} images were not tested; they count as images "
+                "without detections",
                 "current",
                 logging.WARNING,
             )
@@ -116,7 +118,10 @@ class Mono3DMetric(BaseMetric):
                 f"{self.ann_file}: has no annotations to score against. Write the detections alone "
                 "with --format-only"
             )
-        pairs = [Pair(boxes, self._truth(path, names)) for path, boxes in sorted(found.items())]
+        pairs = [
+            Pair(found.get(path, PlainBoxes.empty()), self._truth(path, names))
+            for path in self.images
+        ]
         scores = score(pairs, names.classes, self.thresholds)
         print_log("\n" + format_scores(scores, names.classes), "current")
         if self.out_dir is not None:
