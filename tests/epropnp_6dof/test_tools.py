@@ -111,21 +111,6 @@ def test_lmo_sample_splits_frames_and_writes_masks(reference_dir, tmp_path, set_
     assert all(item.mask_path is not None for image in images for item in image.instances)
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [(["1", "2", "3"], "3 words"), (["missing.txt"], "missing.txt")],
-)
-def test_bad_intrinsics_are_named(words, message):
-    with pytest.raises((ValueError, FileNotFoundError), match=message):
-        infer_6dof.read_intrinsics(words)
-
-
-def test_intrinsics_from_numbers_and_from_a_file_agree(tmp_path):
-    matrix = infer_6dof.read_intrinsics(["500", "510", "320", "240"])
-    np.savetxt(tmp_path / "K.txt", matrix)
-    np.testing.assert_array_equal(infer_6dof.read_intrinsics([str(tmp_path / "K.txt")]), matrix)
-
-
 def test_detections_find_their_image_by_name_or_number(tmp_path):
     images = [tmp_path / name for name in ("000007.png", "frame.jpg")]
     assert infer_6dof.find_image({"image_id": 7}, images) == images[0]

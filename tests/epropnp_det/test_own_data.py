@@ -60,7 +60,7 @@ def test_train_test_infer_explore(repo_dir, tmp_path, layout):
     assert any(record.objects for record in records)
     tilted = [record.camera_to_ground for record in records if record.camera == "tilted"]
     assert all(matrix is not None for matrix in tilted)
-    call(repo_dir, "tools/explore.py", results)
+    call(repo_dir, "tools/explore.py", results, "--image-root", data)
     assert (results / "explore.html").stat().st_size > 100_000
 
     # the copy of the config in the work directory and the checkpoint are enough for inference

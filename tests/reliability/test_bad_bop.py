@@ -9,6 +9,7 @@ import pytest
 import trimesh
 from mmengine.registry import DATASETS, init_default_scope
 
+import infer_6dof
 from epropnp_6dof.bop import read_detections, read_models_info, read_object_model, read_results
 from epropnp_6dof.bop.errors import BOPError, BOPFileMissing
 from epropnp_6dof.bop.scenes import read_scene, read_targets
@@ -149,6 +150,28 @@ def test_damaged_scene_files(root, name, data):
     (root / "train/000001" / name).write_bytes(data)
     with pytest.raises(BOPError, match=rf"{name}: (not a JSON file|expected a dict of entries)"):
         build(root)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"image_id": 0, "bbox": [1, 2, 9, 8]}, "lacks 'category_id'"),
+        ({"category_id": 1, "bbox": [1, 2, 9, 8]}, "lacks 'image_id'"),
+        ({"image": "000000.png", "category_id": 1, "bbox": [1, 2, 0, 8]}, "have to be above zero"),
+        ({"image": "000000.png", "category_id": 1, "bbox": "all"}, "bbox is 'all'"),
+        (3, "not subscriptable"),
+    ],
+)
+def test_boxes_for_own_images(root, monkeypatch, entry, message):
+    write(root / "boxes.json", [entry])
+    folder = root / "train/000001/rgb"
+    words = ["infer_6dof", folder, "--intrinsics", 500, 500, 16, 12, "--config", "c"]
+    words += ["--checkpoint", "k", "--models-dir", root / "models", "--detections"]
+    monkeypatch.setattr("sys.argv", [str(word) for word in [*words, root / "boxes.json"]])
+    with pytest.raises(
+        SystemExit, match=rf"infer_6dof: .*boxes\.json: entry 0: .*{message}|entry 0"
+    ):
+        infer_6dof.main()
 
 
 def test_missing_folders(root):
