@@ -168,9 +168,7 @@ def test_boxes_for_own_images(root, monkeypatch, entry, message):
     words = ["infer_6dof", folder, "--intrinsics", 500, 500, 16, 12, "--config", "c"]
     words += ["--checkpoint", "k", "--models-dir", root / "models", "--detections"]
     monkeypatch.setattr("sys.argv", [str(word) for word in [*words, root / "boxes.json"]])
-    with pytest.raises(
-        SystemExit, match=rf"infer_6dof: .*boxes\.json: entry 0: .*{message}|entry 0"
-    ):
+    with pytest.raises(SystemExit, match=rf"infer_6dof: .*entry 0: .*{message}"):
         infer_6dof.main()
 
 
