@@ -32,7 +32,7 @@ test: setup  ## all tests and the linter; PYTEST_ARGS="-k name" selects
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS); code=$$?; \
 	if [ -n "$(EXIT_CODE_FILE)" ]; then echo $$code > "$(EXIT_CODE_FILE)"; fi; exit $$code
 
-test-fast: setup  ## the layer, data, metrics, tools: about a minute and a half
+test-fast: setup  ## the layer, data, metrics, tools, without slow tests (its time is not measured)
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(FAST) $(PYTEST_ARGS)
 
 test-processors: setup  ## the tests as other processors would run them; PYTEST_ARGS selects

@@ -75,6 +75,19 @@ def test_ground_density_of_a_normal_density(normal):
         assert distance < 0.09
 
 
+def test_a_default_ground_grid_spans_four_deviations_around_the_mean(normal):
+    _, dist, _ = normal
+    x, z, _ = ground_density(dist, num=9)
+    weights = dist.pose_sample_weights[..., None]
+    places = dist.pose_samples[..., [0, 2]]
+    mean = (weights * places).sum(0)
+    deviation = (weights * (places - mean).square()).sum(0).sqrt()
+    for grid, middle, half in zip((x, z), mean.T, 4 * deviation.T, strict=True):
+        torch.testing.assert_close(grid[:, 0], middle - half)
+        torch.testing.assert_close(grid[:, -1], middle + half)
+        torch.testing.assert_close(grid[:, 4], middle)
+
+
 def test_ground_density_on_a_given_grid(normal):
     cost, dist, _ = normal
     x = cost.mode[:, :1] + torch.linspace(-5, 5, 21).double()

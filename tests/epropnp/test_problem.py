@@ -74,6 +74,7 @@ def test_a_threshold_that_is_not_finite_has_a_finite_gradient():
     delta = torch.tensor([1.0, torch.nan, 2.0], dtype=torch.float64, requires_grad=True)
     data = scene(4, noise=30.0)
     problem = build(data, cost_fun=HuberPnPCost(delta))
+    assert problem.valid.tolist() == [True, False, True]  # known before anything is solved
     problem.cost.value(data.pose).sum().backward()
     assert delta.grad.isfinite().all()
     assert (delta.grad[[0, 2]] > 0).all()

@@ -2,6 +2,7 @@
 
     python tools/dev/processors.py                        # the whole suite in every lane
     python tools/dev/processors.py tests/epropnp -x       # arguments are pytest's
+    python tools/dev/processors.py tests/epropnp -k golden --processors sse native --threads 1
 
 The libraries choose their kernels by the processor they find; each has a variable that limits the
 choice. A lane sets them all, so that sums run in the order they would take on such a machine.
@@ -29,6 +30,7 @@ VARIABLES = (
     "OPENBLAS_CORETYPE",
     "NPY_DISABLE_CPU_FEATURES",
 )
+ROW = "{:8s} {:>7}  {:12s} {}"
 PROBE = "import torch; print(torch.backends.cpu.get_cpu_capability())"
 
 
@@ -70,25 +72,38 @@ def run(lane: Lane, pytest_args: list[str]) -> tuple[str, list[str]]:
     return closing, failed
 
 
-def main() -> int:
+class Outcome(NamedTuple):
+    """What became of a lane: the lane, what torch reports, pytest's closing line, failed tests."""
+
+    lane: Lane
+    capability: str
+    closing: str
+    failed: list[str]
+
+    def __str__(self) -> str:
+        row = ROW.format(self.lane.processor, self.lane.threads, self.capability, self.closing)
+        return "\n".join((row, *(f"    {line}" for line in self.failed)))
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """All lanes, one a row, with the tests that failed below each."""
+    return "\n".join((ROW.format("lane", "threads", "torch", "tests"), *map(str, outcomes)))
+
+
+def main(argv: list[str] | None = None) -> int:
     """Run all lanes; exit status 1 if a test failed in any of them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--processors", nargs="+", choices=PROCESSORS, default=list(PROCESSORS))
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    args, pytest_args = parser.parse_known_args()
-    status = 0
+    args, pytest_args = parser.parse_known_args(argv)
+    outcomes = []
     for lane in (Lane(p, t) for p in args.processors for t in args.threads):
-        closing, failed = run(lane, pytest_args)
-        print(
-            f"{lane.processor:7s} {lane.threads} threads  torch {lane.capability():10s} {closing}",
-            *(f"    {line}" for line in failed),
-            sep="\n",
-            flush=True,
-        )
-        status |= bool(failed)
-    return status
+        outcomes.append(Outcome(lane, lane.capability(), *run(lane, pytest_args)))
+        print(outcomes[-1], flush=True)
+    print("", table(outcomes), sep="\n")
+    return int(any(outcome.failed for outcome in outcomes))
 
 
 if __name__ == "__main__":

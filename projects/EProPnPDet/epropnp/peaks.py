@@ -133,7 +133,12 @@ def _explained(manifold: PoseManifold, peak: Solution, starts: Starts) -> Tensor
 
 
 def _step_between(manifold: PoseManifold, start: Tensor, end: Tensor) -> Tensor:
-    """Tangent step (Q, B, D) from poses (B, P) to poses (Q, B, P), the shorter way round."""
+    """Tangent step (Q, B, D) from poses (B, P) to poses (Q, B, P), the shorter way round.
+
+    To first order in the turn, without a rotation matrix for each of the many starts: for
+    quaternions it is the sine of half the angle where `tangent.step_between` has half the angle.
+    A start far round is thereby taken for nearer than it is, and rather explained by its cost.
+    """
     if manifold.dof == 4:
         turn = wrap_angle(end[..., 3:] - start[..., 3:])
     else:

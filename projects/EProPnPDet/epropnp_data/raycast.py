@@ -1,4 +1,4 @@
-"""One ray caster for camera pixels, shadows, lidar and visibility (Embree)."""
+"""One ray caster for camera pixels, shadows, lidar, visibility and object coordinates (Embree)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 try:
     from embreex.mesh_construction import TriangleMesh
     from embreex.rtcore_scene import EmbreeScene
-except ImportError as error:
-    raise ImportError(
-        "rays are cast by Embree: pip install 'embreex>=2.17.7.post4' (requirements/synth.txt)"
-    ) from error
+except ImportError:
+    EmbreeScene = None
+
+NO_EMBREE = "rays are cast by Embree: pip install 'embreex>=2.17.7.post4' (requirements/synth.txt)"
 
 
 class Hits(NamedTuple):
@@ -38,9 +38,14 @@ class RayCaster:
 
     Args:
         geometries: one array of triangles (T, 3, 3) per geometry; none may be empty.
+
+    Raises:
+        ImportError: embreex is not installed.
     """
 
     def __init__(self, geometries: Sequence[NDArray]):
+        if EmbreeScene is None:
+            raise ImportError(NO_EMBREE)
         self._scene = EmbreeScene(robust=True)
         for triangles in geometries:
             vertices = np.ascontiguousarray(triangles.reshape(-1, 3), np.float32)

@@ -1,18 +1,12 @@
-"""Render object coordinates of a mesh by ray casting (Embree through trimesh), on the CPU."""
+"""Render object coordinates of a mesh by ray casting, on the CPU."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
-import trimesh
 
 from epropnp_data.geometry.camera import project_points
 from epropnp_data.geometry.rigid import RigidPose
-
-SLOW = (
-    "embreex is not installed: rays are cast in Python, hundreds of times slower; "
-    "pip install 'embreex>=2.17.7.post4' (requirements/synth.txt)"
-)
+from epropnp_data.raycast import RayCaster
 
 
 class CoordinateMap(NamedTuple):
@@ -47,13 +41,14 @@ class MeshRaycaster:
     Args:
         vertices: (V, 3) metres, object frame.
         faces: (F, 3).
+
+    Raises:
+        ImportError: embreex is not installed.
     """
 
     def __init__(self, vertices: np.ndarray, faces: np.ndarray) -> None:
-        if not trimesh.ray.has_embree:
-            warnings.warn(SLOW, stacklevel=2)
         self.vertices = vertices
-        self._mesh = trimesh.Trimesh(vertices, faces, process=False)
+        self._caster = RayCaster([vertices[faces]])
 
     def render(
         self,
@@ -81,10 +76,10 @@ class MeshRaycaster:
             inverse = np.linalg.inv(pose.rotation)
             directions = pixels @ np.linalg.inv(cam_mat).T @ inverse.T
             directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-            origins = np.broadcast_to(-inverse @ pose.translation, directions.shape)
-            _, rays, points = self._mesh.ray.intersects_id(
-                origins, directions, multiple_hits=False, return_locations=True
-            )
+            origin = -inverse @ pose.translation
+            hits = self._caster.first_hit(origin, directions)
+            rays = np.flatnonzero(hits.geometry >= 0)
+            points = origin + hits.distance[rays, None] * directions[rays]
             hit.reshape(-1)[rays] = True
             coords.reshape(-1, 3)[rays] = points
         return CoordinateMap(left, top, coords, hit)
