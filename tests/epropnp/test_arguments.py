@@ -191,6 +191,10 @@ def test_fast_mode_and_trust_region_reach_start_and_solver():
             seen.append((num_iter, rule))
             return self.backend.minimize(cost, pose, num_iter, rule)
 
+        def minimize_subsets(self, cost, index, pose, num_iter, rule):
+            seen.append((num_iter, rule))
+            return self.backend.minimize_subsets(cost, index, pose, num_iter, rule)
+
         def __getattr__(self, name):
             return getattr(self.backend, name)
 
