@@ -12,7 +12,6 @@ from epropnp_data.geometry.camera import clip_edges, project_points
 from epropnp_det.evaluation.boxes import GlobalBoxes
 from epropnp_det.evaluation.submission import write_submission
 from epropnp_det.visualization import (
-    draw_box,
     draw_footprint,
     draw_keyframe,
     ground_truth,
@@ -20,6 +19,7 @@ from epropnp_det.visualization import (
     new_canvas,
 )
 from epropnp_det.visualization.picture import PictureStyle
+from epropnp_results.pictures.boxes import draw_corners
 from epropnp_results.pictures.palette import FOUND, TRUTH
 from nuscenes_data import VERSION, load_tables
 
@@ -38,7 +38,7 @@ def blank():
 
 def test_corners_of_the_drawing_are_those_of_the_box():
     image, cam = blank(), corners((0.5, 0.3, 12.0))
-    bounds = draw_box(image, cam, INTRINSIC, COLOR, width=1)
+    bounds = draw_corners(image, cam, INTRINSIC, COLOR, width=1, fill=True)
     pixels = project_points(cam, INTRINSIC)
     np.testing.assert_allclose(bounds, [*pixels.min(0), *pixels.max(0)])
     rows, cols = np.nonzero(image[..., 1])
@@ -52,7 +52,7 @@ def test_corners_of_the_drawing_are_those_of_the_box():
 def test_front_face_is_filled(yaw, side):
     """yaw -pi/2 looks away from the camera, pi/2 towards it."""
     image, cam = blank(), corners((0.0, 0.0, 9.0), yaw)
-    draw_box(image, cam, INTRINSIC, COLOR, width=1)
+    draw_corners(image, cam, INTRINSIC, COLOR, width=1, fill=True)
     assert np.sign(cam[:4, 2].mean() - cam[4:, 2].mean()) == side
     u, v = np.round(project_points(cam[4:].mean(0), INTRINSIC)).astype(int)
     filled = image[v - 3 : v + 4, u - 3 : u + 4, 1]
@@ -66,13 +66,13 @@ def test_boxes_around_the_camera_are_cut_at_the_near_plane(center):
     assert np.isfinite(segments).all()
     assert (segments[..., 2] >= 0.1 - 1e-9).all()
     image = blank()
-    draw_box(image, cam, INTRINSIC, COLOR)
+    draw_corners(image, cam, INTRINSIC, COLOR, fill=True)
 
 
 def test_boxes_outside_leave_the_image_alone():
     for center in ((0, 0, -10.0), (60.0, 0, 10.0), (0, -40.0, 10.0)):
         image = blank()
-        assert draw_box(image, corners(center), INTRINSIC, COLOR) is None
+        assert draw_corners(image, corners(center), INTRINSIC, COLOR) is None
         assert not image.any()
 
 

@@ -3,10 +3,9 @@
 import cv2
 import numpy as np
 
-from epropnp_data.geometry.camera import clip_edges, project_points
 from epropnp_data.geometry.rigid import RigidPose
+from epropnp_results.pictures.boxes import draw_corners
 
-SUBPIXEL_BITS = 4
 OPACITY = 0.5
 
 
@@ -27,10 +26,7 @@ def draw_box(
         color: BGR.
     """
     canvas = image.copy()
-    pixels = project_points(clip_edges(pose.apply(corners)), cam_mat)
-    scaled = np.rint(pixels * 2**SUBPIXEL_BITS).clip(-(2**28), 2**28).astype(int)
-    for start, end in scaled.tolist():
-        cv2.line(canvas, start, end, color, 1, cv2.LINE_AA, SUBPIXEL_BITS)
+    draw_corners(canvas, pose.apply(corners), cam_mat, color, 1)
     return canvas
 
 

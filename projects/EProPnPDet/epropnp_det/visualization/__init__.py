@@ -1,6 +1,6 @@
 """Pictures of results: 3D boxes in the camera images and a bird's-eye view.
 
-* ``wireframe``: one box in one image.  ``birds_eye``: footprints around the ego vehicle.
+* ``birds_eye``: footprints around the ego vehicle. Boxes in images: `epropnp_results.pictures`.
 * ``keyframe_view``: images, poses and ground truth of a keyframe.
 * ``visualizer``: data samples through mmengine's visualizer.  ``hooks``: in training and test.
 * ``network_input``: what training sees, with its targets.
@@ -13,7 +13,6 @@ from .keyframe_view import CameraView, KeyframeView, ground_truth, load_keyframe
 from .network_input import draw_predictions, draw_sample
 from .picture import PictureStyle, draw_keyframe
 from .visualizer import DetectionVisualizer
-from .wireframe import draw_box
 
 __all__ = [
     "CameraView",
@@ -22,7 +21,6 @@ __all__ = [
     "DrawTrainingHook",
     "KeyframeView",
     "PictureStyle",
-    "draw_box",
     "draw_footprint",
     "draw_keyframe",
     "draw_predictions",

@@ -8,18 +8,19 @@ import numpy as np
 from epropnp_data.geometry.boxes import box_corners
 from epropnp_data.geometry.rigid import transform_points
 from epropnp_data.nuscenes.taxonomy import CLASSES
-from epropnp_results.pictures.palette import FOUND, TEXT, TRUTH, Color
+from epropnp_results.pictures.boxes import draw_corners
+from epropnp_results.pictures.palette import FOUND, TEXT, TRUTH, write
 
 from ..evaluation.boxes import GlobalBoxes
 from .birds_eye import draw_footprint, new_canvas
 from .keyframe_view import CameraView, KeyframeView
-from .wireframe import draw_box
 
 LAYOUT = (
     ("CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT"),
     ("CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT"),
 )
 TEXT_HEIGHT = 17  # pixels per line
+SMALL, LARGE = 8, 11  # height of capitals, pixels
 
 
 class PictureStyle(NamedTuple):
@@ -81,11 +82,13 @@ def _draw_camera(camera: CameraView, layers: list, style: PictureStyle) -> np.nd
         for index in np.argsort(-depth):  # far ones first
             if depth[index] <= 0:
                 continue
-            bounds = draw_box(image, corners[index], intrinsic, color, style.line_width)
+            bounds = draw_corners(
+                image, corners[index], intrinsic, color, style.line_width, fill=True
+            )
             if with_text and bounds is not None and bounds[3] - bounds[1] >= style.min_text_height:
                 text = f"{CLASSES[boxes.labels[index]]} {boxes.scores[index]:.2f}"
-                write_text(image, text, (bounds[0], bounds[1] - 4), color, 0.36)
-    write_text(image, camera.name, (6, TEXT_HEIGHT), TEXT, 0.5)
+                write(image, text, (bounds[0], bounds[1] - 4), color, SMALL)
+    write(image, camera.name, (6, TEXT_HEIGHT), TEXT, LARGE)
     return image
 
 
@@ -97,14 +100,5 @@ def _draw_birds_eye(view: KeyframeView, layers: list, size: int, style: PictureS
     for line, (boxes, color, with_text) in enumerate(layers, start=1):
         name = "prediction" if with_text else "ground truth"
         text = f"{name} ({len(boxes.labels)})"
-        write_text(canvas.image, text, (8, line * TEXT_HEIGHT), color, 0.5)
+        write(canvas.image, text, (8, line * TEXT_HEIGHT), color, LARGE)
     return canvas.image
-
-
-def write_text(
-    image: np.ndarray, text: str, place: tuple[float, float], color: Color, size: float
-) -> None:
-    """Write a line of text with a dark outline; ``place`` is its lower left pixel."""
-    at = (int(place[0]), int(max(place[1], 10)))
-    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)

@@ -85,7 +85,21 @@ def draw_box(
     Returns:
         Bounds x1, y1, x2, y2 of what is visible, or None.
     """
-    points = corners(box)
+    return draw_corners(canvas, corners(box), intrinsics, color, width, fill)
+
+
+def draw_corners(
+    canvas: np.ndarray,
+    points: np.ndarray,
+    intrinsics: np.ndarray,
+    color: Color,
+    width: int = 2,
+    fill: bool = False,
+) -> np.ndarray | None:
+    """Draw the box with given corners (8, 3), camera frame; see `draw_box`.
+
+    They are in the order of :data:`epropnp_data.geometry.boxes.CORNER_SIGNS`.
+    """
     segments = clip_edges(points)
     if len(segments) == 0:
         return None
