@@ -70,7 +70,8 @@ class NonFinite(Hook):
         if runner.iter not in self.steps:
             return
         if self.where == "weights":
-            next(p for p in runner.model.parameters() if p.requires_grad).data.view(-1)[0] = nan()
+            weight = next(p for p in runner.model.parameters() if p.requires_grad)
+            weight.data[(0,) * weight.dim()] = nan()
             return
         samples, inputs = data_batch["data_samples"], data_batch["inputs"]
         spoiled = range(len(samples)) if self.where == "batch" else [1]

@@ -44,6 +44,18 @@ def test_skipped_step_changes_nothing(bad_value):
         torch.testing.assert_close(param, expected, rtol=0, atol=0)
 
 
+def test_nothing_goes_backward_from_a_loss_that_is_not_finite():
+    model = small_model()
+    wrapper = make_wrapper(FiniteGradOptimWrapper, model)
+    went = []
+    model[0].weight.register_hook(went.append)
+    train_step(wrapper, model, torch.full((1, 3), torch.nan))
+    assert wrapper.skipped_last
+    assert not went
+    train_step(wrapper, model, torch.ones(1, 3))
+    assert (wrapper.skipped_last, len(went)) == (False, 1)
+
+
 def test_parameters_at_fault_are_named(monkeypatch):
     said = []
     monkeypatch.setattr(
@@ -128,6 +140,17 @@ def test_mixed_precision_counts_and_names_skipped_steps(amp_wrapper, monkeypatch
     wrapper.step()
     assert (wrapper.skipped_last, wrapper.num_skipped) == (False, 1)
     assert not torch.equal(model[2].bias, before[3])
+
+
+def test_mixed_precision_goes_on_after_a_loss_that_is_not_finite(amp_wrapper):
+    model, wrapper = amp_wrapper
+    before = model[2].bias.clone()
+    wrapper.update_params(model(torch.ones(1, 3)).sum() * torch.nan)
+    assert (wrapper.skipped_last, wrapper.loss_scaler.get_scale()) == (True, 1024.0)
+    assert torch.equal(model[2].bias, before)
+    wrapper.update_params(model(torch.ones(1, 3)).square().sum())
+    assert not wrapper.skipped_last
+    assert not torch.equal(model[2].bias, before)
 
 
 def test_mixed_precision_steps_on_unscaled_clipped_gradients(amp_wrapper):

@@ -1,4 +1,4 @@
-"""Optimizer step that is left out when a gradient is not finite."""
+"""Optimizer step that is left out when the loss or a gradient is not finite."""
 
 import logging
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import torch
 from mmdet3d.registry import OPTIM_WRAPPERS
+from mmengine.dist import all_reduce
 from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ class StepCheck:
     num_attempts = 0
     skipped_last = False
     _names: dict[int, str] | None = None
+    _bad_loss = False  # since the last step
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
@@ -40,9 +42,27 @@ class StepCheck:
         with super().optim_context(model):
             yield
 
+    def backward(self, loss: Tensor, **kwargs) -> None:
+        """As the base, but not from a loss that is not finite in any of the processes.
+
+        Nothing can be learnt from it, and compiled kernels may read anywhere, given NaN.
+        """
+        finite = loss.detach().isfinite().float()
+        all_reduce(finite, op="min")
+        if finite:
+            super().backward(loss, **kwargs)
+        else:
+            self._bad_loss = True
+            self._inner_count += 1  # of mmengine: backward passes so far
+
     def _check_step(self) -> bool:
         """Whether the step can be made; one that cannot is counted and logged."""
         self.num_attempts += 1
+        if self._bad_loss:
+            self._bad_loss, self.skipped_last = False, True
+            self.num_skipped += 1
+            self._log("the loss is not finite")
+            return False
         params = [
             param
             for group in self.optimizer.param_groups
@@ -64,12 +84,15 @@ class StepCheck:
         cause = f"{len(names)} parameters have non-finite gradients: {shown}"
         if not names:
             cause = "the norm of the gradient overflows"
+        self._log(cause)
+
+    def _log(self, cause: str) -> None:
         print_log(f"Step skipped ({self.num_skipped} so far): {cause}", "current", logging.WARNING)
 
 
 @OPTIM_WRAPPERS.register_module()
 class FiniteGradOptimWrapper(StepCheck, OptimWrapper):
-    """`OptimWrapper` that skips a step whose gradient holds NaN or infinity.
+    """`OptimWrapper` that skips a step whose loss or gradient holds NaN or infinity.
 
     Parameters, momentum and weight decay are left alone and the parameters at fault are named in
     the log. Clipping comes after the check, since it would spread one NaN over all gradients.
@@ -95,6 +118,9 @@ class FiniteGradAmpOptimWrapper(StepCheck, AmpOptimWrapper):
 
     def step(self, **kwargs) -> None:
         """Unscale, then clip and step, or skip both; ``kwargs`` go to the optimizer's step."""
+        if self._bad_loss:
+            self._check_step()
+            return
         self.loss_scaler.unscale_(self.optimizer)
         if self._check_step():
             if self.clip_grad_kwargs:
