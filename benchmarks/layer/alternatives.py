@@ -68,6 +68,7 @@ def _poselib(poselib, data: Scene, given: Scene) -> dict[str, Callable[[], np.nd
     (fx, _, cx), (_, fy, cy), _ = INTRINSICS
     camera = {"model": "PINHOLE", "width": 1600, "height": 900, "params": [fx, fy, cx, cy]}
     starts = given.pose.double().numpy()
+    starts[:, 3:] /= np.linalg.norm(starts[:, 3:], axis=1, keepdims=True)  # not done there
 
     def call() -> np.ndarray:
         out = np.empty((len(x3d), 3))
