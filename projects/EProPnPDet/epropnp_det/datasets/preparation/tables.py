@@ -72,9 +72,15 @@ def read_table(folder: Path, name: str) -> list[dict]:
         raise DatasetError(f"{path}: no such table. {remedy}") from None
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: not a JSON file ({error}). {remedy}") from None
-    if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
-        raise DatasetError(f"{path}: no list of records. {remedy}")
+    _check_list(path, records)
     return records
+
+
+def _check_list(path: Path, records: object) -> None:
+    if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
+        raise DatasetError(
+            f"{path}: no list of records. Unpack the metadata of {path.parent.name} again"
+        )
 
 
 def open_tables(data_root: str | Path, version: str) -> NuScenes:
@@ -85,7 +91,7 @@ def open_tables(data_root: str | Path, version: str) -> NuScenes:
     """
     folder = Path(data_root) / version
     try:
-        return NuScenes(version=version, dataroot=str(data_root), verbose=False)
+        nusc = NuScenes(version=version, dataroot=str(data_root), verbose=False)
     except Exception as error:  # whatever the devkit meets in a damaged table
         for name in TABLE_NAMES:
             read_table(folder, name)
@@ -94,6 +100,9 @@ def open_tables(data_root: str | Path, version: str) -> NuScenes:
             f"{folder}: the tables do not belong together ({text}). Unpack the metadata of "
             f"{version} again"
         ) from error
+    for name in TABLE_NAMES:  # an empty object passes for an empty list until it is asked
+        _check_list(folder / f"{name}.json", getattr(nusc, name, []))
+    return nusc
 
 
 def keyframe_images(data_root: Path, version: str) -> list[str]:
