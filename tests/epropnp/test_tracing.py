@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from epropnp import (
     AdaptiveHuberPnPCost,
@@ -38,7 +39,8 @@ def every_output(data, dof, setting=ADAPTIVE, head=None):
     loss = head(result.pose_sample_logweights, result.cost_target, norm_factor=1.5)
     (loss + result.pose_opt_plus.sum()).backward()
     solution = net(*data.correspondences, setting, fast_mode=True, with_pose_cov=True)
-    return [*(t for t in (*result, *solution) if t is not None), data.x3d.grad, data.w2d.grad]
+    tensors = [leaf for leaf in tree_leaves((result, solution)) if leaf is not None]
+    return [*tensors, data.x3d.grad, data.w2d.grad]
 
 
 def read_outs(data, dof):
