@@ -67,16 +67,21 @@ def solve_by_hand(head, problem):
     objects, geometry, pose_gt = problem
     layer, camera = head.pose_solver.pnp, head.pose_solver.bind_camera(geometry, torch.arange(3))
     torch.manual_seed(0)
+    w2d = objects.w2d * objects.scale.detach()[:, None]
+    delta = adaptive_delta(objects.x2d.detach(), w2d.detach(), 0.5)
+    x3d = objects.noc * objects.dims.detach()[:, None]
+    solution = layer(x3d, objects.x2d, w2d, camera, HuberPnPCost(delta), with_pose_opt_plus=True)
     w2d = objects.w2d * objects.scale[:, None]
     delta = adaptive_delta(objects.x2d.detach(), w2d, 0.5)
     x3d = objects.noc * objects.dims[:, None]
     result = layer.monte_carlo_forward(
-        x3d, objects.x2d, w2d, camera, HuberPnPCost(delta), pose_init=pose_gt
-    )
-    x3d = objects.noc * objects.dims.detach()[:, None]
-    w2d = objects.w2d * objects.scale.detach()[:, None]
-    solution = layer(
-        x3d, objects.x2d, w2d, camera, HuberPnPCost(delta.detach()), with_pose_opt_plus=True
+        x3d,
+        objects.x2d,
+        w2d,
+        camera,
+        HuberPnPCost(delta),
+        pose_init=pose_gt,
+        starts=solution.starts,
     )
     return result.pose_sample_logweights, result.cost_target, solution.pose_opt_plus
 
