@@ -1,6 +1,7 @@
 """What the command lines of training and testing do to a config."""
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from epropnp_tools.cli import set_data_root
@@ -53,11 +54,13 @@ def test_background_images_stay(load):
 
 @pytest.mark.parametrize("trained_before", [False, True])
 def test_resume_starts_from_load_from_only_at_the_beginning(tmp_path, trained_before):
+    newest = tmp_path / "iter_9.pth"
     if trained_before:
-        (tmp_path / "last_checkpoint").write_text("there/iter_9.pth")
+        torch.save({"state_dict": {"weight": torch.zeros(1)}}, newest)
+        (tmp_path / "last_checkpoint").write_text("moved/since/iter_9.pth")
     cfg = Config(dict(work_dir=str(tmp_path), load_from="pretrained.pth"))
     set_resume(cfg, "auto")
-    assert cfg.load_from == ("there/iter_9.pth" if trained_before else "pretrained.pth")
+    assert cfg.load_from == (str(newest) if trained_before else "pretrained.pth")
     assert cfg.get("resume", False) == trained_before
 
 
