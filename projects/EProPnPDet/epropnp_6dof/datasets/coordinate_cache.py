@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from functools import lru_cache, partial
 from multiprocessing import Pool
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -26,6 +27,23 @@ MAX_SYMMETRIES = 64
 DAMAGED_ARCHIVE = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile)
 DAMAGED_ARCHIVE += (zlib.error,)  # RuntimeError: encrypted, or packed in an unknown way
 CACHE_DIR = "coordinates"  # below the data set's folder
+
+
+class Mesh(NamedTuple):
+    """A model with what every one of its maps needs.
+
+    Attributes:
+        model: vertices and symmetries, metres.
+        raycaster: renders it.
+        low, size: corner and extent (3,) of its box, metres.
+        digest: SHA-1 of the vertices.
+    """
+
+    model: ObjectModel
+    raycaster: MeshRaycaster
+    low: np.ndarray
+    size: np.ndarray
+    digest: bytes
 
 
 class CoordinateCache:
@@ -51,7 +69,7 @@ class CoordinateCache:
 
         Of a continuous symmetry every few degrees: `MAX_SYMMETRIES` in all at most.
         """
-        known = _load(self.models_dir, obj_id)[0].symmetries
+        known = _load(self.models_dir, obj_id).model.symmetries
         kept = known[:: -(-len(known) // MAX_SYMMETRIES)]
         matrices = np.tile(np.eye(4), (len(kept), 1, 1))
         matrices[:, :3, :3] = [symmetry.rotation for symmetry in kept]
@@ -76,42 +94,42 @@ class CoordinateCache:
             cam_mat: (3, 3).
             image_shape: height and width.
         """
-        model, raycaster = _load(self.models_dir, obj_id)
-        key = _digest(model, pose, cam_mat, image_shape, self.pixel_center)
+        mesh = _load(self.models_dir, obj_id)
+        key = _digest(mesh, pose, cam_mat, image_shape, self.pixel_center)
         path = None if self.cache_dir is None else self.cache_dir / f"{name}.npz"
-        stored = None if path is None else _read(path, key, model)
+        stored = None if path is None else _read(path, key, mesh)
         if stored is not None:
             return stored
-        rendered = raycaster.render(pose, cam_mat, image_shape, self.pixel_center)
+        rendered = mesh.raycaster.render(pose, cam_mat, image_shape, self.pixel_center)
         if path is not None:
-            _write(path, key, rendered, model)
+            _write(path, key, rendered, mesh)
         return rendered
 
 
 @lru_cache(maxsize=MESHES_KEPT)
-def _load(models_dir: Path, obj_id: int) -> tuple[ObjectModel, MeshRaycaster]:
+def _load(models_dir: Path, obj_id: int) -> Mesh:
     model = read_object_model(models_dir, obj_id)
-    return model, MeshRaycaster(model.vertices, model.faces)
+    vertices = model.vertices
+    low, size = vertices.min(axis=0), np.maximum(np.ptp(vertices, axis=0), 1e-9)
+    content = np.ascontiguousarray(vertices, dtype=np.float64).tobytes()
+    digest = hashlib.sha1(content, usedforsecurity=False).digest()
+    return Mesh(model, MeshRaycaster(vertices, model.faces), low, size, digest)
 
 
 def _digest(
-    model: ObjectModel,
+    mesh: Mesh,
     pose: RigidPose,
     cam_mat: np.ndarray,
     image_shape: tuple[int, int],
     pixel_center: float,
 ) -> str:
-    digest = hashlib.sha1(usedforsecurity=False)
-    for part in (*pose, cam_mat, np.array([*image_shape, pixel_center]), model.vertices):
+    digest = hashlib.sha1(mesh.digest, usedforsecurity=False)
+    for part in (*pose, cam_mat, np.array([*image_shape, pixel_center])):
         digest.update(np.ascontiguousarray(part, dtype=np.float64).tobytes())
     return digest.hexdigest()
 
 
-def _bounds(model: ObjectModel) -> tuple[np.ndarray, np.ndarray]:
-    return model.vertices.min(axis=0), np.maximum(np.ptp(model.vertices, axis=0), 1e-9)
-
-
-def _read(path: Path, key: str, model: ObjectModel) -> CoordinateMap | None:
+def _read(path: Path, key: str, mesh: Mesh) -> CoordinateMap | None:
     if not path.is_file():
         return None
     try:
@@ -121,14 +139,14 @@ def _read(path: Path, key: str, model: ObjectModel) -> CoordinateMap | None:
             hit, levels, (left, top) = stored["hit"], stored["levels"], stored["corner"]
     except DAMAGED_ARCHIVE:
         return None  # damaged: it is rendered and written again
-    low, size = _bounds(model)
-    coords = np.where(hit[..., None], levels / LEVELS * size + low, 0)
+    coords = np.where(hit[..., None], levels / LEVELS * mesh.size + mesh.low, 0)
     return CoordinateMap(int(left), int(top), coords.astype(np.float32), hit)
 
 
-def _write(path: Path, key: str, item: CoordinateMap, model: ObjectModel) -> None:
-    low, size = _bounds(model)
-    levels = np.rint((item.coords - low) / size * LEVELS).clip(0, LEVELS).astype(np.uint16)
+def _write(path: Path, key: str, item: CoordinateMap, mesh: Mesh) -> None:
+    levels = (
+        np.rint((item.coords - mesh.low) / mesh.size * LEVELS).clip(0, LEVELS).astype(np.uint16)
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.npz")
     np.savez_compressed(partial, key=key, corner=(item.left, item.top), levels=levels, hit=item.hit)
