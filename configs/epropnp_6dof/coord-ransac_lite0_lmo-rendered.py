@@ -4,12 +4,12 @@
 # Score on LM-O: not measured yet (docs/lmo.md).
 # Two CPU cores, no GPU; about 20 minutes, extrapolated. Memory: not measured.
 _base_ = [
-    "../_base_/models/epropnp_6dof_v2_lite0.py",
+    "../_base_/models/epropnp_6dof_v2_lite0_lmo.py",
     "../_base_/datasets/lmo_rendered.py",
     "../_base_/schedules/small_6dof_second.py",
     "../_base_/runtime_6dof_small.py",
 ]
-start = "work_dirs/coord-ransac_lite0_lmo-rendered_start/iter_8000.pth"
+start = "work_dirs/coord-ransac_lite0_lmo-rendered_start/iter_4500.pth"
 model = dict(
     symmetric_targets=True,
     criterion=dict(_delete_=True, type="CoordRegressionCriterion", coord_weight=10.0),

@@ -5,7 +5,7 @@
 # features. Score on LM-O: not measured yet (docs/lmo.md).
 # Two CPU cores, no GPU; about 32 minutes, extrapolated. Memory: not measured.
 _base_ = [
-    "../_base_/models/epropnp_6dof_v2_lite0.py",
+    "../_base_/models/epropnp_6dof_v2_lite0_lmo.py",
     "../_base_/datasets/lmo_rendered.py",
     "../_base_/schedules/small_6dof_start.py",
     "../_base_/runtime_6dof_small.py",

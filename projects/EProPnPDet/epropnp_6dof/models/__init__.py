@@ -3,6 +3,7 @@
 from .dense_head import DenseCorrespondenceHead
 from .efficientnet_lite import EfficientNetLite0
 from .monte_carlo_criterion import MonteCarloCriterion
+from .object_aware_head import ObjectAwareHead
 from .pose_estimator import DensePoseEstimator
 from .pose_solvers import EPnPRefineSolver, RansacPnPSolver
 from .regression_criterion import CoordRegressionCriterion
@@ -15,6 +16,7 @@ __all__ = [
     "EPnPRefineSolver",
     "EfficientNetLite0",
     "MonteCarloCriterion",
+    "ObjectAwareHead",
     "PoseDataSample",
     "RansacPnPSolver",
 ]

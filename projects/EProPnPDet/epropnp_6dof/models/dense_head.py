@@ -21,6 +21,7 @@ class DenseCorrespondenceHead(BaseModule):
         num_stages: stages, each doubles the resolution.
         normal_init: initialise every layer with N(0, 0.001) as version 1 did, instead of Kaiming
             uniform with zero weight logits and scale exp(3).
+        num_objects: sets of output channels side by side, see `ObjectAwareHead`.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class DenseCorrespondenceHead(BaseModule):
         channels: int = 256,
         num_stages: int = 3,
         normal_init: bool = False,
+        num_objects: int = 1,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -36,17 +38,22 @@ class DenseCorrespondenceHead(BaseModule):
             width = in_channels if stage == 0 else channels
             layers += _upsampling_stage(width, channels)
         self.features = nn.ModuleList(layers)
-        self.out_layer = nn.Conv2d(channels, 5, 1)
-        self.scale_branch = nn.Linear(channels, 2)
+        self.num_objects = num_objects
+        self.out_layer = nn.Conv2d(channels, num_objects * 5, 1)
+        self.scale_branch = nn.Linear(channels, num_objects * 2)
         self.normal_init = normal_init
 
-    def forward(self, feature: Tensor) -> DenseMaps:
-        """Map a feature (B, C, H, W) to maps of 2^num_stages times its size."""
+    def forward(self, feature: Tensor, obj_ids: list[int] | None = None) -> DenseMaps:
+        """Map a feature (B, C, H, W) to maps of 2^num_stages times its size.
+
+        The objects do not matter here: the network tells them apart by their looks.
+        """
         for layer in self.features:
             feature = layer(feature)
         output = self.out_layer(feature)
         scale = self.scale_branch(feature.mean(dim=(2, 3))).exp()
-        return DenseMaps(output[:, :3], output[:, 3:], scale)
+        noc, weights = output.unflatten(1, (self.num_objects, 5)).split((3, 2), dim=2)
+        return DenseMaps(noc.flatten(1, 2), weights.flatten(1, 2), scale)
 
     def init_weights(self) -> None:
         """Initialise convolutions, output layer and scale branch; norms keep 1 and 0."""
@@ -61,7 +68,7 @@ class DenseCorrespondenceHead(BaseModule):
             nn.init.normal_(self.scale_branch.weight, std=OUTPUT_STD)
             return
         with torch.no_grad():
-            self.out_layer.weight[3:].zero_()
+            self.out_layer.weight.unflatten(0, (self.num_objects, 5))[:, 3:].zero_()
         nn.init.zeros_(self.scale_branch.weight)
         nn.init.constant_(self.scale_branch.bias, INITIAL_LOG_SCALE)
 

@@ -49,10 +49,12 @@ class DensePoseEstimator(BaseModel):
 
         Args:
             inputs: (B, 3, H, W) crops, BGR in [0, 1].
-            data_samples: one per crop, needed but for ``tensor``.
+            data_samples: one per crop; for ``tensor`` only an `ObjectAwareHead` needs them.
             mode: as mmengine calls it.
         """
-        maps = DenseMaps(*(field.float() for field in self.head(self.backbone(inputs)[-1])))
+        obj_ids = None if data_samples is None else [s.metainfo.get("obj_id") for s in data_samples]
+        maps = self.head(self.backbone(inputs)[-1], obj_ids)
+        maps = DenseMaps(*(field.float() for field in maps))
         if mode == "tensor":
             return maps
         batch = stack_crops(data_samples)
@@ -66,7 +68,7 @@ class DensePoseEstimator(BaseModel):
         self, inputs: Tensor, data_samples: list[PoseDataSample]
     ) -> tuple[DenseMaps, CropBatch, PosePredictions]:
         """Maps, geometry and poses, for pictures."""
-        maps = self(inputs)
+        maps = self(inputs, data_samples)
         batch = stack_crops(data_samples)
         return maps, batch, self.solver(maps, batch)
 
