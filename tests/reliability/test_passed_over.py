@@ -1,6 +1,7 @@
 """Samples that cannot be read: what stands in for them, what a run says of them at its end."""
 
 import logging
+from itertools import islice
 
 import pytest
 import torch
@@ -22,6 +23,8 @@ class Numbers:
         return self.size
 
     def __getitem__(self, index):
+        if index >= self.size:
+            raise IndexError(index)
         if index in self.bad:
             raise SampleError(f"{index}.jpg", "is empty")
         sample = BaseDataElement(metainfo=dict(index=index))
@@ -50,6 +53,10 @@ def test_the_next_sample_stands_in_and_says_for_what():
     assert [source for source, _ in passed_over(batch)] == ["1.jpg", "2.jpg", "2.jpg", "4.jpg"]
     assert [is_stand_in(s) for s in batch["data_samples"]] == [False, True, True, False, True]
     assert is_stand_in(batch["data_samples"][1].to_dict())  # as metrics get them
+
+
+def test_a_loop_over_the_data_set_ends():
+    assert len(list(islice(Dataset(5, {1, 4}), 9))) == 5
 
 
 def test_several_views_of_a_sample_all_say_so():

@@ -28,12 +28,13 @@ class PassesOverBadSamples:
         """Sample of an index, or of the next one that can be read.
 
         Raises:
+            IndexError: beyond the last one, which ends a loop over the data set.
             DatasetError: several samples in a row cannot be read.
         """
         passed_over = []
         for step in range(MAX_IN_A_ROW):
             try:
-                data = super().__getitem__((index + step) % len(self))
+                data = super().__getitem__((index + step) % len(self) if step else index)
             except SampleError as error:
                 passed_over.append(PassedOver(error.source, error.reason))
                 continue
