@@ -25,7 +25,7 @@ demo: setup  ## synthetic nuScenes -> training -> official score -> pictures (12
 demo-6dof: setup  ## synthetic BOP set -> 6DoF training -> scores -> pictures (9 minutes)
 	@$(VENV)/bin/python tools/demo_6dof.py
 
-lmo: setup  ## LM-O without any download page: prepare -> render -> train -> test on 200 real images (2 hours)
+lmo: setup  ## LM-O without any download page: prepare -> render -> train -> test on 200 real images (an hour, extrapolated)
 	@$(VENV)/bin/python tools/lmo.py $(LMO_ARGS)
 
 test: setup  ## all tests and the linter; PYTEST_ARGS="-k name" selects

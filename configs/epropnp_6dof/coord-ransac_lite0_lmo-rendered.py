@@ -2,7 +2,7 @@
 # Twin of epropnp-6dof-v2_lite0_lmo-rendered.py without the layer: the same start, the same number
 # of steps, coordinates and mask alone, solved by RANSAC PnP.
 # Score on LM-O: not measured yet (docs/lmo.md).
-# Two CPU cores, no GPU; about 20 minutes, extrapolated. Memory: not measured.
+# Two CPU cores, no GPU; about 10 minutes, extrapolated. Memory: not measured.
 _base_ = [
     "../_base_/models/epropnp_6dof_v2_lite0_lmo.py",
     "../_base_/datasets/lmo_rendered.py",
