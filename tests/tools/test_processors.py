@@ -53,6 +53,6 @@ def test_pytest_closing_line_and_failures_are_read(processors, tmp_path):
     closing, failed = processors.run(
         lane, [str(tmp_path / "test_x.py"), "--rootdir", str(tmp_path)]
     )
-    assert closing.startswith("1 failed, 1 passed in")
+    assert closing.startswith("1 failed, 1 passed")
     assert len(failed) == 1
     assert "test_b" in failed[0]
