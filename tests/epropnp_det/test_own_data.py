@@ -61,7 +61,7 @@ def test_train_test_infer_explore(repo_dir, tmp_path, layout):
     tilted = [record.camera_to_ground for record in records if record.camera == "tilted"]
     assert all(matrix is not None for matrix in tilted)
     call(repo_dir, "tools/explore.py", results, "--image-root", data)
-    assert (results / "explore.html").stat().st_size > 100_000
+    assert (results / "explore.html").stat().st_size > 90_000
 
     # the copy of the config in the work directory and the checkpoint are enough for inference
     photos = Path(records[0].image).parent
