@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
+from ..whole_file import write_text
+
 
 def write_json(path: Path, content: object) -> None:
     """Write a JSON file, complete or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content))
-    partial.replace(path)
+    write_text(path, json.dumps(content))

@@ -1,11 +1,11 @@
 """Writes a set of images; the file appears complete or not at all."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
+from ..whole_file import write_text
 from .read import FORMAT, VERSION
 from .records import Category, CustomImage, CustomObject, CustomSet
 
@@ -25,10 +25,7 @@ def write_custom(custom: CustomSet, info: dict | None = None) -> Path:
     if custom.is_annotated:
         pairs = [(i, each) for i, image in enumerate(custom.images) for each in image.objects or ()]
         content["annotations"] = [_object(i, *pair) for i, pair in enumerate(pairs)]
-    custom.path.parent.mkdir(parents=True, exist_ok=True)
-    part = custom.path.with_name(f".{custom.path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(content, allow_nan=False))
-    part.replace(custom.path)
+    write_text(custom.path, json.dumps(content, allow_nan=False))
     return custom.path
 
 

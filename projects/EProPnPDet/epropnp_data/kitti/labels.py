@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import DatasetError
+from ..whole_file import write_text
 
 NO_ANGLE, NO_PLACE = -10.0, -1000.0
 
@@ -86,6 +87,4 @@ def write_labels(path: Path, labels: Sequence[KittiLabel]) -> None:
         line = f"{label.kind} {label.truncated:.2f} {label.occluded} "
         line += " ".join(f"{value:.4f}" for value in numbers)
         lines.append(line + ("" if label.score is None else f" {label.score:.6f}") + "\n")
-    part = path.with_name(f".{path.name}.part")
-    part.write_text("".join(lines))
-    part.replace(path)
+    write_text(path, "".join(lines))

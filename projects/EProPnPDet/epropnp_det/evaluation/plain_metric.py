@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from epropnp_data.custom import read_custom
 from epropnp_data.errors import DatasetError
 from epropnp_data.geometry.boxes import yaw_to_rotation
 from epropnp_data.vocabulary import Vocabulary
+from epropnp_data.whole_file import write_text
 from epropnp_mm.skipping import is_stand_in
 
 from ..datasets.annotation_filter import AnnotationFilter
@@ -171,8 +171,5 @@ def _write(path: Path, content: dict) -> None:
     """Write JSON, complete or not at all; what cannot be measured is null."""
     if path.name == SCORES_NAME:
         content = {name: value if np.isfinite(value) else None for name, value in content.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(content, allow_nan=False, indent=1))
-    part.replace(path)
+    write_text(path, json.dumps(content, allow_nan=False, indent=1))
     print_log(f"wrote {path}", "current")

@@ -1,7 +1,6 @@
 """The nuScenes detection results file: writing it, and finding what the server would reject."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from epropnp_data.nuscenes.taxonomy import ATTRIBUTES, CLASSES, NO_ATTRIBUTE
+from epropnp_data.whole_file import write_text
 
 from .boxes import GlobalBoxes
 
@@ -79,9 +79,6 @@ def write_submission(
         use_external: data beyond nuScenes and image-level pre-training was used.
     """
     results = {token: to_records(token, item) for token, item in boxes.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     content = {"meta": submission_meta(use_external), "results": results}
-    part.write_text(json.dumps(content, allow_nan=False))
-    part.replace(path)
+    write_text(path, json.dumps(content, allow_nan=False))
     return path
