@@ -65,6 +65,14 @@ def test_requirements_of_the_wheel(wheel):
     assert "EPro-PnP for MMDetection3D" in metadata.get_payload()
 
 
+def test_every_module_is_in_the_wheel(wheel, repo_dir):
+    source = repo_dir / "projects/EProPnPDet"
+    modules = {path.relative_to(source).as_posix() for path in source.glob("*/**/*.py")}
+    with zipfile.ZipFile(wheel) as archive:
+        missing = {name for name in modules if ".mim" not in name} - set(archive.namelist())
+    assert not missing
+
+
 def test_the_layer_needs_torch_and_numpy_alone(installed):
     code = (
         "import sys; blocked = ('mmcv', 'mmengine', 'mmdet', 'mmdet3d', 'cv2', 'scipy', 'numba')\n"

@@ -1,0 +1,1 @@
+"""Kernels compiled by numba, for tensors in the memory of a CPU."""
