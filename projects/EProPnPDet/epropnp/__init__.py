@@ -43,12 +43,13 @@ from epropnp.gauss_newton import GaussNewton, gauss_newton, gauss_newton_step
 from epropnp.implicit import implicit_pose
 from epropnp.initializers import RSLMSolver, Start, Starts
 from epropnp.kernels import AdaptiveHuberPnPCost, Huber, HuberPnPCost
-from epropnp.layer import EProPnP4DoF, EProPnP6DoF, MonteCarloResult
+from epropnp.layer import EProPnP4DoF, EProPnP6DoF
 from epropnp.levenberg_marquardt import Solution, TrustRegion, levenberg_marquardt
 from epropnp.linear_start import LinearStart
 from epropnp.losses import MonteCarloPoseLoss, monte_carlo_pose_loss
 from epropnp.manifolds import QuatPose, YawPose
 from epropnp.modes import PoseModes, pose_modes
+from epropnp.monte_carlo import MonteCarloResult
 from epropnp.peaks import BestPeak, DistinctPeaks, PeakRule, Peaks
 from epropnp.posterior import PoseDistribution, cost_distribution, pose_distribution
 from epropnp.record import Record
@@ -66,7 +67,8 @@ from epropnp.robust_kernels import (
     Tukey,
     TukeyPnPCost,
 )
-from epropnp.solvers import LMSolver, PnPSolution, PnPSolver
+from epropnp.solution import PnPSolution, PnPSolver
+from epropnp.solvers import LMSolver
 from epropnp.symmetry import Symmetry, set_cost, symmetric_pose_loss
 from epropnp.terms import PlaneCost, PosePrior, SumCost, ViewedCost
 from epropnp.wide import WideQuaternionProposals

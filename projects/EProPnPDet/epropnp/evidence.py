@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from epropnp.camera import PerspectiveCamera
-from epropnp.layer import EProPnP, MonteCarloResult
+from epropnp.layer import EProPnP
+from epropnp.monte_carlo import MonteCarloResult
 from epropnp.peaks import DistinctPeaks, PeakRule
 from epropnp.problem import CostSetting
 
