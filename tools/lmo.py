@@ -55,7 +55,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--data-root", type=Path, default=Path("data/lmo"))
     parser.add_argument("--rendered", type=Path, default=Path("data/lmo_rendered"))
     parser.add_argument("--from", dest="bop", type=Path, help="BOP download instead of the wheel")
-    parser.add_argument("--images", type=int, default=1000, help="rendered training images")
+    parser.add_argument("--images", type=int, default=3000, help="rendered training images")
     parser.add_argument("--processes", type=int, default=2, help="of rendering and training")
     parser.add_argument("--start-iterations", type=int, help="instead of the config's")
     parser.add_argument(
@@ -92,7 +92,7 @@ def data_steps(args: argparse.Namespace) -> list[Step]:
     val = 2 if args.quick else 50
     size = ["--train-images", str(train), "--val-images", str(val)]
     models = [args.data_root / "models", args.rendered]
-    seconds = (train + val) * 1.0 / args.processes
+    seconds = (train + val) * 0.5 / args.processes
     return [
         Step(
             "prepare",
@@ -120,7 +120,7 @@ def training_step(args: argparse.Namespace, name: str, title: str, config: str) 
     if config != START:
         options.append(f"model.init_cfg.checkpoint={checkpoint(args, 'start', START)}")
     words = [path, "--work-dir", folder, "--resume", "--cfg-options", *options]
-    seconds = iterations * (0.26 if "epropnp" in config else 0.24)
+    seconds = iterations * (0.4 if "epropnp" in config else 0.36)
     return Step(
         f"train_{name}",
         f"train {title}, {iterations} steps ({about(seconds)}): {path}",

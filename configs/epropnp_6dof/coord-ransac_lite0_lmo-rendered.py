@@ -9,7 +9,7 @@ _base_ = [
     "../_base_/schedules/small_6dof_second.py",
     "../_base_/runtime_6dof_small.py",
 ]
-start = "work_dirs/coord-ransac_lite0_lmo-rendered_start/iter_3000.pth"
+start = "work_dirs/coord-ransac_lite0_lmo-rendered_start/iter_4000.pth"
 model = dict(
     symmetric_targets=True,
     criterion=dict(_delete_=True, type="CoordRegressionCriterion", coord_weight=10.0),

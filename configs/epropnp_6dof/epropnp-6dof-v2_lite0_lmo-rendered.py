@@ -8,5 +8,5 @@ _base_ = [
     "../_base_/schedules/small_6dof_second.py",
     "../_base_/runtime_6dof_small.py",
 ]
-start = "work_dirs/coord-ransac_lite0_lmo-rendered_start/iter_3000.pth"
+start = "work_dirs/coord-ransac_lite0_lmo-rendered_start/iter_4000.pth"
 model = dict(symmetric_targets=True, init_cfg=dict(type="Pretrained", checkpoint=start))
