@@ -6,7 +6,7 @@ RUN = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV)/bin/python
 WORKERS ?= 2
 PYTEST_ARGS ?=
 FAST = tests/epropnp tests/epropnp_data tests/epropnp_6dof/metrics tests/epropnp_6dof/bop \
-	tests/epropnp_det/evaluation tests/epropnp_det/datasets tests/tools \
+	tests/epropnp_det/evaluation tests/epropnp_det/datasets \
 	tests/test_repository.py tests/test_layering.py tests/test_support.py tests/test_readme.py
 LMO_ARGS ?=
 export VENV
@@ -32,7 +32,7 @@ test: setup  ## all tests and the linter; PYTEST_ARGS="-k name" selects
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS); code=$$?; \
 	if [ -n "$(EXIT_CODE_FILE)" ]; then echo $$code > "$(EXIT_CODE_FILE)"; fi; exit $$code
 
-test-fast: setup  ## the layer, data, metrics, tools, without slow tests (its time is not measured)
+test-fast: setup  ## the layer, data and metrics, without slow tests (under 90 seconds)
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(FAST) $(PYTEST_ARGS)
 
 test-processors: setup  ## the tests as other processors would run them; PYTEST_ARGS selects

@@ -114,6 +114,7 @@ def test_config_registers_its_own_package_only(family, own):
     }
 
 
+@pytest.mark.slow
 def test_6dof_network_does_not_load_the_detector():
     code = "import sys, epropnp_6dof; sys.exit('epropnp_det' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

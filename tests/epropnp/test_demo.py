@@ -7,6 +7,7 @@ import sys
 import pytest
 
 
+@pytest.mark.slow
 def test_standalone_demo_is_short_and_needs_torch_only(repo_dir):
     path = repo_dir / "demo" / "standalone_pnp.py"
     assert len(path.read_text(encoding="utf-8").splitlines()) < 60
@@ -28,6 +29,7 @@ def test_standalone_demo_is_short_and_needs_torch_only(repo_dir):
     assert "log evidence" in run.stdout
 
 
+@pytest.mark.slow
 def test_learning_demo_sharpens_the_density(repo_dir, tmp_path):
     pytest.importorskip("matplotlib").use("Agg")
     module = runpy.run_path(str(repo_dir / "demo" / "learn_correspondences.py"), run_name="demo")

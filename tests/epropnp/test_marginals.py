@@ -197,6 +197,7 @@ def test_zero_objects():
     assert credible_cells(ground_density(dist, num=8).density).shape == (0, 8, 8)
 
 
+@pytest.mark.slow
 def test_objects_in_parts_give_the_same_densities(normal, monkeypatch):
     """One object at a time; a part holds no more than its share of memory."""
     _, dist, _ = normal

@@ -156,6 +156,7 @@ def losses(data, dof, inputs, seed=0):
 
 
 @pytest.mark.parametrize("dof", [4, 6])
+@pytest.mark.slow
 def test_forward_and_backward_trace_without_a_graph_break(dof):
     torch.compiler.reset()
     data, net = scene(dof, noise=2.0), layer(dof)

@@ -26,6 +26,7 @@ def meshes(official):
     return {i: read_colored_mesh(folder / f"obj_{i:06d}.ply", LENIENT) for i in LMO_OBJECTS}
 
 
+@pytest.mark.slow
 def test_sizes_and_symmetries_agree_with_the_published_ones(meshes):
     """The reduced meshes of ``models_eval`` lie a little inside those that were measured."""
     infos = {i: model_info(mesh.vertices, mesh.faces) for i, mesh in meshes.items()}

@@ -32,6 +32,7 @@ def read(root, name):
     return json.loads((root / name).read_text())
 
 
+@pytest.mark.slow
 def test_boxes_and_visibility_are_those_of_the_generator(bop, made):
     ours, truth = (read(root, f"{SCENE}/scene_gt_info.json") for root in (made[2], bop))
     assert ours.keys() == truth.keys()

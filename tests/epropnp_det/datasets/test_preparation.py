@@ -153,6 +153,7 @@ def test_second_run_sees_that_all_is_there(nuscenes_root, capsys):
     assert [path.stat().st_mtime_ns for path in files] == before
 
 
+@pytest.mark.slow
 def test_any_number_of_processes_writes_the_same(nuscenes_root, tmp_path, monkeypatch):
     """Two scenes of one split: at once in this process, and in one process each."""
     root = copy_of(nuscenes_root, tmp_path / "data")
@@ -308,6 +309,7 @@ class TestErrors:
         with pytest.raises(DatasetError, match=r"\.jpg: camera image is missing \(24 in all\)"):
             prepare_nuscenes(root, VERSION)
 
+    @pytest.mark.slow
     def test_command_line_says_it_in_one_line(self, repo_dir, tmp_path):
         command = [sys.executable, "tools/create_data.py", "nuscenes", "--root-path"]
         done = subprocess.run(

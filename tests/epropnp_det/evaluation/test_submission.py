@@ -192,6 +192,7 @@ def test_files_of_another_kind(content):
     assert [item.kind for item in check_submission(content, ["a"])] == ["format"]
 
 
+@pytest.mark.slow
 def test_command_line(nuscenes_root, tmp_path, repo_dir):
     scene = load_tables(nuscenes_root).scene
     names = {entry["name"]: entry for entry in scene}
