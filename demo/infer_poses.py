@@ -9,20 +9,22 @@ Boxes come from one of
                      as BOP's and COCO's results; an image is found by its file name, or by the
                      number at the end of its name, a frame of a video by its number
   --box X Y W H      one box, the same in every image, of the object --obj-id
-MODELS holds models_info.json (BOP). The camera comes from --intrinsics fx fy cx cy, a text file
-with the 3x3 matrix, or a JSON file with intrinsics (and distortion); or is guessed from --fov.
+MODELS holds models_info.json (BOP); meshes in it are only drawn. The camera comes from --intrinsics
+fx fy cx cy (OpenCV's pixels: the first one's centre is 0), a text file with the 3x3 matrix, or a
+JSON file with intrinsics (and distortion); or is guessed from --fov.
 
 OUT_DIR (work_dirs/infer_poses) gets the results as JSON and arrays (docs/results.md), pictures and,
 for videos, video.mp4. An interrupted run goes on. tools/explore.py OUT_DIR makes a page of it.
 """
 
 import argparse
-import json
 import re
 import sys
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+from epropnp_6dof.bop.errors import BOPError, numbers, read_json, whole
 from epropnp_6dof.own_images import ObjectBox, Pose6DoF
 from epropnp_data.images import Camera, CameraError, Frame, SourceError
 from epropnp_mm.engine import CheckpointError
@@ -31,6 +33,14 @@ from own_images import Found, add_arguments, camera_of, open_given, parse, run_o
 
 VIEWS = ("boxes", "points", "panels")
 FIELDS = {"category_id", "bbox"}
+
+
+class Wanted(NamedTuple):
+    """A box, and the image it belongs to: by name, by number, or every one."""
+
+    image: str | None
+    image_id: int | None
+    box: ObjectBox
 
 
 def parse_args() -> argparse.Namespace:
@@ -52,47 +62,55 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def read_boxes(args: argparse.Namespace) -> list[dict]:
-    """Entries of the detections file; those of --box belong to every image.
+def read_boxes(args: argparse.Namespace) -> list[Wanted]:
+    """Entries of the detections file; that of --box belongs to every image.
 
     Raises:
-        SourceError: naming file and entry.
+        BOPError, BOPFileMissing: naming file and entry.
     """
     if args.box is not None:
-        return [dict(category_id=args.obj_id, bbox=args.box)]
-    path = args.detections
-    try:
-        entries = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path}: is no list of detections ({error})") from None
-    if not isinstance(entries, list):
-        raise SourceError(f"{path}: holds {type(entries).__name__}, expected a list of detections")
-    for index, entry in enumerate(entries):
-        if missing := sorted(FIELDS - set(entry)):
-            raise SourceError(f"{path}: entry {index} has no {missing[0]}")
-        if not {"image", "image_id"} & set(entry):
-            raise SourceError(f"{path}: entry {index} has neither image nor image_id")
-        if len(entry["bbox"]) != 4:
-            raise SourceError(f"{path}: entry {index}: bbox is {entry['bbox']}, expected x y w h")
-    return [entry for entry in entries if entry.get("score", 1.0) >= args.score_thr]
+        return [Wanted(None, None, ObjectBox(args.obj_id, tuple(args.box)))]
+    found = []
+    for index, entry in enumerate(read_json(args.detections, list)):
+        try:
+            found.append(parse_entry(entry))
+        except ValueError as error:
+            raise BOPError(f"{args.detections}: entry {index} {error}") from None
+    return [item for item in found if item.box.score >= args.score_thr]
 
 
-def boxes_of(frame: Frame, entries: list[dict]) -> list[ObjectBox]:
-    """Boxes of one image."""
-    return [
-        ObjectBox(int(entry["category_id"]), tuple(entry["bbox"]), float(entry.get("score", 1.0)))
-        for entry in entries
-        if _belongs(entry, frame)
-    ]
+def parse_entry(entry: object) -> Wanted:
+    """One detection.
 
-
-def _belongs(entry: dict, frame: Frame) -> bool:
+    Raises:
+        ValueError: it lacks a field, or a value makes no sense.
+    """
+    if not isinstance(entry, dict):
+        raise ValueError(f"is {entry!r}, expected the fields of a detection")
+    if missing := sorted(FIELDS - set(entry)):
+        raise ValueError(f"has no {missing[0]}")
+    if not {"image", "image_id"} & set(entry):
+        raise ValueError("has neither image nor image_id")
+    box = tuple(numbers(entry["bbox"], 4, "bbox").tolist())
+    if min(box[2:]) <= 0:
+        raise ValueError(f"bbox is {entry['bbox']}: width and height have to be above zero")
+    (score,) = numbers(entry.get("score", 1.0), 1, "score").tolist()
+    obj_id = whole(entry["category_id"], "category_id")
     if "image" in entry:
-        return Path(entry["image"]).name in (Path(frame.name).name, Path(frame.name).stem)
-    number = re.search(r"\d+$", Path(frame.name).stem)
-    return "image_id" not in entry or (
-        number is not None and int(number.group()) == int(entry["image_id"])
-    )
+        return Wanted(Path(str(entry["image"])).name, None, ObjectBox(obj_id, box, score))
+    return Wanted(None, whole(entry["image_id"], "image_id"), ObjectBox(obj_id, box, score))
+
+
+def boxes_of(frame: Frame, wanted: list[Wanted]) -> list[ObjectBox]:
+    """Boxes of one image."""
+    path = Path(frame.name)
+    digits = re.search(r"\d+$", path.stem)
+    number = None if digits is None else int(digits.group())
+    return [
+        item.box
+        for item in wanted
+        if item.image in (None, path.name, path.stem) and item.image_id in (None, number)
+    ]
 
 
 def settings(args: argparse.Namespace, infer: Pose6DoF) -> dict:
@@ -104,11 +122,11 @@ def settings(args: argparse.Namespace, infer: Pose6DoF) -> dict:
 
 
 def find(
-    infer: Pose6DoF, entries: list[dict], frames: list[Frame], cameras: list[Camera]
+    infer: Pose6DoF, wanted: list[Wanted], frames: list[Frame], cameras: list[Camera]
 ) -> list[Found]:
     """Records, arrays and straight images."""
     return [
-        tuple(infer(frame.image, camera, boxes_of(frame, entries), frame.name))
+        tuple(infer(frame.image, camera, boxes_of(frame, wanted), frame.name))
         for frame, camera in zip(frames, cameras, strict=True)
     ]
 
@@ -120,10 +138,10 @@ def run(args: argparse.Namespace) -> None:
         CameraError, SourceError, CheckpointError, ResultsError, ValueError, FileNotFoundError: bad
             input.
     """
-    source, entries = open_given(args), read_boxes(args)
+    source, wanted = open_given(args), read_boxes(args)
     infer = Pose6DoF(args.config, args.checkpoint, args.models_dir, args.device)
     results = ResultsFolder.create(args.out_dir, settings(args, infer))
-    run_over(source, results, args, partial(find, infer, entries), partial(camera_of, args))
+    run_over(source, results, args, partial(find, infer, wanted), partial(camera_of, args))
 
 
 def main() -> None:

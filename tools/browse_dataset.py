@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Draw what training really sees: ``python tools/browse_dataset.py CONFIG [--out-dir DIR]``.
 
-Images as the network gets them, after augmentation, with their targets: 2D boxes and classes
-(yellow), 3D boxes (blue; their front is filled), lidar points by depth. Mirrored images stay
-mirrored.
+Images as the network gets them, after augmentation, with their targets. Of a detector: 2D boxes
+and classes (yellow), 3D boxes (blue; their front is filled), lidar points by depth; mirrored images
+stay mirrored. Of a 6DoF network: the crop with its box, and its coordinates.
 """
 
 import argparse
@@ -11,11 +11,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mmdet3d.registry import DATASETS
+import torch
+from mmdet3d.registry import DATASETS, VISUALIZERS
 from mmengine.registry import init_default_scope
 from tqdm import tqdm
 
-from epropnp_det.visualization import draw_sample
+from epropnp_mm.visualization import ResultVisualizer
 from epropnp_results.pictures.palette import TEXT, write
 from epropnp_tools.cli import UsageError, add_run_arguments, load_config, plain_errors
 
@@ -48,21 +49,31 @@ def run(args: argparse.Namespace) -> None:
     loader = cfg.get(f"{args.split}_dataloader")
     if not loader:
         raise UsageError(f"{args.config}: has no {args.split}_dataloader")
+    visualizer = VISUALIZERS.build(dict(cfg.visualizer, vis_backends=None, name="browse"))
+    if not isinstance(visualizer, ResultVisualizer):
+        raise UsageError(f"{args.config}: its visualizer does not draw what the network sees")
     np.random.seed(args.seed)  # noqa: NPY002 - what the transforms draw from
     dataset = DATASETS.build(loader.dataset)
+    visualizer.dataset_meta = dataset.metainfo
     args.out_dir.mkdir(parents=True, exist_ok=True)
     count = min(args.num, len(dataset))
     for number in tqdm(range(count), unit="image"):
         item = dataset[number * len(dataset) // count]
-        sample = item["data_samples"]
-        if not hasattr(sample, "img_transform"):
-            raise UsageError(f"{args.config}: its pipeline packs no img_transform to draw by")
-        image = item["inputs"]["img"].permute(1, 2, 0).numpy()
-        picture = draw_sample(np.ascontiguousarray(image), sample, dataset.metainfo["classes"])
-        note = f"{Path(sample.img_path).name}{', mirrored' if sample.flip else ''}"
+        inputs, sample = item["inputs"], item["data_samples"]
+        image = inputs["img"] if isinstance(inputs, dict) else inputs
+        try:
+            picture = visualizer.draw_input(_bgr(image), sample)
+        except ValueError as error:
+            raise UsageError(f"{args.config}: {error}") from None
+        note = f"{Path(sample.img_path).name}{', mirrored' if sample.get('flip') else ''}"
         write(picture, note, (6, picture.shape[0] - 6), TEXT, 9)
         cv2.imwrite(str(args.out_dir / f"{number:04d}.jpg"), picture)
     print(f"{count} pictures are in {args.out_dir}")
+
+
+def _bgr(image: torch.Tensor) -> np.ndarray:
+    """(h, w, 3) of a packed image (3, h, w)."""
+    return np.ascontiguousarray(image.permute(1, 2, 0).numpy())
 
 
 def main() -> None:

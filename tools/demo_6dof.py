@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from epropnp_tools.commands import CPU_PROCESSES, distributed_training, tool
+from epropnp_tools.commands import CPU_PROCESSES, demo, distributed_training, tool
 from epropnp_tools.console import say
 from epropnp_tools.restart import RECORDS, forget
 from epropnp_tools.steps import Step, run_program
@@ -135,7 +135,7 @@ def make_steps(args: argparse.Namespace) -> list[Step]:
 
 
 def picture_step(args: argparse.Namespace) -> Step:
-    """Draw poses, maps and densities of the test images with the tool for one's own images."""
+    """Draw poses, maps and densities of the test images with the command for one's own images."""
     data_root, pictures = args.data_root, args.work_dir / "pictures"
     options = {
         "--detections": data_root / "test_detections.json",
@@ -149,7 +149,7 @@ def picture_step(args: argparse.Namespace) -> Step:
     return Step(
         "pictures",
         "draw poses, coordinate and weight maps, orientation densities",
-        tool("infer_6dof", images, "--intrinsics", *INTRINSICS, *words),
+        demo("infer_poses", images, "--intrinsics", *INTRINSICS, *words),
         output=pictures,
     )
 

@@ -23,9 +23,11 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from epropnp_6dof.bop import read_results, read_targets
+from epropnp_6dof.datasets.coordinate_cache import CoordinateCache
 from epropnp_6dof.evaluation.beliefs import Beliefs, collect_beliefs
 from epropnp_6dof.evaluation.bop_evaluation import Truth, evaluate_estimates, select_targets
 from epropnp_6dof.evaluation.pose_metric import RESULT_NAME, BOPPoseMetric
+from epropnp_6dof.explained_results import truth_box
 from epropnp_6dof.inference import ImageObject, PoseInferencer, load_inferencer
 from epropnp_6dof.metrics.calibration import (
     best_temperature,
@@ -38,7 +40,8 @@ from epropnp_6dof.visualization.curves import (
     plot_recall_by_visibility,
     plot_risk,
 )
-from epropnp_6dof.visualization.report import draw_report
+from epropnp_6dof.visualization.poses import draw_poses
+from epropnp_data.images.reading import read_image
 
 TEMPERATURES = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]
 AS_PREDICTED = TEMPERATURES.index(1.0)
@@ -101,7 +104,7 @@ def draw_examples(
     """Draw good, typical and worst poses of well visible objects."""
     visible = [i for i, t in enumerate(truths) if t.visib_fract >= PICTURE_VISIBILITY]
     order = sorted(visible, key=lambda i: errors[i])
-    folder = metric.data_root / metric.models_dir
+    meshes = CoordinateCache(metric.data_root / metric.models_dir, None)
     models = metric.load_models({truth.obj_id for truth in truths})
     drawn = []
     for kind, quantile in PICTURES.items():
@@ -109,8 +112,11 @@ def draw_examples(
         first = int(np.clip(middle - NUM_PICTURES // 2, 0, max(len(order) - NUM_PICTURES, 0)))
         for number, index in enumerate(order[first : first + NUM_PICTURES]):
             truth = truths[index]
-            found = inferencer([_image_object(truth, models[truth.obj_id])])[0]
-            picture = draw_report(found, inferencer.model.solver, models[truth.obj_id], folder)
+            target = _image_object(truth, models[truth.obj_id])
+            found, solver = inferencer([target]), inferencer.model.solver
+            box = truth_box(truth.obj_id, truth.pose, models[truth.obj_id])
+            image = read_image(target.image_path)
+            picture = draw_poses(image, target, found, solver, models, meshes, [box])
             name = f"{kind}_{number}.png"
             cv2.imwrite(str(out_dir / name), picture)
             drawn.append(

@@ -46,7 +46,9 @@ def parse_args() -> argparse.Namespace:
         action="store_true",
         help="draw keyframes into pictures/ beside the results: six cameras and from above",
     )
-    parser.add_argument("--show-dir", help="draw each image with its detections into this folder")
+    parser.add_argument(
+        "--show-dir", help="draw each image (6DoF: each object) with its results there"
+    )
     parser.add_argument("--score-thr", type=float, default=0.1, help="lowest score shown")
     parser.add_argument(
         "--format-only", action="store_true", help="write the results file, do not score it"
@@ -148,14 +150,8 @@ def draw(evaluator: ConfigDict, folder: Path, score_thr: float) -> None:
 
 
 def draw_images(cfg: Config, folder: str, score_thr: float) -> None:
-    """Let the config's visualizer draw each image of the test; needs no tables of a data set.
-
-    Raises:
-        UsageError: the network finds no boxes in whole images.
-    """
-    if any(evaluator.type.split(".")[-1] == "BOPPoseMetric" for evaluator in evaluators(cfg)):
-        raise UsageError("--show-dir draws detections; for 6DoF poses use demo/infer_poses.py")
-    hook = dict(type="DrawDetectionsHook", interval=1, score_thr=score_thr, out_dir=folder)
+    """Let the config's visualizer draw each sample of the test; needs no tables of a data set."""
+    hook = dict(type="DrawResultsHook", interval=1, score_thr=score_thr, out_dir=folder)
     cfg.custom_hooks = [*cfg.get("custom_hooks", []), hook]
 
 

@@ -17,7 +17,7 @@ from epropnp_det.datasets.preparation.tables import check_tables, open_tables
 from epropnp_det.evaluation.official import read_results
 from epropnp_det.evaluation.submission import from_records
 from epropnp_det.evaluation.submission_check import check_submission
-from epropnp_det.visualization import draw_keyframe, ground_truth, load_keyframe
+from epropnp_det.visualization import draw_keyframe, ground_truth
 
 
 def parse_args() -> argparse.Namespace:
@@ -80,7 +80,7 @@ def draw(args: argparse.Namespace) -> None:
         boxes = from_records(results[token])
         truth = None if args.no_truth else ground_truth(nusc, token)
         boxes = boxes.select(boxes.scores >= args.score_thr)
-        picture = draw_keyframe(load_keyframe(nusc, token), boxes, truth)
+        picture = draw_keyframe(nusc, token, boxes, truth)
         cv2.imwrite(str(args.out_dir / f"{index:03d}_{token[:8]}.jpg"), picture)
     print(f"pictures are in {args.out_dir}")
 

@@ -2,4 +2,4 @@
 _base_ = ["./default_runtime.py"]
 custom_imports = dict(imports=["epropnp_6dof"], allow_failed_imports=False)
 default_hooks = dict(checkpoint=dict(interval=10, save_best="6dof/add_0.1d", rule="greater"))
-visualizer = dict(_delete_=True, type="Visualizer", vis_backends=[dict(type="LocalVisBackend")])
+visualizer = dict(type="PoseVisualizer")

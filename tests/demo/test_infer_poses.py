@@ -109,8 +109,8 @@ def test_video_with_one_box_becomes_a_video(run, scene, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "is no list of detections"),
-        ({}, "holds dict"),
+        (None, "not found"),
+        ({}, "got dict"),
         ([dict(image_id=1, bbox=[1, 2, 3, 4])], "entry 0 has no category_id"),
         ([dict(category_id=1, bbox=[1, 2, 3, 4])], "neither image nor image_id"),
         ([dict(image_id=1, category_id=1, bbox=[1, 2])], r"bbox is \[1, 2\]"),

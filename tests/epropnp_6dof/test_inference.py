@@ -1,7 +1,8 @@
 """Inference on images of the generated data set; records and pictures."""
 
-import json
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,16 +13,19 @@ from scipy.spatial.transform import Rotation
 from torch import nn
 
 from epropnp_6dof.bop import read_models_info, read_scene
+from epropnp_6dof.datasets.coordinate_cache import CoordinateCache
 from epropnp_6dof.explained_results import truth_box, write_explained
 from epropnp_6dof.inference import ImageObject, PoseInferencer, load_inferencer
 from epropnp_6dof.metrics.pose_error import rotation_error_deg, translation_error
 from epropnp_6dof.models import EPnPRefineSolver
+from epropnp_6dof.models.pose_estimator import attach_predictions
 from epropnp_6dof.models.rotations import quaternion_to_matrix
 from epropnp_6dof.models.structures import DenseMaps, stack_crops
-from epropnp_6dof.pose_record import pose_record
-from epropnp_6dof.visualization.report import draw_report, orientation_samples
+from epropnp_6dof.visualization import draw_poses
+from epropnp_data.geometry.camera import project_points
 from epropnp_results import ResultsFolder, match_objects
 from epropnp_results.explore import PageSettings, write_page
+from epropnp_results.pictures.palette import FOUND
 
 CONFIG = "configs/epropnp_6dof/epropnp-6dof-v2_r18_synthetic_demo.py"
 
@@ -37,9 +41,9 @@ class OracleNetwork(nn.Module):
             noc, torch.where(mask > 0, 0.0, -20.0).expand(-1, 2, -1, -1), torch.full((1, 2), 1000.0)
         )
 
-    def predict_maps(self, inputs, data_samples):
-        batch = stack_crops(data_samples)
-        return self.maps, batch, self.solver(self.maps, batch)
+    def forward(self, inputs, data_samples, mode):
+        solution = self.solver(self.maps, stack_crops(data_samples))
+        return attach_predictions(data_samples, solution, self.maps)
 
 
 def crop_steps(train):
@@ -89,18 +93,6 @@ def test_true_coordinates_give_the_true_pose_in_the_conventions_of_the_file(foun
     assert translation_error(result.pose, truth) < 0.002
 
 
-def test_record_is_json_with_uncertainty(found):
-    result = found[0]
-    record = json.loads(json.dumps(pose_record(result)))
-    assert record["score"] == 0.8
-    np.testing.assert_allclose(record["rotation"], result.pose.rotation)
-    covariance = np.array(record["covariance"])
-    np.testing.assert_allclose(record["std_translation"], np.sqrt(np.diag(covariance))[:3])
-    np.testing.assert_allclose(
-        record["std_rotation_deg"], np.degrees(np.sqrt(np.diag(covariance))[3:])
-    )
-
-
 def test_covariance_is_that_of_the_samples_as_rotation_vectors(found):
     """Independent of the solver's parametrisation: scatter of the Monte Carlo samples."""
     result, _, _, network = found
@@ -123,14 +115,24 @@ def test_covariance_is_that_of_the_samples_as_rotation_vectors(found):
     np.testing.assert_array_equal(np.sign(ours[strong]), np.sign(theirs[strong]))
 
 
-def test_picture_shows_the_model_and_all_panels(found, bop_root):
-    result, _, model, network = found
+def test_picture_shows_the_pose_and_all_panels(found, bop_root):
+    """The box found runs through the true corners; five panels of the object."""
+    result, truth, model, network = found
     torch.manual_seed(0)
-    picture = draw_report(result, network.solver, model, bop_root / "models")
-    assert picture.shape == (360, 480 + 360 + 360 + 720, 3)
-    rotations, weights = orientation_samples(result, network.solver)
-    assert rotations.shape == (128, 3, 3)
-    assert weights.sum() == pytest.approx(1, rel=1e-5)
+    image = cv2.imread(str(result.target.image_path))
+    models, meshes = {model.obj_id: model}, CoordinateCache(bop_root / "models", None)
+    arguments = (image, result.target, [result], network.solver, models, meshes)
+    picture = draw_poses(*arguments)
+    height, width = 2 * image.shape[0], 2 * image.shape[1]  # small images are enlarged
+    side = height // 2
+    assert picture.shape == (height, width + 5 * side + side, 3)  # the orientations take two
+    corners_cam = model.box_corners @ truth.rotation.T + truth.translation
+    pixels = 2 * (project_points(corners_cam, result.target.cam_mat) + 0.5)
+    for u, v in np.round(pixels).astype(int):
+        near = picture[max(v - 4, 0) : v + 5, max(u - 4, 0) : u + 5].astype(int)
+        assert (np.abs(near - FOUND).max(-1) < 90).any()
+    gone = draw_poses(image, result.target, [replace(result, valid=False)], *arguments[3:])
+    assert gone.shape == (height, width + side, 3)  # an empty column
 
 
 def test_config_checkpoint_and_images_work_together(repo_dir, bop_root, tmp_path):

@@ -10,9 +10,9 @@ import pytest
 
 import create_lm_split
 import create_lmo_sample
-import infer_6dof
 from epropnp_6dof.bop import read_results, read_scene
 from epropnp_6dof.datasets.lm_split import LM_NAMES
+from epropnp_results import ResultsFolder
 
 
 def run_tool(repo_dir, *command):
@@ -43,9 +43,10 @@ def test_quick_demo_runs_and_is_reused(repo_dir, tmp_path):
         assert scores["mean"]["count"] == 6
     folder = tmp_path / "work" / "epropnp" / "test"
     assert len(read_results(folder / "results_bop.csv")) <= 6
-    records = json.loads((tmp_path / "work" / "pictures" / "poses.json").read_text())
-    pictures = list((tmp_path / "work" / "pictures" / "pictures").glob("*.png"))
-    assert len(records) == len(pictures) == 6
+    results = ResultsFolder(tmp_path / "work" / "pictures")
+    pictures = list((results.path / "pictures").glob("*.jpg"))
+    assert len(results) == len(pictures) == 2
+    assert 0 < sum(len(record.objects) for record in results) <= 6
     code, output = run_tool(repo_dir, *command)
     assert code == 0, output[-4000:]
     assert output.count("reusing") == 8
@@ -109,18 +110,3 @@ def test_lmo_sample_splits_frames_and_writes_masks(reference_dir, tmp_path, set_
     assert not set(train) & set(test)
     images = read_scene(tmp_path / "sample" / "test" / "000002")
     assert all(item.mask_path is not None for image in images for item in image.instances)
-
-
-def test_detections_find_their_image_by_name_or_number(tmp_path):
-    images = [tmp_path / name for name in ("000007.png", "frame.jpg")]
-    assert infer_6dof.find_image({"image_id": 7}, images) == images[0]
-    assert infer_6dof.find_image({"image": "dir/frame.jpg"}, images) == images[1]
-    assert infer_6dof.find_image({"image_id": 8}, images) is None
-
-
-def test_missing_images_end_with_a_message(set_arguments, tmp_path, bop_root):
-    options = ["--config", "c", "--checkpoint", "k", "--models-dir", bop_root / "models"]
-    box = ["--box", 1, 2, 3, 4, "--obj-id", 1, "--intrinsics", 1, 1, 1, 1]
-    set_arguments(tmp_path / "nothing", *box, *options)
-    with pytest.raises(SystemExit, match="nothing: no such image or folder"):
-        infer_6dof.main()

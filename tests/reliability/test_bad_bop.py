@@ -9,7 +9,7 @@ import pytest
 import trimesh
 from mmengine.registry import DATASETS, init_default_scope
 
-import infer_6dof
+import infer_poses
 from epropnp_6dof.bop import read_detections, read_models_info, read_object_model, read_results
 from epropnp_6dof.bop.errors import BOPError, BOPFileMissing
 from epropnp_6dof.bop.scenes import read_scene, read_targets
@@ -155,21 +155,21 @@ def test_damaged_scene_files(root, name, data):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"image_id": 0, "bbox": [1, 2, 9, 8]}, "lacks 'category_id'"),
-        ({"category_id": 1, "bbox": [1, 2, 9, 8]}, "lacks 'image_id'"),
+        ({"image_id": 0, "bbox": [1, 2, 9, 8]}, "has no category_id"),
+        ({"category_id": 1, "bbox": [1, 2, 9, 8]}, "neither image nor image_id"),
         ({"image": "000000.png", "category_id": 1, "bbox": [1, 2, 0, 8]}, "have to be above zero"),
         ({"image": "000000.png", "category_id": 1, "bbox": "all"}, "bbox is 'all'"),
-        (3, "not subscriptable"),
+        (3, "is 3, expected the fields"),
     ],
 )
 def test_boxes_for_own_images(root, monkeypatch, entry, message):
     write(root / "boxes.json", [entry])
     folder = root / "train/000001/rgb"
-    words = ["infer_6dof", folder, "--intrinsics", 500, 500, 16, 12, "--config", "c"]
+    words = ["infer_poses", folder, "--intrinsics", 500, 500, 16, 12, "--config", "c"]
     words += ["--checkpoint", "k", "--models-dir", root / "models", "--detections"]
     monkeypatch.setattr("sys.argv", [str(word) for word in [*words, root / "boxes.json"]])
-    with pytest.raises(SystemExit, match=rf"infer_6dof: .*entry 0: .*{message}"):
-        infer_6dof.main()
+    with pytest.raises(SystemExit, match=rf"infer_poses: .*entry 0 .*{message}"):
+        infer_poses.main()
 
 
 def test_missing_folders(root):

@@ -80,9 +80,7 @@ def test_single_images_are_drawn_by_a_hook_without_tables(tool):
     tool.draw_images(cfg, "pictures", 0.3)
     first, hook = cfg.custom_hooks
     assert first.type == "ClassesHook"
-    assert (hook.type, hook.out_dir, hook.score_thr) == ("DrawDetectionsHook", "pictures", 0.3)
-    with pytest.raises(UsageError, match=r"6DoF poses use demo/infer_poses\.py"):
-        tool.draw_images(config(dict(type="BOPPoseMetric")), "pictures", 0.3)
+    assert (hook.type, hook.out_dir, hook.score_thr) == ("DrawResultsHook", "pictures", 0.3)
 
 
 @pytest.mark.parametrize(("rank", "text"), [("0", "Error: why"), ("3", "Error (process 3): why")])

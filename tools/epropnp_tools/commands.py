@@ -12,6 +12,11 @@ def tool(name: str, *arguments: str | Path) -> list[str]:
     return [sys.executable, f"tools/{name}.py", *map(str, arguments)]
 
 
+def demo(name: str, *arguments: str | Path) -> list[str]:
+    """Command line of one of the commands for one's own images."""
+    return [sys.executable, f"demo/{name}.py", *map(str, arguments)]
+
+
 def distributed_training(arguments: Sequence[str | Path], processes: int) -> list[str]:
     """Command line of tools/train.py in several processes of this machine, on a free port."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]

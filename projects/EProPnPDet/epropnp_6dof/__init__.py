@@ -17,4 +17,4 @@ import importlib.util
 if importlib.util.find_spec("mmdet3d"):
     import epropnp_mm.registration  # noqa: F401 - only registration
 
-    from . import datasets, evaluation, models  # noqa: F401 - only registration
+    from . import datasets, evaluation, models, visualization  # noqa: F401 - only registration

@@ -10,6 +10,13 @@ from torch import nn
 from epropnp_data.images.reading import read_image
 from epropnp_mm.pose_summary import POSE, PoseSummary, summarize
 from epropnp_results import ImageResult, ObjectResult, ResultsFolder, TruthBox
+from epropnp_results.pictures import (
+    coordinate_picture,
+    draw_contour,
+    draw_model,
+    orientation_picture,
+    weight_picture,
+)
 from epropnp_results.pictures.palette import FOUND
 
 from .bop.models import ObjectModel
@@ -19,13 +26,11 @@ from .inference import ObjectPose
 from .models.correspondences import gather_correspondences
 from .models.rotations import quaternion_to_matrix
 from .models.structures import DenseMaps
-from .visualization.dense_maps import coordinate_picture, weight_picture
-from .visualization.orientation import orientation_picture
-from .visualization.overlay import draw_contour, draw_model
 
 NUM_POINTS = 256  # the strongest of each object are kept
 CROP_MARGIN = 0.15  # of the box, on each side
 PANEL_SIDE = 128
+HALF_PIXEL = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])  # from BOP's pixels to the records'
 
 
 def write_explained(
@@ -51,9 +56,10 @@ def write_explained(
         return str(item.target.image_path)
 
     for path, group in groupby(sorted(found, key=key), key):
-        objects = [item for item in group if item.valid]
-        image = read_image(path)
-        record, arrays = explain_image(image, path, objects, solver, models, meshes)
+        asked = list(group)
+        image, cam_mat = read_image(path), asked[0].target.cam_mat
+        objects = [item for item in asked if item.valid]
+        record, arrays = explain_image(image, path, cam_mat, objects, solver, models, meshes)
         if truth is not None:
             record = ImageResult(**{**vars(record), "truth": truth.get(path, [])})
         results.write(record, arrays)
@@ -62,12 +68,23 @@ def write_explained(
 def explain_image(
     image: np.ndarray,
     path: str,
+    cam_mat: np.ndarray,
     objects: list[ObjectPose],
-    solver: nn.Module,
+    solver: nn.Module | None,
     models: dict[int, ObjectModel],
     meshes: CoordinateCache | None = None,
 ) -> tuple[ImageResult, dict[str, np.ndarray]]:
-    """Record and arrays of one image with the poses found in it."""
+    """Record and arrays of one image with the poses found in it.
+
+    Args:
+        image: (h, w, 3) BGR.
+        path: of its file.
+        cam_mat: (3, 3) intrinsics, the first pixel's centre is 0.
+        objects: poses found.
+        solver: of the network; None or one without a density (RANSAC) gives poses and maps only.
+        models: by object id.
+        meshes: of the models, for pictures of them in the poses found.
+    """
     explained = [_explain(image, item, solver) for item in objects]
     if meshes is not None and all(meshes.has_mesh(item.target.obj_id) for item in objects):
         for item, (_, arrays) in zip(objects, explained, strict=True):
@@ -75,14 +92,12 @@ def explain_image(
             arrays["panel_model"] = _model_panel(image, item, model, meshes)[None]
     names = explained[0][1] if explained else []
     arrays = {name: np.concatenate([own[name] for _, own in explained]) for name in names}
-    matrix = objects[0].target.cam_mat if objects else np.eye(3)
-    continuous = matrix + np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
     return ImageResult(
         name=path,
         image=str(Path(path).resolve()),
         width=image.shape[1],
         height=image.shape[0],
-        intrinsics=continuous.tolist(),
+        intrinsics=(cam_mat + HALF_PIXEL).tolist(),
         objects=[
             _record(item, models[item.target.obj_id], summary)
             for item, (summary, _) in zip(objects, explained, strict=True)
@@ -123,7 +138,7 @@ def _record(item: ObjectPose, model: ObjectModel, summary: PoseSummary | None) -
 
 
 def _explain(
-    image: np.ndarray, item: ObjectPose, solver: nn.Module
+    image: np.ndarray, item: ObjectPose, solver: nn.Module | None
 ) -> tuple[PoseSummary | None, dict[str, np.ndarray]]:
     panels = dict(
         panel_crop=_crop(image, item.target.box),

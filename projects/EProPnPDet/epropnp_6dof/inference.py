@@ -15,7 +15,7 @@ from epropnp_data.geometry.rigid import RigidPose
 from epropnp_mm.engine import check_checkpoint
 
 from .models.rotations import quaternion_to_matrix
-from .models.structures import CropBatch, DenseMaps
+from .models.structures import CropBatch, DenseMaps, PoseDataSample, stack_crops
 
 BATCH_SIZE = 16
 
@@ -92,20 +92,35 @@ class PoseInferencer:
     def _batch(self, targets: list[ImageObject]) -> list[ObjectPose]:
         data = pseudo_collate([self.pipeline(_results(target)) for target in targets])
         data = self.model.data_preprocessor(data, training=False)
-        maps, batch, predictions = self.model.predict_maps(data["inputs"], data["data_samples"])
-        poses = predictions.poses.cpu().double()
-        rotations = quaternion_to_matrix(poses[:, 3:]).numpy()
-        return [
-            ObjectPose(
-                target,
-                RigidPose(rotations[i], poses[i, :3].numpy()),
-                _vector_covariance(predictions.covariances, i),
-                bool(predictions.valid[i]),
-                DenseMaps(*(field[i].cpu() for field in maps)),
-                CropBatch(*(None if field is None else field[i : i + 1].cpu() for field in batch)),
-            )
-            for i, target in enumerate(targets)
-        ]
+        samples = self.model(data["inputs"], data["data_samples"], mode="predict")
+        return [object_pose(*pair) for pair in zip(targets, samples, strict=True)]
+
+
+def object_pose(target: ImageObject, sample: PoseDataSample) -> ObjectPose:
+    """What a network found, from its data sample with predictions."""
+    pose = sample.pred_pose.cpu().double()
+    return ObjectPose(
+        target,
+        RigidPose(quaternion_to_matrix(pose[3:]).numpy(), pose[:3].numpy()),
+        _vector_covariance(sample.get("pred_covariance")),
+        bool(sample.pred_valid),
+        DenseMaps(*(sample.pred_maps.get(name).cpu() for name in DenseMaps._fields)),
+        CropBatch(*(None if field is None else field.cpu() for field in stack_crops([sample]))),
+    )
+
+
+def target_of(sample: PoseDataSample) -> ImageObject:
+    """The object that a data sample of a data set asks for."""
+    return ImageObject(
+        image_path=Path(sample.img_path),
+        obj_id=sample.obj_id,
+        box=sample.box,
+        score=sample.score,
+        cam_mat=sample.cam_mat,
+        coord_scale=sample.crop.coord_scale.cpu().numpy(),
+        scene_id=sample.scene_id,
+        im_id=sample.im_id,
+    )
 
 
 def load_inferencer(config: str, checkpoint: str, device: str = "cpu") -> PoseInferencer:
@@ -137,9 +152,9 @@ def _results(target: ImageObject) -> dict:
     )
 
 
-def _vector_covariance(covariances: torch.Tensor | None, index: int) -> np.ndarray | None:
-    """Covariance with the solver's quaternion step d as the rotation vector -2 d."""
-    if covariances is None:
+def _vector_covariance(covariance: torch.Tensor | None) -> np.ndarray | None:
+    """Covariance (6, 6) with the solver's quaternion step d as the rotation vector -2 d."""
+    if covariance is None:
         return None
     factor = np.array([1.0, 1, 1, -2, -2, -2])
-    return covariances[index].cpu().double().numpy() * factor[:, None] * factor
+    return covariance.cpu().double().numpy() * factor[:, None] * factor

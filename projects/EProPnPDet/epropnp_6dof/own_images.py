@@ -22,8 +22,6 @@ from .datasets.coordinate_cache import CoordinateCache
 from .explained_results import explain_image, label_of
 from .inference import ImageObject, load_inferencer
 
-HALF_PIXEL = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
-
 
 class ObjectBox(NamedTuple):
     """Where an object is.
@@ -97,12 +95,12 @@ class Pose6DoF:
         straight = undistort(image, camera)
         targets = [self._target(name, straight, camera, item) for item in boxes]
         found = [item for item in self.inferencer(targets) if item.valid]
+        cam_mat = np.asarray(camera.intrinsics, dtype=float)
+        solver = self.inferencer.model.solver
         result, arrays = explain_image(
-            straight, name, found, self.inferencer.model.solver, self.models, self.meshes
+            straight, name, cam_mat, found, solver, self.models, self.meshes
         )
-        matrix = np.asarray(camera.intrinsics, dtype=float) + HALF_PIXEL
-        result = replace(result, name=name, image="", intrinsics=matrix.tolist())
-        return FoundPoses(result, arrays, straight)
+        return FoundPoses(replace(result, image=""), arrays, straight)
 
     def _target(self, name: str, image: np.ndarray, camera: Camera, item: ObjectBox) -> ImageObject:
         if item.obj_id not in self.models:

@@ -3,6 +3,7 @@
 * ``layer``: the classes of :mod:`epropnp`, registered, so that configs can name them.
 * ``engine``: runner, optimizer wrapper, hooks, and the check of a checkpoint against a model.
 * ``order``: sampler and loops that resume anywhere, random numbers that follow the order.
+* ``visualization``: pictures of data samples in training and test.
 * ``configs``: finds the configs, installed or in a checkout.
 * ``compat``: bridges to the installed versions of torch and mmengine.
 

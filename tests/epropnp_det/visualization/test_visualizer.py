@@ -9,6 +9,7 @@ import torch
 from mmdet3d.structures import CameraInstance3DBoxes
 from mmengine.registry import HOOKS, VISUALIZERS
 from mmengine.structures import InstanceData
+from mmengine.visualization import Visualizer
 
 from det_small import make_sample
 from epropnp_data.nuscenes.taxonomy import CLASSES
@@ -30,11 +31,11 @@ def sample(tmp_path):
     return sample
 
 
-def build(folder):
+def build(folder, backend="LocalVisBackend"):
     visualizer = VISUALIZERS.build(
         dict(
             type="DetectionVisualizer",
-            vis_backends=[dict(type="LocalVisBackend", _scope_="mmengine")],
+            vis_backends=[dict(type=backend, _scope_="mmengine")],
             save_dir=str(folder),
             name=folder.name,
             _scope_="mmdet3d",
@@ -68,7 +69,7 @@ def test_hook_draws_every_so_many_batches_into_the_backends(sample, tmp_path):
         visualizer = build(tmp_path)
         iter = 7
 
-    hook = HOOKS.build(dict(type="DrawDetectionsHook", interval=2, _scope_="mmdet3d"))
+    hook = HOOKS.build(dict(type="DrawResultsHook", interval=2, _scope_="mmdet3d"))
     for index in range(4):
         hook.after_test_iter(Run, index, {}, [sample])
     hook.after_val_iter(Run, 1, {}, [sample])
@@ -83,10 +84,36 @@ def test_hook_writes_every_image_into_a_folder(sample, tmp_path):
         iter = 7
 
     hook = HOOKS.build(
-        dict(type="DrawDetectionsHook", interval=1, out_dir=str(tmp_path / "o"), _scope_="mmdet3d")
+        dict(type="DrawResultsHook", interval=1, out_dir=str(tmp_path / "o"), _scope_="mmdet3d")
     )
     hook.after_test_iter(Run, 3, {}, [sample])
-    assert count(tmp_path / "o" / "000003_a.jpg", FOUND) > 60
+    assert count(tmp_path / "o" / "000003_00_a.jpg", FOUND) > 60
+
+
+def test_tensorboard_gets_the_picture(sample, tmp_path):
+    """What the event file holds, read by TensorBoard's own reader."""
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    visualizer = build(tmp_path, "TensorboardVisBackend")
+    image = np.full((128, 256, 3), 30, np.uint8)
+    visualizer.add_datasample("val_3", dict(img=image), sample, step=40)
+    visualizer.close()
+    (events,) = tmp_path.rglob("events.out.tfevents.*")
+    reader = reading.EventAccumulator(str(events.parent), size_guidance=dict(images=0)).Reload()
+    (stored,) = reader.Images("val_3")
+    assert stored.step == 40
+    picture = cv2.imdecode(np.frombuffer(stored.encoded_image_string, np.uint8), cv2.IMREAD_COLOR)
+    expected = visualizer.draw_result(image, sample, 0.2, True, True)
+    np.testing.assert_array_equal(picture, expected)
+
+
+def test_hooks_refuse_other_visualizers(tmp_path):
+    class Run:
+        visualizer = Visualizer(f"plain {tmp_path.name}")
+
+    for name in ("DrawResultsHook", "DrawTrainingHook"):
+        hook = HOOKS.build(dict(type=name, interval=1, _scope_="mmdet3d"))
+        with pytest.raises(ValueError, match="visualizer is Visualizer, .*PoseVisualizer"):
+            hook.before_run(Run)
 
 
 def test_training_is_drawn_and_does_not_notice(tmp_path):
@@ -154,4 +181,4 @@ def test_missing_camera_and_bad_interval_are_said(sample, tmp_path):
     with pytest.raises(ValueError, match="neither cam_intrinsic nor cam2img"):
         build(tmp_path).add_datasample("x", dict(img=np.zeros((4, 4, 3), np.uint8)), sample)
     with pytest.raises(ValueError, match="at least 1"):
-        HOOKS.build(dict(type="DrawDetectionsHook", interval=0, _scope_="mmdet3d"))
+        HOOKS.build(dict(type="DrawResultsHook", interval=0, _scope_="mmdet3d"))

@@ -2,6 +2,7 @@
 
 from mmdet3d.registry import MODELS
 from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from .structures import CropBatch, DenseMaps, PoseDataSample, PosePredictions, stack_crops
@@ -62,7 +63,7 @@ class DensePoseEstimator(BaseModel):
             if self.symmetric_targets:
                 batch = nearest_targets(maps, batch)
             return self.criterion(maps, batch)
-        return attach_predictions(data_samples, self.solver(maps, batch))
+        return attach_predictions(data_samples, self.solver(maps, batch), maps)
 
     def predict_maps(
         self, inputs: Tensor, data_samples: list[PoseDataSample]
@@ -74,10 +75,12 @@ class DensePoseEstimator(BaseModel):
 
 
 def attach_predictions(
-    samples: list[PoseDataSample], predictions: PosePredictions
+    samples: list[PoseDataSample], predictions: PosePredictions, maps: DenseMaps
 ) -> list[PoseDataSample]:
-    """Write the poses into the data samples."""
+    """Write the poses, and the maps they come from, into the data samples."""
     for index, sample in enumerate(samples):
+        own = {name: field[index] for name, field in maps._asdict().items()}
+        sample.pred_maps = BaseDataElement(**own)
         sample.pred_pose = predictions.poses[index]
         sample.pred_valid = predictions.valid[index]
         if predictions.covariances is not None:

@@ -63,9 +63,11 @@ class PosePredictions(NamedTuple):
 class PoseDataSample(BaseDataElement):
     """One crop of one object.
 
-    Metainfo: ``scene_id``, ``im_id``, ``obj_id``, ``score``, ``img_path``, ``cam_mat`` (3, 3).
+    Metainfo: ``scene_id``, ``im_id``, ``obj_id``, ``score``, ``img_path``, ``cam_mat`` (3, 3),
+    ``box`` (x, y, w, h), ``num_cells`` per side, ``data_root`` and ``models_dir``.
     Data: ``crop`` with the fields of :class:`CropBatch` without the batch axis; after prediction
-    ``pred_pose`` (7,), ``pred_covariance`` (6, 6) and ``pred_valid``.
+    ``pred_pose`` (7,), ``pred_covariance`` (6, 6), ``pred_valid`` and ``pred_maps`` with the fields
+    of :class:`DenseMaps`.
     """
 
 

@@ -1,14 +1,11 @@
-"""Pictures of poses, coordinate maps, weight maps and orientation densities; numpy and cv2."""
+"""Pictures of the 6DoF network's data samples, made by `epropnp_results.pictures`.
 
-from .dense_maps import coordinate_picture, weight_picture
-from .orientation import orientation_picture
-from .overlay import draw_box, draw_contour, draw_model
+* ``poses``: poses in an image with what the network saw.  ``network_input``: what training sees.
+* ``visualizer``: both through mmengine's visualizer.  ``curves``: plots of an evaluation.
+"""
 
-__all__ = [
-    "coordinate_picture",
-    "draw_box",
-    "draw_contour",
-    "draw_model",
-    "orientation_picture",
-    "weight_picture",
-]
+from .network_input import draw_crop
+from .poses import draw_poses
+from .visualizer import PoseVisualizer
+
+__all__ = ["PoseVisualizer", "draw_crop", "draw_poses"]

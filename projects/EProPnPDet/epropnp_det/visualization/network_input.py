@@ -23,7 +23,12 @@ def draw_sample(image: np.ndarray, sample: Det3DDataSample, classes: Sequence[st
         image: (h, w, 3) BGR, uint8; mirrored images stay mirrored.
         sample: packed by `PackMonoInputs`.
         classes: names of the labels.
+
+    Raises:
+        ValueError: the sample does not say how its image came about.
     """
+    if "img_transform" not in sample:
+        raise ValueError("the pipeline packs no img_transform to draw by")
     canvas = image.copy()
     if "lidar_uvz" in sample:
         draw_lidar(canvas, sample)

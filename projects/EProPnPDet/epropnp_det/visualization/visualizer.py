@@ -1,73 +1,58 @@
-"""Data samples drawn by mmengine's visualizer, into files, TensorBoard or W&B by its backends.
+"""Data samples of the detector as pictures.
 
 visualizer = dict(type="DetectionVisualizer", vis_backends=[dict(type="LocalVisBackend")])
 """
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 from mmdet3d.registry import VISUALIZERS
 from mmdet3d.structures import Det3DDataSample
-from mmengine.visualization import Visualizer
 
 from epropnp_data.geometry.boxes import yaw_to_rotation
 from epropnp_data.vocabulary import Vocabulary
+from epropnp_mm.visualization import ResultVisualizer
 from epropnp_results import ImageResult, ObjectResult, TruthBox
 from epropnp_results.pictures import draw_result
 
 from ..evaluation.camera_boxes import to_camera_boxes
+from .network_input import draw_predictions, draw_sample
 
 
 @VISUALIZERS.register_module()
-class DetectionVisualizer(Visualizer):
-    """Boxes in the image and from above; the arguments are mmengine's.
+class DetectionVisualizer(ResultVisualizer):
+    """Boxes in the image and from above; the arguments are mmengine's."""
 
-    mmdet3d's ``Det3DVisualizationHook`` can call it too.
-    """
+    def draw_result(
+        self, image: np.ndarray, sample: Det3DDataSample, score_thr: float, gt: bool, pred: bool
+    ) -> np.ndarray:
+        """Boxes in the image, and the ground from above.
 
-    def add_datasample(  # noqa: PLR0913 - mmdet3d's interface
-        self,
-        name: str,
-        data_input: dict,
-        data_sample: Det3DDataSample | None = None,
-        draw_gt: bool = True,
-        draw_pred: bool = True,
-        show: bool = False,
-        wait_time: float = 0,
-        out_file: str | None = None,
-        o3d_save_path: str | None = None,
-        vis_task: str = "mono_det",
-        pred_score_thr: float = 0.2,
-        step: int = 0,
-    ) -> None:
-        """Draw one image with its boxes.
-
-        Args:
-            name: tag in the backends.
-            data_input: ``img``, (h, w, 3) RGB array or (3, h, w) tensor of the original image.
-            data_sample: predictions, truth and camera.
-            draw_gt: draw the annotated boxes, if it has some.
-            draw_pred: draw the predicted ones.
-            show: open a window.
-            wait_time: seconds the window stays; 0 until a key is pressed.
-            out_file: write the picture there instead of into the backends.
-            o3d_save_path: ignored; part of mmdet3d's interface.
-            vis_task: ignored; these are always camera detections.
-            pred_score_thr: lowest score that is drawn.
-            step: of the training, for the backends.
+        Raises:
+            ValueError: the sample has no camera, or the data set's classes are not known.
         """
-        image = _picture_of(data_input["img"])
         vocabulary = self._vocabulary()
-        result = _result_of(image, data_sample, pred_score_thr, draw_gt, draw_pred, vocabulary)
-        picture = draw_result(image, result, {}, ("boxes", "bev"))[..., ::-1]
-        if show:
-            self.show(picture, win_name=name, wait_time=wait_time)
-        if out_file is not None:
-            Path(out_file).parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(out_file, picture[..., ::-1])
-        else:
-            self.add_image(name, np.ascontiguousarray(picture), step)
+        result = _result_of(image, sample, score_thr, gt, pred, vocabulary)
+        return draw_result(image, result, {}, ("boxes", "bev"))
+
+    def draw_input(
+        self,
+        image: np.ndarray,
+        sample: Det3DDataSample,
+        found: Det3DDataSample | None = None,
+        score_thr: float = 0.0,
+    ) -> np.ndarray:
+        """See `network_input`; mirrored images stay mirrored.
+
+        Raises:
+            ValueError: the pipeline packs no ``img_transform``, or the classes are not known.
+        """
+        canvas = draw_sample(image, sample, self._vocabulary().classes)
+        if found is not None:
+            draw_predictions(canvas, found, score_thr)
+        return canvas
+
+    def without_truth(self, sample: Det3DDataSample) -> Det3DDataSample:
+        """A sample with the meta information alone."""
+        return Det3DDataSample(metainfo=sample.metainfo)
 
     def _vocabulary(self) -> Vocabulary:
         if "classes" not in (self.dataset_meta or {}):
@@ -76,13 +61,6 @@ class DetectionVisualizer(Visualizer):
                 "visualizer.dataset_meta = dataset.metainfo"
             )
         return Vocabulary.of(self.dataset_meta)
-
-
-def _picture_of(image: object) -> np.ndarray:
-    """(h, w, 3) BGR, uint8."""
-    if hasattr(image, "detach"):
-        image = image.detach().cpu().permute(1, 2, 0).numpy()
-    return np.ascontiguousarray(np.asarray(image)[..., ::-1]).astype(np.uint8)
 
 
 def _result_of(

@@ -27,6 +27,7 @@ def draw_result(
     result: ImageResult,
     arrays: dict[str, np.ndarray],
     views: tuple[str, ...] = USUAL,
+    rows: int = MAX_ROWS,
 ) -> np.ndarray:
     """Image at the left, other views at its right.
 
@@ -38,6 +39,7 @@ def draw_result(
         views: "boxes" and "points" in the image, "bev" from above, "density" in it; of the first
             few objects "heading", "maps" (weights and attention in the image) and "panels" (small
             pictures that were kept).
+        rows: how many objects such views show at most; fewer are larger.
 
     Raises:
         ValueError: an unknown view.
@@ -56,13 +58,13 @@ def draw_result(
         columns.append(draw_plane([result], [own], size=(canvas.shape[0],) * 2))
     height = canvas.shape[0]
     if "heading" in views and "yaw_density" in arrays:
-        columns.append(_headings(result, arrays["yaw_density"], height))
+        columns.append(_headings(result, arrays["yaw_density"], height, rows))
     if "maps" in views and "points_image" in arrays:
         draw = partial(draw_maps, image, result, arrays)
-        columns.append(_rows_of_objects(len(result.objects), height, draw))
+        columns.append(_rows_of_objects(len(result.objects), height, rows, draw))
     if "panels" in views:
         draw = partial(draw_panels, arrays)
-        columns.append(_rows_of_objects(len(result.objects), height, draw))
+        columns.append(_rows_of_objects(len(result.objects), height, rows, draw))
     return np.hstack(columns)
 
 
@@ -99,7 +101,7 @@ def draw_surround(
     return np.hstack([block, plane])
 
 
-def _headings(result: ImageResult, densities: np.ndarray, height: int) -> np.ndarray:
+def _headings(result: ImageResult, densities: np.ndarray, height: int, rows: int) -> np.ndarray:
     truth = [
         None
         if match is None
@@ -110,13 +112,15 @@ def _headings(result: ImageResult, densities: np.ndarray, height: int) -> np.nda
     def draw(index: int, side: int) -> np.ndarray:
         return draw_heading(result, index, densities[index], truth[index], side)
 
-    return _rows_of_objects(len(result.objects), height, draw)
+    return _rows_of_objects(len(result.objects), height, rows, draw)
 
 
-def _rows_of_objects(count: int, height: int, draw: Callable[[int, int], np.ndarray]) -> np.ndarray:
+def _rows_of_objects(
+    count: int, height: int, most: int, draw: Callable[[int, int], np.ndarray]
+) -> np.ndarray:
     """Pictures of the first objects below each other, drawn by index and height."""
-    side = height // MAX_ROWS
-    rows = [draw(index, side) for index in range(min(count, MAX_ROWS))]
+    side = height // most
+    rows = [draw(index, side) for index in range(min(count, most))]
     return _fit_height(np.vstack(rows) if rows else _blank(0, side), height)
 
 

@@ -40,11 +40,11 @@ class CropObject(BaseTransform):
         self.random = WorkerRandom("CropObject")
 
     def transform(self, results: dict) -> dict:
-        """Replace ``image`` by the crop; add ``grid``, ``grid_cam_mat`` and cropped targets."""
+        """Replace ``image`` by the crop; add ``grid``, ``num_cells``, ``grid_cam_mat``, targets."""
         image = results["image"]
         rng = self.random.generator() if self.train else None
         box = self.jitter(np.asarray(results["box"]), rng)
-        results["image_shape"] = image.shape[:2]
+        results["image_shape"], results["num_cells"] = image.shape[:2], self.output_size
         results["image"] = self.geometry.image(image, box, self.input_size)
         results["grid"] = self.geometry.grid(box, self.output_size, image.shape[:2])
         results["grid_cam_mat"] = self.geometry.intrinsics(results["cam_mat"], self.pixel_center)

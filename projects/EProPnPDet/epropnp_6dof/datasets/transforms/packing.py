@@ -11,6 +11,7 @@ from epropnp.conversions import rotation_to_quaternion
 from ...models.structures import PoseDataSample
 
 META_KEYS = ("scene_id", "im_id", "obj_id", "score", "img_path", "cam_mat", "image_shape")
+META_KEYS += ("box", "num_cells", "data_root", "models_dir")
 
 
 @TRANSFORMS.register_module()

@@ -1,35 +1,15 @@
-"""Pictures: marks are where geometry says."""
+"""Maps, orientations and outlines of single objects: marks are where geometry says."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from epropnp_6dof.visualization import (
+from epropnp_results.pictures import (
     coordinate_picture,
-    draw_box,
     draw_contour,
     orientation_picture,
     weight_picture,
 )
-from epropnp_data.geometry.camera import project_points
-from epropnp_data.geometry.rigid import RigidPose
 from epropnp_results.pictures.palette import FOUND, TRUTH
-
-CAM_MAT = np.array([[300.0, 0, 160], [0, 300, 120], [0, 0, 1]])
-CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * 0.1 - 0.05
-
-
-def test_box_is_drawn_through_its_projected_corners():
-    pose = RigidPose(Rotation.from_rotvec([0.3, 0.5, 0.1]).as_matrix(), np.array([0.02, 0, 0.6]))
-    drawn = draw_box(np.zeros((240, 320, 3), np.uint8), pose, CORNERS, CAM_MAT, (0, 255, 0))
-    for u, v in np.rint(project_points(pose.apply(CORNERS), CAM_MAT)).astype(int):
-        assert drawn[v - 1 : v + 2, u - 1 : u + 2, 1].max() > 100
-    assert drawn[..., (0, 2)].max() == 0
-
-
-def test_box_behind_the_camera_is_left_out():
-    pose = RigidPose(np.eye(3), np.array([0, 0, -1.0]))
-    drawn = draw_box(np.zeros((240, 320, 3), np.uint8), pose, CORNERS, CAM_MAT, (0, 255, 0))
-    assert drawn.max() == 0
 
 
 def looking_from(longitude, latitude, roll=0.0):

@@ -1,9 +1,9 @@
-"""Dense maps of one crop as pictures (BGR, uint8)."""
+"""Dense maps of one crop of an object: coordinates and weights."""
 
 import cv2
 import numpy as np
 
-from epropnp_results.pictures.palette import FOUND, TRUTH
+from .palette import FOUND, TRUTH
 
 
 def coordinate_picture(noc: np.ndarray, side: int) -> np.ndarray:

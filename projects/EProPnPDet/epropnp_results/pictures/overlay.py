@@ -1,33 +1,11 @@
-"""Draw a posed object over its image (BGR, (H, W, 3) uint8)."""
+"""A rendered model over its image, and its outline."""
 
 import cv2
 import numpy as np
 
-from epropnp_data.geometry.rigid import RigidPose
-from epropnp_results.pictures.boxes import draw_corners
+from .palette import Color
 
 OPACITY = 0.5
-
-
-def draw_box(
-    image: np.ndarray,
-    pose: RigidPose,
-    corners: np.ndarray,
-    cam_mat: np.ndarray,
-    color: tuple[int, int, int],
-) -> np.ndarray:
-    """Copy of an image with the wireframe of a bounding box.
-
-    Args:
-        image: picture.
-        pose: object to camera, metres.
-        corners: (8, 3) in the order of :data:`epropnp_data.geometry.boxes.CORNER_SIGNS`.
-        cam_mat: (3, 3), integer pixel centres as in BOP.
-        color: BGR.
-    """
-    canvas = image.copy()
-    draw_corners(canvas, pose.apply(corners), cam_mat, color, 1)
-    return canvas
 
 
 def draw_model(
@@ -51,7 +29,7 @@ def draw_model(
     return np.where(mask[..., None] > 0, blend, image).astype(np.uint8)
 
 
-def draw_contour(image: np.ndarray, mask: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+def draw_contour(image: np.ndarray, mask: np.ndarray, color: Color) -> np.ndarray:
     """Copy of an image with the outlines of a mask (H, W) in it."""
     canvas = image.copy()
     outlines, _ = cv2.findContours(
