@@ -78,6 +78,7 @@ setup(
         "synth": read_requirements("synth"),
         "viz": read_requirements("viz"),
         "fast": read_requirements("fast"),
+        "gpu": read_requirements("gpu"),
         "docs": read_requirements("docs"),
         "test": read_requirements("tests"),
         "bench": read_requirements("bench"),

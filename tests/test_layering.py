@@ -25,7 +25,10 @@ FORBIDDEN = {
     "epropnp_det": {"epropnp_6dof", "epropnp_synth"},
     "epropnp_6dof": {"epropnp_det", "epropnp_synth"},
 }
-COMPILED = "epropnp.backends.numba_cpu"  # loaded where its compiler is installed only
+COMPILED = (  # loaded where their compilers are installed only
+    "epropnp.backends.numba_cpu",
+    "epropnp.backends.triton_gpu",
+)
 CONFIGS = PACKAGES.parents[1] / "configs"
 
 
@@ -69,7 +72,7 @@ for module in pkgutil.walk_packages(package.__path__, {package + "."!r}):
 @pytest.mark.parametrize(
     ("package", "blocked"),
     [
-        ("epropnp", MM | {"scipy", "cv2", "PIL", "nuscenes", "trimesh", "numba"}),
+        ("epropnp", MM | {"scipy", "cv2", "PIL", "nuscenes", "trimesh", "numba", "triton"}),
         ("epropnp_data", MM | {"torch", "nuscenes"}),
         ("epropnp_results", MM | {"torch", "nuscenes", "scipy"}),
         ("epropnp_synth", MM | {"torch", "nuscenes"}),

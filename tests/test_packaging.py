@@ -60,7 +60,7 @@ def test_requirements_of_the_wheel(wheel):
     bare = {line.split(">")[0] for line in required if "extra ==" not in line}
     assert bare == {"torch", "numpy"}
     extras = set(metadata.get_all("Provides-Extra"))
-    assert extras == {"det", "sixdof", "synth", "viz", "fast", "docs", "bench", "test"}
+    assert extras == {"det", "sixdof", "synth", "viz", "fast", "gpu", "docs", "bench", "test"}
     assert not [line for line in required if line.startswith("mmcv")], "pip would build it wrongly"
     assert "EPro-PnP for MMDetection3D" in metadata.get_payload()
 

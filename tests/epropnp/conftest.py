@@ -2,14 +2,19 @@
 
 The modules named here are about the arithmetic as a whole and run with each backend in one pass.
 All others run with the automatic choice, or with what ``EPROPNP_BACKEND=eager make test`` asks for.
+Without a GPU the kernels of Triton are interpreted.
 """
 
 import importlib.util
+import os
 
 import pytest
+import torch
 
 from epropnp import set_default_backend
 
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # read when triton is imported
 EACH = {"test_golden_4dof", "test_golden_6dof", "test_solvers", "test_evidence", "test_amis"}
 
 

@@ -34,12 +34,32 @@ def test_automatic_choice_takes_kernels_where_numba_is(monkeypatch):
     assert type(default_backend()).__name__ == "NumbaBackend"
 
 
-def test_without_numba_the_choice_is_eager(monkeypatch):
+@pytest.mark.parametrize(
+    ("installed", "has_gpu", "expected"),
+    [
+        ({"numba"}, True, "NumbaBackend"),
+        ({"numba", "triton"}, False, "NumbaBackend"),
+        ({"numba", "triton"}, True, "ByDevice"),
+        ({"triton"}, True, "TritonBackend"),
+        (set(), True, "EagerBackend"),
+    ],
+)
+def test_automatic_choice(monkeypatch, installed, has_gpu, expected):
+    for name in installed:
+        pytest.importorskip(name)
     monkeypatch.delenv("EPROPNP_BACKEND", raising=False)
-    monkeypatch.setattr(choice, "_installed", lambda: False)
-    assert type(default_backend()) is EagerBackend
-    with pytest.raises(ImportError, match=r"epropnp\[fast\]"):
-        set_default_backend("numba")
+    monkeypatch.setattr(choice, "_installed", installed.__contains__)
+    monkeypatch.setattr(choice, "_has_gpu", lambda: has_gpu)
+    choice._named.cache_clear()
+    assert type(default_backend()).__name__ == expected
+
+
+@pytest.mark.parametrize(("name", "extra"), [("numba", "fast"), ("triton", "gpu")])
+def test_a_missing_compiler_is_named(monkeypatch, name, extra):
+    monkeypatch.setattr(choice, "_installed", lambda name: False)
+    choice._named.cache_clear()
+    with pytest.raises(ImportError, match=rf"{name}.*epropnp\[{extra}\]"):
+        set_default_backend(name)
 
 
 def test_a_set_backend_wins_over_the_environment(monkeypatch):
@@ -66,8 +86,8 @@ def test_the_choice_is_logged_once(monkeypatch, caplog):
     assert caplog.text.count("eager backend") == 1
 
 
-def test_numba_is_loaded_by_the_layer_only_when_it_is_used():
-    code = "import sys, epropnp; sys.exit('numba' in sys.modules)"
+def test_compilers_are_loaded_by_the_layer_only_when_they_are_used():
+    code = "import sys, epropnp; sys.exit('numba' in sys.modules or 'triton' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -25,7 +25,7 @@ from epropnp.linear_start import algebraic_cost
 from epropnp.mixture import Mixture
 from epropnp.problem import build_problem
 from epropnp.proposals import QuaternionProposals, YawProposals
-from pnp_scenes import cost_of, random_pose, scene, tilted
+from pnp_scenes import around, clipped_cost, cost_of, random_pose, scene, tilted
 
 pytest.importorskip("numba", reason="the compiled backend needs numba")
 
@@ -34,32 +34,6 @@ from epropnp.backends.numba_cpu.backend import NumbaBackend
 
 EAGER, COMPILED = EagerBackend(), NumbaBackend()
 FAMILIES = {4: YawProposals, 6: QuaternionProposals}
-
-
-def clipped_cost(dof, num=5, points=37, delta=2.0, gravity=False, dtype=torch.float64):
-    """A cost with clipped pixels, points nearer than ``z_min``, outliers and inliers."""
-    tilt = tilted(num) if gravity else None
-    data = scene(dof, num=num, points=points, noise=4.0, gravity=tilt)
-    cost = cost_of(data, dof, delta, gravity=tilt)
-    camera = replace(
-        cost.camera,
-        z_min=data.pose[:, 2].min().item(),  # half of the points of the nearest object
-        lower=torch.tensor([250.0, 180.0]).double().view(2, 1).repeat(num, 1, 1),
-        upper=torch.tensor([600.0, 420.0]).double().view(2, 1).repeat(num, 1, 1),
-    )
-    cost = replace(cost, camera=camera)
-    leaves = {name: leaf.to(dtype) for name, leaf in cost.leaves().items()}
-    return cost.with_leaves(leaves), data.pose.to(dtype)
-
-
-def around(pose, samples, spread=0.1):
-    """Poses (S, B, P) near given ones, quaternions of unit length."""
-    generator = torch.Generator().manual_seed(5)
-    noise = torch.randn(samples, *pose.shape, generator=generator, dtype=pose.dtype)
-    poses = pose + spread * noise
-    if pose.shape[-1] == 7:
-        poses[..., 3:] /= poses[..., 3:].norm(dim=-1, keepdim=True)
-    return poses
 
 
 @pytest.mark.parametrize("dof", [4, 6])

@@ -1,9 +1,10 @@
 """Which backend a layer uses when it is given none.
 
-The choice is automatic: compiled kernels where numba is installed (``pip install
-"epropnp[fast]"``), else the eager reference. ``EPROPNP_BACKEND=eager`` or ``numba`` in the
-environment, or `set_default_backend`, decides otherwise. It is logged once, as is the first
-compilation.
+The choice is automatic: for tensors of the CPU kernels compiled by numba where it is installed
+(``pip install "epropnp[fast]"``), for those of a GPU kernels compiled by Triton where that is
+(torch for CUDA brings it along), else the eager reference. ``EPROPNP_BACKEND=eager``, ``numba`` or
+``triton`` in the environment, or `set_default_backend`, decides otherwise: the kernels of that one,
+eager operations for other devices. It is logged once, as is the first compilation.
 """
 
 import importlib.util
@@ -11,11 +12,15 @@ import logging
 import os
 from functools import cache
 
+import torch
+
+from epropnp.backends.by_device import ByDevice
 from epropnp.backends.eager import EagerBackend
 from epropnp.backends.protocol import Backend
 
 VARIABLE = "EPROPNP_BACKEND"
-NAMES = ("auto", "eager", "numba")
+NAMES = ("auto", "eager", "numba", "triton")
+EXTRA_OF = {"numba": "fast", "triton": "gpu"}  # what installs a compiler
 _logger = logging.getLogger("epropnp")
 _chosen: dict[str, Backend] = {}
 
@@ -51,18 +56,46 @@ def set_default_backend(backend: Backend | str | None) -> None:
 def _named(name: str) -> Backend:
     if name not in NAMES:
         raise ValueError(f"backend {name!r} must be one of {NAMES}; see {VARIABLE}")
-    installed = _installed()
-    if name == "numba" and not installed:
-        raise ImportError('backend "numba" needs numba: pip install "epropnp[fast]"')
-    if name == "eager" or not installed:
+    if name in EXTRA_OF and not _installed(name):
+        extra = EXTRA_OF[name]
+        raise ImportError(f'backend "{name}" needs {name}: pip install "epropnp[{extra}]"')
+    on_cpu = name == "numba" or (name == "auto" and _installed("numba"))
+    on_gpu = name == "triton" or (name == "auto" and _has_gpu() and _installed("triton"))
+    _log(name, on_cpu, on_gpu)
+    if on_cpu and on_gpu:
+        return ByDevice(_numba(), _triton())
+    if on_cpu or on_gpu:
+        return _numba() if on_cpu else _triton()
+    return EagerBackend()
+
+
+def _log(name: str, on_cpu: bool, on_gpu: bool) -> None:
+    """Say what was chosen."""
+    kernels = [device for device, used in (("CPU", on_cpu), ("GPU", on_gpu)) if used]
+    if kernels:
+        where = " and ".join(kernels)
+        _logger.info("epropnp: compiled kernels for %s tensors, eager operations else", where)
+    else:
         why = "as asked for" if name == "eager" else "numba is not installed"
         _logger.info("epropnp: eager backend (%s)", why)
-        return EagerBackend()
+
+
+def _numba() -> Backend:
     from epropnp.backends.numba_cpu.backend import NumbaBackend
 
-    _logger.info("epropnp: compiled kernels for CPU tensors, eager operations for others")
     return NumbaBackend()
 
 
-def _installed() -> bool:
-    return importlib.util.find_spec("numba") is not None
+def _triton() -> Backend:
+    from epropnp.backends.triton_gpu.backend import TritonBackend
+
+    return TritonBackend()
+
+
+def _has_gpu() -> bool:
+    """Whether torch was built for GPUs; asking a driver would spoil a later fork."""
+    return torch.backends.cuda.is_built()
+
+
+def _installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from epropnp.backends.coverage import POINT_LEAVES, like_leaf
 from epropnp.backends.eager import EagerBackend
 from epropnp.backends.numba_cpu import adjoint, lanes, minimize, subsets
 from epropnp.backends.numba_cpu import proposals as kernels
@@ -20,7 +21,7 @@ from epropnp.backends.numba_cpu.arrays import (
     supported_form,
 )
 from epropnp.backends.numba_cpu.compiled import Job, run
-from epropnp.backends.numba_cpu.differentiable import POINT_LEAVES, NewtonStep, point_leaves, zeros
+from epropnp.backends.numba_cpu.differentiable import NewtonStep, point_leaves, zeros
 from epropnp.backends.numba_cpu.sample_cost import sample_values
 from epropnp.backends.protocol import StepRule
 from epropnp.cost import PoseCost, SubsetCost
@@ -139,7 +140,7 @@ class NumbaBackend(EagerBackend):
             job = Job(len(arrays.delta), work, adjoint.CAMERA_SCRATCH, at.dtype)
             run(adjoint.camera_gradients, job, arrays, at, seeds, grads)
             found.update(_camera_leaves(grads))
-        return {name: _like(found.get(name), leaves[name]) for name in names}
+        return {name: like_leaf(found.get(name), leaves[name]) for name in names}
 
     def newton_step(self, cost: PoseCost, pose: Tensor) -> Tensor:
         """See `Backend.newton_step`."""
@@ -205,10 +206,3 @@ def _camera_leaves(grads: adjoint.CameraGrads) -> dict[str, Tensor]:
         "camera.upper": bounds[:, 2:],
         "manifold.gravity": torch.from_numpy(grads.tilt).mT,
     }
-
-
-def _like(gradient: Tensor | None, leaf: Tensor) -> Tensor:
-    """Gradient of a leaf, which several objects may share; zero where nothing depends on it."""
-    if gradient is None:
-        return torch.zeros_like(leaf)
-    return gradient.sum_to_size(leaf.shape).to(leaf.dtype)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
+from epropnp.backends.coverage import POINT_LEAVES
 from epropnp.backends.numba_cpu.adjoint import PointGrads
 from epropnp.backends.numba_cpu.arrays import as_array, cost_arrays
 from epropnp.backends.numba_cpu.compiled import Job, run
@@ -14,8 +15,6 @@ from epropnp.backends.numba_cpu.newton_step import step_gradients
 from epropnp.backends.numba_cpu.normal_equations import SCRATCH, normal_equations
 from epropnp.gauss_newton import gauss_newton_step
 from epropnp.reprojection import ReprojectionCost
-
-POINT_LEAVES = ("points_obj", "points_2d", "weights", "kernel.delta")
 
 
 def zeros(record: type, like: tuple[np.ndarray, ...]) -> Any:

@@ -1,0 +1,112 @@
+"""From tensors to launches of kernels on the device where they lie.
+
+An empty grid launches nothing.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+import triton
+from torch import Tensor
+from triton.runtime import JITFunction
+
+from epropnp.backends import coverage
+from epropnp.backends.triton_gpu import minimize as kernels
+from epropnp.backends.triton_gpu import sample_cost
+from epropnp.backends.triton_gpu.projection import Points
+from epropnp.backends.triton_gpu.steps import Region
+from epropnp.levenberg_marquardt import Solution, TrustRegion
+from epropnp.reprojection import ReprojectionCost
+
+INTERPRETED = not isinstance(kernels.minimize, JITFunction)  # TRITON_INTERPRET=1
+DEVICES = ("cuda", "cpu") if INTERPRETED else ("cuda",)
+WARP = 32
+FEW_POINTS = 128  # that one warp takes, several each; more are spread over four
+TILE = (16, 32)  # poses times points that four warps evaluate at once
+
+
+class CostMemory(NamedTuple):
+    """What kernels read of a cost, all of it contiguous.
+
+    Attributes:
+        points: correspondences.
+        views: (B, 24), see `read_view`.
+        sizes: numbers of objects, problems and points.
+    """
+
+    points: Points
+    views: Tensor
+    sizes: kernels.Sizes
+
+
+def cost_memory(cost: ReprojectionCost) -> CostMemory:
+    """Memory of a cost; leading axes of its points become one."""
+    found = coverage.cost_tensors(cost)
+    points = Points(*(tensor.contiguous() for tensor in found[:3]))
+    count = len(found.delta)
+    nearest = found.delta.new_full((count, 1), cost.camera.z_min)
+    numbers = (found.intrinsics, found.bounds, found.delta.unsqueeze(-1), found.tilt, nearest)
+    views = torch.cat([tensor.flatten(1) for tensor in numbers], dim=-1)
+    return CostMemory(
+        points, views, kernels.Sizes(count, len(points.points), points.points.shape[-1])
+    )
+
+
+def minimize(cost: ReprojectionCost, pose: Tensor, num_iter: int, region: TrustRegion) -> Solution:
+    """Minimum next to each of the poses (..., B, P), of the batch shape of the cost."""
+    memory, shape, dof = cost_memory(cost), pose.shape[:-1], cost.manifold.dof
+    starts = pose.detach().contiguous()
+    out = kernels.Minima(
+        torch.empty_like(starts), pose.new_empty(shape), pose.new_empty((*shape, dof, dof))
+    )
+    warps = 1 if memory.sizes.points <= FEW_POINTS else 4
+    setting = kernels.Setting(dof, cost.camera.clip_jacobian, warps * WARP)
+    numbers = _region(region, pose.dtype)
+    with torch.cuda.device_of(starts):
+        kernels.minimize[(math.prod(shape),)](
+            memory.points, memory.views, starts, memory.sizes, num_iter, out, numbers, setting,
+            num_warps=warps,
+        )  # fmt: skip
+    return Solution(*out)
+
+
+def sample_values(cost: ReprojectionCost, poses: Tensor) -> Tensor:
+    """Costs (S, B) at poses (S, B, P)."""
+    memory, out = cost_memory(cost), poses.new_empty(poses.shape[:2])
+    tile = sample_cost.Tile(cost.manifold.dof, *TILE)
+    grid = (out.shape[1], triton.cdiv(out.shape[0], tile.poses))
+    at = poses.detach().contiguous()
+    with torch.cuda.device_of(at):
+        sample_cost.sample_values[grid](
+            memory.points, memory.views, at, memory.sizes, len(at), out, tile, num_warps=4
+        )
+    return out
+
+
+def point_gradients(cost: ReprojectionCost, poses: Tensor, seeds: Tensor) -> dict[str, Tensor]:
+    """Gradients of ``sum(seeds * cost)`` at poses (S, B, P), seeds (S, B), by `POINT_LEAVES`."""
+    memory = cost_memory(cost)
+    tile = sample_cost.Tile(cost.manifold.dof, *TILE)
+    grid = (memory.sizes.objects, triton.cdiv(memory.sizes.points, tile.points))
+    out = sample_cost.PointGrads(*map(torch.empty_like, memory.points), poses.new_empty(grid))
+    at, seeds = poses.detach().contiguous(), seeds.detach().contiguous()
+    with torch.cuda.device_of(at):
+        sample_cost.point_gradients[grid](
+            memory.points, memory.views, at, seeds, memory.sizes, len(at), out, tile, num_warps=4
+        )
+    grads = out._replace(delta=out.delta.sum(1))
+    return dict(zip(coverage.POINT_LEAVES, grads, strict=True))
+
+
+def _region(region: TrustRegion, dtype: torch.dtype) -> Region:
+    highest, rounding = coverage.region_limits(region, dtype)
+    return Region(
+        region.min_lm_diagonal,
+        highest,
+        region.min_relative_decrease,
+        region.initial_trust_region_radius,
+        region.max_trust_region_radius,
+        region.eps,
+        rounding,
+    )
