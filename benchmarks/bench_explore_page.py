@@ -8,6 +8,7 @@ Chromium and its driver.
 
 import argparse
 import shutil
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -25,6 +26,7 @@ FLAGS = ("headless=new", "no-sandbox", "disable-gpu", "window-size=1400,950")
 
 def write_results(folder: Path, samples: int, views: int) -> ResultsFolder:
     """Samples of several views, from the scenes of the tests."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
     from result_scenes import HEADER, density_arrays, make_image
 
     rng = np.random.default_rng(0)

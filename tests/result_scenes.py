@@ -21,7 +21,9 @@ def rotation(yaw: float) -> list[list[float]]:
 
 
 def detection(label: str, place: tuple, yaw: float, score: float, trust: float) -> ObjectResult:
-    low, high = place[2] - 1.0, place[2] + 1.0
+    apart = float(np.linalg.norm(place))
+    near = {name: [at - 1.0, at + 1.0] for name, at in zip("xyz", place, strict=True)}
+    near["distance"] = [apart - 1.0, apart + 1.0]
     return ObjectResult(
         label=label,
         score=score,
@@ -33,7 +35,7 @@ def detection(label: str, place: tuple, yaw: float, score: float, trust: float) 
         velocity=[1.0, 2.0],
         attribute="vehicle.moving",
         covariance=np.diag([0.1, 0.05, 0.5, 0.02]).tolist(),
-        intervals=[dict(level=0.9, z=[low, high], yaw=[[yaw - 0.3, yaw + 0.3]])],
+        intervals=[dict(level=0.9, **near, yaw=[[yaw - 0.3, yaw + 0.3]])],
         trust=dict(trust=trust, effective_samples=120.0),
     )
 

@@ -21,20 +21,15 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from scipy.stats import spearmanr
 
 from epropnp_6dof.bop import read_results, read_targets
 from epropnp_6dof.datasets.coordinate_cache import CoordinateCache
 from epropnp_6dof.evaluation.beliefs import Beliefs, collect_beliefs
 from epropnp_6dof.evaluation.bop_evaluation import Truth, evaluate_estimates, select_targets
 from epropnp_6dof.evaluation.pose_metric import RESULT_NAME, BOPPoseMetric
-from epropnp_6dof.explained_results import truth_box
+from epropnp_6dof.explained_results import QUANTITY, truth_box
 from epropnp_6dof.inference import ImageObject, PoseInferencer, load_inferencer
-from epropnp_6dof.metrics.calibration import (
-    best_temperature,
-    coverage,
-    rank_correlation,
-    risk_coverage,
-)
 from epropnp_6dof.visualization.curves import (
     plot_calibration,
     plot_recall_by_visibility,
@@ -42,9 +37,12 @@ from epropnp_6dof.visualization.curves import (
 )
 from epropnp_6dof.visualization.poses import draw_poses
 from epropnp_data.images.reading import read_image
+from epropnp_results.analysis import Calibration, best_temperature, coverage, risk_coverage
+from epropnp_results.analysis.temperature import ALL
 
 TEMPERATURES = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]
 AS_PREDICTED = TEMPERATURES.index(1.0)
+LEVELS = (0.5, 0.9)
 FEWEST = 3  # solved objects for which numbers of the uncertainty mean anything
 CORRECT = 0.1  # ADD(-S) in diameters
 PICTURES = {"good": 0.02, "typical": 0.5, "worst": 0.98}  # quantile of the error
@@ -63,6 +61,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--data-root", help="of the test split, instead of the config's")
     parser.add_argument("--fit-root", help="of the validation split, instead of the config's")
     parser.add_argument("--out-dir", type=Path, required=True)
+    parser.add_argument(
+        "--save-calibration", action="store_true", help="save the temperature beside CHECKPOINT"
+    )
     return parser.parse_args()
 
 
@@ -153,32 +154,56 @@ def describe(beliefs: Beliefs, fitted: int) -> dict:
     for name, index in (("before", AS_PREDICTED), ("after", fitted)):
         described[name] = {
             "temperature": TEMPERATURES[index],
-            "coverage": coverage(beliefs.level[valid, index]),
+            "coverage": dict(zip(LEVELS, covered(beliefs, index).tolist(), strict=True)),
             "log_density": float(beliefs.log_density[valid, index].mean()),
             "median_log_density": float(np.median(beliefs.log_density[valid, index])),
         }
-    curve = risk_coverage(beliefs.spread[valid], beliefs.error[valid] >= CORRECT)
+    spread, error = beliefs.spread[valid], beliefs.error[valid]
+    risk, wrong = risk_by_spread(beliefs), (error >= CORRECT).astype(float)
     return described | {
-        "spearman": rank_correlation(beliefs.spread[valid], beliefs.error[valid]),
-        "risk": float(curve.risk[-1]),
-        "area_under_risk": curve.area,
-        "best_area": curve.best_area,
+        "spearman": float(spearmanr(spread, error).statistic),
+        "risk": float(risk[-1]),
+        "area_under_risk": float(risk.mean()),
+        "best_area": float(risk_coverage(wrong, -wrong).mean()),
     }
 
 
-def report_uncertainty(cfg: Config, inferencer: PoseInferencer, out_dir: Path) -> dict:
-    """Fit the temperature on the validation split, describe both splits, draw."""
+def covered(beliefs: Beliefs, index: int) -> np.ndarray:
+    """Share of true poses inside the regions of `LEVELS`, at one temperature."""
+    return coverage(beliefs.level[beliefs.valid, index], np.array(LEVELS))
+
+
+def risk_by_spread(beliefs: Beliefs) -> np.ndarray:
+    """Share of wrong poses among the most certain 1, 2, ... N."""
+    wrong = (beliefs.error[beliefs.valid] >= CORRECT).astype(float)
+    return risk_coverage(wrong, -beliefs.spread[beliefs.valid])
+
+
+def report_uncertainty(
+    cfg: Config, inferencer: PoseInferencer, out_dir: Path, checkpoint: str | None
+) -> dict:
+    """Fit the temperature on the validation split, describe both splits, draw.
+
+    Args:
+        cfg: config with both splits.
+        inferencer: the network.
+        out_dir: for the pictures.
+        checkpoint: the temperature is saved beside it; None saves nothing.
+    """
     fit, test = (beliefs_of(cfg, part, inferencer) for part in ("val", "test"))
     if min(fit.valid.sum(), test.valid.sum()) < FEWEST:
         return {"validation": describe(fit, AS_PREDICTED), "test": describe(test, AS_PREDICTED)}
-    fitted = best_temperature(fit.log_density[fit.valid], TEMPERATURES)
+    best = best_temperature(fit.log_density[fit.valid], TEMPERATURES)
+    fitted = TEMPERATURES.index(best)
+    if checkpoint is not None:
+        found = Calibration({QUANTITY: {ALL: best}}, {}, int(fit.valid.sum()))
+        print(f"calibration saved as {found.save_beside(checkpoint)}")
     levels = {
         "as predicted": test.level[test.valid, AS_PREDICTED],
-        f"temperature {TEMPERATURES[fitted]:g}": test.level[test.valid, fitted],
+        f"temperature {best:g}": test.level[test.valid, fitted],
     }
     plot_calibration(out_dir / "calibration.png", levels)
-    curve = risk_coverage(test.spread[test.valid], test.error[test.valid] >= CORRECT)
-    plot_risk(out_dir / "risk_coverage.png", curve, "wrong (ADD(-S) 0.1 d)")
+    plot_risk(out_dir / "risk_coverage.png", risk_by_spread(test), "wrong (ADD(-S) 0.1 d)")
     return {"validation": describe(fit, fitted), "test": describe(test, fitted)}
 
 
@@ -205,10 +230,11 @@ def main() -> None:
         args.out_dir / "recall_by_visibility.png", visibility, correct, "ADD(-S) 0.1 d"
     )
     last = list(errors.values())[-1]
+    saved = args.checkpoint if args.save_calibration else None
     report = {
         "recall_by_visibility": rows,
         "pictures": draw_examples(inferencer, truths, last, metric, args.out_dir),
-        "uncertainty": report_uncertainty(cfg, inferencer, args.out_dir),
+        "uncertainty": report_uncertainty(cfg, inferencer, args.out_dir, saved),
     }
     text = json.dumps(report, indent=1)
     (args.out_dir / "report.json").write_text(text)

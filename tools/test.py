@@ -16,8 +16,11 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict
+from mmengine.model import is_model_wrapper
+from torch import nn
 from tqdm import tqdm
 
+from epropnp_6dof.dataset_results import write_dataset_results as write_pose_results
 from epropnp_det.evaluation import evaluate_results_file, format_table
 from epropnp_det.evaluation.frames import FrameTable
 from epropnp_det.evaluation.submission import RESULTS_NAME
@@ -57,7 +60,7 @@ def parse_args() -> argparse.Namespace:
         "--tta", action="store_true", help="solve the image and its mirror image together"
     )
     parser.add_argument(
-        "--results-dir", help="write boxes, pose densities and truth there, for tools/explore.py"
+        "--results-dir", help="write results, pose densities and truth there, for tools/explore.py"
     )
     parser.add_argument("--eval-json", metavar="FILE", help="score this results file")
     args = parser.parse_args()
@@ -172,21 +175,26 @@ def run(args: argparse.Namespace, cfg: Config) -> None:
     if drawn is not None and is_main_process():
         draw(drawn, Path(drawn.out_dir) / "pictures", args.score_thr)
     if args.results_dir is not None and is_main_process():
-        explain(cfg, args)
+        network = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        explain(cfg, args, network)
 
 
-def explain(cfg: Config, args: argparse.Namespace) -> None:
+def explain(cfg: Config, args: argparse.Namespace, network: nn.Module) -> None:
     """Write a results folder of the test split.
 
     Raises:
-        UsageError: the network has no pose density, or the folder holds other results.
+        UsageError: the network has no poses to explain, or the folder holds other results.
     """
-    if cfg.model.type != "EProPnPDet":
-        raise UsageError(f"--results-dir: {cfg.model.type} has no pose density to explain")
-    infer = Detector3D(cfg, args.checkpoint, default_device(), args.score_thr)
     progress = partial(tqdm, unit="image")
+    written = (cfg, args.results_dir, args.checkpoint, progress)
     try:
-        write_dataset_results(infer, cfg, args.results_dir, args.checkpoint, progress)
+        if cfg.model.type == "EProPnPDet":
+            infer = Detector3D(cfg, args.checkpoint, default_device(), args.score_thr)
+            write_dataset_results(infer, *written)
+        elif cfg.model.type == "DensePoseEstimator":
+            write_pose_results(network, *written)
+        else:
+            raise UsageError(f"--results-dir: {cfg.model.type} has no pose density to explain")
     except ResultsError as error:
         raise UsageError(str(error)) from None
     page = explore_command(Path(args.results_dir), Path(cfg.test_dataloader.dataset.data_root))

@@ -13,8 +13,9 @@ from scipy.spatial.transform import Rotation
 from torch import nn
 
 from epropnp_6dof.bop import read_models_info, read_scene
+from epropnp_6dof.dataset_results import write_dataset_results
 from epropnp_6dof.datasets.coordinate_cache import CoordinateCache
-from epropnp_6dof.explained_results import truth_box, write_explained
+from epropnp_6dof.explained_results import explain_image, truth_box, write_explained
 from epropnp_6dof.inference import ImageObject, PoseInferencer, load_inferencer
 from epropnp_6dof.metrics.pose_error import rotation_error_deg, translation_error
 from epropnp_6dof.models import EPnPRefineSolver
@@ -24,6 +25,7 @@ from epropnp_6dof.models.structures import DenseMaps, stack_crops
 from epropnp_6dof.visualization import draw_poses
 from epropnp_data.geometry.camera import project_points
 from epropnp_results import ResultsFolder, match_objects
+from epropnp_results.analysis import Calibration
 from epropnp_results.explore import PageSettings, write_page
 from epropnp_results.pictures.palette import FOUND
 
@@ -177,3 +179,43 @@ def test_results_files_explain_a_pose(found, bop_root, tmp_path):
     assert arrays["panel_orientation"].shape == (1, 180, 360, 3)
     assert arrays["panel_crop"].shape == (1, 128, 128, 3)
     assert write_page(folder, tmp_path / "page.html", PageSettings()) == 1
+
+
+def test_calibration_widens_the_density_and_stretches_intervals(found):
+    result, _, model, network = found
+    arguments = (np.zeros((240, 320, 3), np.uint8), "a.png", result.target.cam_mat, [result])
+    arguments += (network.solver, {model.obj_id: model}, None)
+    margins = {str(level): dict.fromkeys(("x", "y", "z", "distance"), 0.5) for level in (0.5, 0.9)}
+    calibration = Calibration({"pose": {"all": 64.0}}, {}, 10, margins)
+    records = []
+    for given in (None, calibration):
+        torch.manual_seed(0)
+        records.append(explain_image(*arguments, given)[0].objects[0])
+    plain, calibrated = records
+    for before, after in zip(plain.intervals, calibrated.intervals, strict=True):
+        for axis in ("x", "y", "z", "distance"):
+            lengths = np.diff([before[axis], after[axis]], axis=1)
+            assert lengths[1] == pytest.approx(2 * lengths[0], rel=1e-3)
+    # the deviation of a normal grows with the root of the temperature
+    assert calibrated.trust["position_std"] > 4 * plain.trust["position_std"]
+    assert calibrated.trust["trust"] <= plain.trust["trust"]
+
+
+def test_test_split_becomes_results_with_truth(repo_dir, bop_root, tmp_path):
+    """An untrained network: records are there, with the data set's poses beside them."""
+    cfg = Config.fromfile(repo_dir / CONFIG)
+    cfg.test_dataloader.dataset.data_root = str(bop_root)
+    torch.manual_seed(0)
+    network = MODELS.build(cfg.model).eval()
+    results = write_dataset_results(network, cfg, tmp_path / "r", "no.pth")
+    images = {str(image.path): image for image in read_scene(bop_root / "test" / "000002")}
+    assert {record.name for record in results} == set(images)
+    for record in results:
+        image = images[record.name]
+        visible = [i for i in image.instances if i.visib_fract > 0]
+        assert len(record.truth) == len(visible)
+        for box, instance in zip(record.truth, visible, strict=True):
+            np.testing.assert_allclose(box.rotation, instance.pose.rotation, atol=1e-6)
+            np.testing.assert_allclose(box.translation, instance.pose.translation, rtol=1e-6)
+        assert np.array(record.intrinsics)[0, 2] == pytest.approx(image.cam_mat[0, 2] + 0.5)
+        assert "panel_model" in results.arrays(record.name) or not record.objects

@@ -184,6 +184,17 @@ def test_corrections_flatten_densities_and_take_their_nominal_levels():
     levels = {"heading": {"0.9": 0.5}, "place": {"0.9": 0.97}}
     temperatures = torch.tensor([4.0, 1.0], dtype=torch.float64)
     plain = summarize(made, MODES, points(2))
+    margins = {"0.9": {"x": 0.5, "z": -0.25}}
+    widened = Corrections(temperatures, temperatures, levels, margins)
+    for before, after in zip(
+        plain.intervals,
+        summarize(made, MODES, points(2), corrections=widened).intervals,
+        strict=True,
+    ):
+        lengths = [[own[1][axis][1] - own[1][axis][0] for axis in "xyz"] for own in (before, after)]
+        np.testing.assert_allclose(np.divide(*lengths[::-1]), [2.0, 1.0, 0.5])
+        assert sum(before[1]["x"]) == pytest.approx(sum(after[1]["x"]))
+        assert after[0]["x"] == before[0]["x"]  # no margin at this level
     corrections = Corrections(temperatures, temperatures, levels)
     changed = summarize(made, MODES, points(2), corrections=corrections)
 

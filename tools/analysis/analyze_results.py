@@ -1,10 +1,11 @@
 #!/usr/bin/env python
 """Errors and calibration of results: ``python tools/analysis/analyze_results.py RESULTS_DIR``.
 
-RESULTS_DIR needs truth and densities (tools/test.py --results-dir). Images are split in two: on one
-part a temperature per class and conformal levels are fitted, the other part says what they are
+RESULTS_DIR needs truth (tools/test.py --results-dir). Images are split in two: on one part a
+temperature per class and conformal levels of the densities on the ground are fitted (detector), and
+conformal margins of the intervals of position (both networks); the other part says what they are
 worth. Writes report.json and plots to --out-dir (RESULTS_DIR/analysis). --checkpoint also saves the
-calibration beside that checkpoint, where Detector3D finds it.
+calibration beside that checkpoint, where the inferencers find it.
 """
 
 import argparse
@@ -29,9 +30,12 @@ from epropnp_results.analysis import (
     risk_coverage,
 )
 from epropnp_results.analysis.calibration import binned_trust
-from epropnp_results.analysis.temperature import calibration_path
+from epropnp_results.analysis.temperature import calibration_path, quantities
 
-RIGHT = (0.5, 0.05, 20.0)  # metres, share of the distance, degrees: what trust promises
+RIGHT = {  # metres, share of the distance, degrees: what trust promises
+    "detection": (0.5, 0.05, 20.0),
+    "pose": (0.005, 0.02, 5.0),
+}
 
 
 def parse_args() -> argparse.Namespace:
@@ -59,14 +63,14 @@ def split(pairs: Pairs, share: float) -> tuple[Pairs, Pairs]:
     return pairs.select(held), pairs.select(~held)
 
 
-def right(pairs: Pairs) -> np.ndarray:
+def right(pairs: Pairs, task: str) -> np.ndarray:
     """Whether a detection is as near as its trust promises."""
-    metres, share, degrees = RIGHT
+    metres, share, degrees = RIGHT[task]
     near = pairs.position <= metres + share * pairs.distance
     return near & (np.degrees(pairs.angle) <= degrees)
 
 
-def report(pairs: Pairs, fitted: Calibration, tested: Pairs) -> dict:
+def report(pairs: Pairs, fitted: Calibration, tested: Pairs, task: str) -> dict:
     """Everything as plain numbers."""
     risk = risk_coverage(tested.position, tested.trust)
     shares = [0.25, 0.5, 0.75, 1.0]
@@ -76,7 +80,7 @@ def report(pairs: Pairs, fitted: Calibration, tested: Pairs) -> dict:
         trust=dict(
             zip(
                 ("mean_trust", "right", "count"),
-                binned_trust(tested.trust, right(tested)).T.tolist(),
+                binned_trust(tested.trust, right(tested, task)).T.tolist(),
                 strict=True,
             )
         ),
@@ -91,11 +95,26 @@ def report(pairs: Pairs, fitted: Calibration, tested: Pairs) -> dict:
 def print_calibration(name: str, content: dict) -> None:
     """Print a line per quantity."""
     for quantity, unit in (("place", "m2"), ("heading", "degrees")):
-        own = content[quantity]
+        own = content.get(quantity)
+        if own is None:
+            continue
         print(
             f"{name.replace('_', ' ')}, {quantity}: calibration error "
             f"{own['calibration_error']:.3f}, log likelihood {own['log_likelihood']:.2f}, "
             f"90 % regions {own['sharpness']:.3g} {unit}"
+        )
+    for level, shares in content.get("intervals", {}).get("coverage", {}).items():
+        inside = ", ".join(f"{axis} {share:.1%}" for axis, share in shares.items())
+        print(f"{name.replace('_', ' ')}, {float(level):.0%} intervals hold: {inside}")
+
+
+def print_errors(rows: list[dict]) -> None:
+    """Print the table of errors."""
+    print(f"{'':24}{'count':>6}{'position':>12}{'relative':>10}{'angle':>9}{'size':>7}")
+    for row in rows:
+        print(
+            f"{row['group']:24}{row['count']:6}{row['position']:10.3f} m{row['relative']:10.1%}"
+            f"{row['angle']:8.1f}°{row['size']:7.2f}"
         )
 
 
@@ -107,27 +126,30 @@ def run(args: argparse.Namespace) -> None:
     """
     results = ResultsFolder(args.results_dir)
     pairs = collect_pairs(results, partial(tqdm, total=len(results), unit="image"), args.min_score)
+    if args.checkpoint is not None and results.header.get("calibrated"):
+        raise ValueError(
+            f"{results.path}: made with a calibration, which a fit to these results would replace. "
+            f"Move {calibration_path(args.checkpoint)} away and infer again"
+        )
+    if pairs.place_grid is None and pairs.intervals is None:
+        print_errors(error_table(pairs))
+        raise ValueError(f"{results.path}: holds no densities, so that nothing can be calibrated")
     held, tested = split(pairs, args.held_out)
     fitted = fit_calibration(held)
-    content = report(pairs, fitted, tested)
+    content = report(pairs, fitted, tested, results.header["task"])
     folder = args.out_dir or args.results_dir / "analysis"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(content, indent=1))
     plot_errors(folder / "errors.png", pairs)
-    plot_calibration(folder / "calibration.png", tested, fitted)
-    for quantity in ("place", "heading"):
+    if quantities(pairs):
+        plot_calibration(folder / "calibration.png", tested, fitted)
+    for quantity in quantities(pairs):
         plot_groups(folder / f"calibration_{quantity}_by_group.png", tested, fitted, quantity)
-    print(f"{'':24}{'count':>6}{'position':>11}{'relative':>10}{'angle':>9}{'size':>7}")
-    for row in content["errors"]:
-        print(
-            f"{row['group']:24}{row['count']:6}{row['position']:9.2f} m{row['relative']:10.1%}"
-            f"{row['angle']:8.1f}°{row['size']:7.2f}"
-        )
+    print_errors(content["errors"])
     for name in ("as_it_is", "calibrated"):
         print_calibration(name, content[name])
     if args.checkpoint is not None:
-        fitted.save(calibration_path(args.checkpoint))
-        print(f"calibration saved as {calibration_path(args.checkpoint)}")
+        print(f"calibration saved as {fitted.save_beside(args.checkpoint)}")
     print(f"report and plots are in {folder}")
 
 

@@ -3,7 +3,7 @@ r"""What knowing the tilt of cameras is worth: compare_tilt.py CONFIG CHECKPOINT
 
 Detects in the images of a config's test split three times: as if the cameras were level, with
 gravity told to the pose solver only, and with the images levelled. Tilts are those of the cameras
-on the vehicle. A set with pitched cameras:
+on the vehicle. A set with pitched cameras, and with ``--camera-pitch 0`` the reference:
 
     python tools/create_synthetic_nuscenes.py data/pitched --camera-pitch 10 --scenes 2 \
         --samples-per-scene 20

@@ -8,8 +8,9 @@ import numpy as np
 from torch import nn
 
 from epropnp_data.images.reading import read_image
-from epropnp_mm.pose_summary import POSE, PoseSummary, summarize
+from epropnp_mm.pose_summary import POSE, Corrections, PoseSummary, summarize
 from epropnp_results import ImageResult, ObjectResult, ResultsFolder, TruthBox
+from epropnp_results.analysis import Calibration
 from epropnp_results.pictures import (
     coordinate_picture,
     draw_contour,
@@ -30,6 +31,7 @@ from .models.structures import DenseMaps
 NUM_POINTS = 256  # the strongest of each object are kept
 CROP_MARGIN = 0.15  # of the box, on each side
 PANEL_SIDE = 128
+QUANTITY = "pose"  # of a calibration: what its temperature is of
 HALF_PIXEL = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])  # from BOP's pixels to the records'
 
 
@@ -40,6 +42,7 @@ def write_explained(
     models: dict[int, ObjectModel],
     truth: dict[str, list[TruthBox]] | None = None,
     meshes: CoordinateCache | None = None,
+    calibration: Calibration | None = None,
 ) -> None:
     """Write one record per image; objects without a pose are left out.
 
@@ -50,6 +53,7 @@ def write_explained(
         models: by object id.
         truth: annotated objects by path of the image.
         meshes: of the models, for pictures of them in the poses found.
+        calibration: see `explain_image`.
     """
 
     def key(item: ObjectPose) -> str:
@@ -59,7 +63,9 @@ def write_explained(
         asked = list(group)
         image, cam_mat = read_image(path), asked[0].target.cam_mat
         objects = [item for item in asked if item.valid]
-        record, arrays = explain_image(image, path, cam_mat, objects, solver, models, meshes)
+        record, arrays = explain_image(
+            image, path, cam_mat, objects, solver, models, meshes, calibration
+        )
         if truth is not None:
             record = ImageResult(**{**vars(record), "truth": truth.get(path, [])})
         results.write(record, arrays)
@@ -73,6 +79,7 @@ def explain_image(
     solver: nn.Module | None,
     models: dict[int, ObjectModel],
     meshes: CoordinateCache | None = None,
+    calibration: Calibration | None = None,
 ) -> tuple[ImageResult, dict[str, np.ndarray]]:
     """Record and arrays of one image with the poses found in it.
 
@@ -84,8 +91,9 @@ def explain_image(
         solver: of the network; None or one without a density (RANSAC) gives poses and maps only.
         models: by object id.
         meshes: of the models, for pictures of them in the poses found.
+        calibration: fitted on held-out results; for densities, intervals and trust.
     """
-    explained = [_explain(image, item, solver) for item in objects]
+    explained = [_explain(image, item, solver, calibration) for item in objects]
     if meshes is not None and all(meshes.has_mesh(item.target.obj_id) for item in objects):
         for item, (_, arrays) in zip(objects, explained, strict=True):
             model = models[item.target.obj_id]
@@ -138,7 +146,10 @@ def _record(item: ObjectPose, model: ObjectModel, summary: PoseSummary | None) -
 
 
 def _explain(
-    image: np.ndarray, item: ObjectPose, solver: nn.Module | None
+    image: np.ndarray,
+    item: ObjectPose,
+    solver: nn.Module | None,
+    calibration: Calibration | None,
 ) -> tuple[PoseSummary | None, dict[str, np.ndarray]]:
     panels = dict(
         panel_crop=_crop(image, item.target.box),
@@ -149,17 +160,26 @@ def _explain(
         return None, {name: picture[None] for name, picture in panels.items()}
     maps = DenseMaps(*(field[None] for field in item.maps))
     pose = pose_vector(*item.pose)[None]
-    distribution = solver.distribution(maps, item.crop, pose)
-    rotations = quaternion_to_matrix(distribution.pose_samples[:, 0, 3:]).numpy()
+    distribution = shown = solver.distribution(maps, item.crop, pose)
+    corrections = None
+    if calibration is not None:
+        temperature = calibration.temperature(QUANTITY, label_of(item.target.obj_id))
+        shown = solver.distribution(maps, item.crop, pose, temperature)
+        place = pose.new_tensor([temperature])
+        corrections = Corrections(place, place, {}, calibration.margins or None)
+    rotations = quaternion_to_matrix(shown.pose_samples[:, 0, 3:]).numpy()
     panels["panel_orientation"] = orientation_picture(
-        rotations, distribution.pose_sample_weights[:, 0].numpy()
+        rotations, shown.pose_sample_weights[:, 0].numpy()
     )
     points = gather_correspondences(maps, item.crop, solver.weighting)
     strong = points.w2d.norm(dim=-1).topk(min(NUM_POINTS, points.w2d.shape[1]), dim=1).indices
     x3d, x2d, w2d = (
         field.gather(1, strong[..., None].expand(-1, -1, field.shape[-1])) for field in points
     )
-    summary = summarize(distribution, pose, (x3d, x2d + 0.5, w2d), POSE)
+    explaining = (x3d, x2d + 0.5, w2d)
+    summary = summarize(
+        distribution, pose, explaining, POSE, corrections=corrections, tempered=shown
+    )
     return summary, {**summary.arrays, **{name: p[None] for name, p in panels.items()}}
 
 

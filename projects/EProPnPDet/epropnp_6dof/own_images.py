@@ -16,6 +16,7 @@ from mmengine.registry import init_default_scope
 
 from epropnp_data.images import Camera, undistort
 from epropnp_results import ImageResult
+from epropnp_results.analysis import Calibration
 
 from .bop.models import ObjectModel, read_models_info
 from .datasets.coordinate_cache import CoordinateCache
@@ -56,7 +57,8 @@ class Pose6DoF:
 
     Args:
         config: file of the network's config; its test pipeline prepares the crops.
-        checkpoint: its weights.
+        checkpoint: its weights. A calibration beside it (tools/report_6dof.py) is used for
+            densities, intervals and trust.
         models_dir: folder with BOP's ``models_info.json``; meshes in it are only drawn.
         device: for example "cpu" or "cuda:0".
 
@@ -70,6 +72,7 @@ class Pose6DoF:
         self.models: dict[int, ObjectModel] = read_models_info(Path(models_dir))
         self.meshes = CoordinateCache(Path(models_dir), None)
         self.inferencer = load_inferencer(config, checkpoint, device)
+        self.calibration = Calibration.beside(checkpoint)
         self.classes = [label_of(obj_id) for obj_id in sorted(self.models)]
 
     def __call__(
@@ -98,7 +101,7 @@ class Pose6DoF:
         cam_mat = np.asarray(camera.intrinsics, dtype=float)
         solver = self.inferencer.model.solver
         result, arrays = explain_image(
-            straight, name, cam_mat, found, solver, self.models, self.meshes
+            straight, name, cam_mat, found, solver, self.models, self.meshes, self.calibration
         )
         return FoundPoses(replace(result, image=""), arrays, straight)
 

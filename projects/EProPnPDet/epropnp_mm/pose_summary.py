@@ -19,6 +19,7 @@ from epropnp.marginals import (
     yaw_density,
 )
 from epropnp.posterior import PoseDistribution
+from epropnp_results.analysis.intervals import AXES, Margins, stretch_all
 
 LEVELS = (0.5, 0.9)
 YAW_CELLS, GROUND_CELLS, NUM_POSES = 180, 40, 64
@@ -44,11 +45,14 @@ class Corrections(NamedTuple):
         heading: (B,) temperatures of headings.
         levels: by "place" and "heading": for a wanted level, as text, the nominal level of regions
             that hold the truth so often (split conformal).
+        margins: of the intervals of position of the density without a temperature, see
+            :mod:`epropnp_results.analysis.intervals`; None leaves the tempered density's.
     """
 
     place: Tensor
     heading: Tensor
     levels: dict[str, dict[str, float]]
+    margins: Margins | None = None
 
 
 class PoseSummary(NamedTuple):
@@ -67,6 +71,7 @@ def summarize(
     tolerance: Tolerance = DETECTION,
     to_camera: Tensor | None = None,
     corrections: Corrections | None = None,
+    tempered: PoseDistribution | None = None,
 ) -> PoseSummary:
     """Summaries of the distributions of B objects.
 
@@ -79,13 +84,19 @@ def summarize(
             frame of a levelled camera; densities on the ground stay as they are.
         corrections: of a calibration; samples are weighted by the temperature of positions,
             densities on grids have their own.
+        tempered: the distribution at that temperature, where it was sampled anew; otherwise the
+            samples are weighted anew (`temper`).
     """
     grids = _grids(distribution, corrections)
+    margins = None if corrections is None else corrections.margins
+    positions = position_intervals(distribution, to_camera)
     if corrections is not None:
-        distribution = temper(distribution, corrections.place)
+        distribution = tempered or temper(distribution, corrections.place)
+        if margins is None:
+            positions = position_intervals(distribution, to_camera)
+    positions = stretch_all(positions, LEVELS, margins or {})
     arrays = dict(zip(("points_object", "points_image", "weights"), points, strict=True))
     arrays["poses"] = _turn(distribution.resample(NUM_POSES), to_camera).transpose(0, 1)
-    coordinates = _coordinates(_turn(distribution.pose_samples, to_camera))
     trust = _trust(distribution, poses, points[2], tolerance)
     arrays |= grids
     if grids:
@@ -94,7 +105,7 @@ def summarize(
     columns = {name: values.tolist() for name, values in trust.items()}
     return PoseSummary(
         [
-            _intervals(distribution, coordinates, grids.get("yaw_density"), nominal, index)
+            _intervals(positions[index], grids.get("yaw_density"), nominal, index)
             for index in range(len(poses))
         ],
         [{name: values[index] for name, values in columns.items()} for index in range(len(poses))],
@@ -120,6 +131,25 @@ def temper(distribution: PoseDistribution, temperatures: Tensor) -> PoseDistribu
         pose_sample_weights=(log_weights - shift).exp().nan_to_num(nan=0.0),
         log_density=power * distribution.log_density - shift,
     )
+
+
+@torch.no_grad()
+def position_intervals(
+    distribution: PoseDistribution, to_camera: Tensor | None = None
+) -> np.ndarray:
+    """Central intervals (B, L, 4, 2) at `LEVELS` of x, y, z and distance, metres.
+
+    Args:
+        distribution: of B objects.
+        to_camera: see `summarize`.
+    """
+    places = _turn(distribution.pose_samples, to_camera)[..., :3]
+    values = torch.cat((places, places.norm(dim=-1, keepdim=True)), dim=-1)
+    weights = distribution.pose_sample_weights
+    ends = [end for level in LEVELS for end in (0.5 - level / 2, 0.5 + level / 2)]
+    found = [weighted_quantiles(own, weights, tuple(ends)) for own in values.unbind(-1)]
+    quantiles = torch.stack(found, dim=-1).unflatten(0, (len(LEVELS), 2))  # (L, 2, B, 4)
+    return quantiles.permute(2, 0, 3, 1).double().cpu().numpy()
 
 
 def weighted_quantiles(values: Tensor, weights: Tensor, levels: tuple[float, ...]) -> Tensor:
@@ -178,27 +208,16 @@ def _turn(poses: Tensor, rotations: Tensor | None) -> Tensor:
     return torch.cat((places, poses[..., 3:]), dim=-1)
 
 
-def _coordinates(poses: Tensor) -> dict[str, Tensor]:
-    x, y, z = poses[..., :3].unbind(-1)
-    return dict(x=x, y=y, z=z, distance=poses[..., :3].norm(dim=-1))
-
-
 def _intervals(
-    distribution: PoseDistribution,
-    coordinates: dict[str, Tensor],
+    positions: np.ndarray,
     headings: Tensor | None,
     nominal: dict[str, dict[str, float]],
     index: int,
 ) -> list[dict]:
     found = []
-    weights = distribution.pose_sample_weights[:, index : index + 1]
-    for level in LEVELS:
-        ends = (0.5 - level / 2, 0.5 + level / 2)
-        interval: dict = dict(level=level)
-        for name, values in coordinates.items():
-            own = weighted_quantiles(values[:, index : index + 1], weights, ends)
-            interval[name] = own[:, 0].tolist()
-        known = {name: own[str(level)] for name, own in nominal.items() if str(level) in own}
+    for level, own in zip(LEVELS, positions.tolist(), strict=True):
+        interval: dict = dict(level=level) | dict(zip(AXES, own, strict=True))
+        known = {key: own[str(level)] for key, own in nominal.items() if str(level) in own}
         interval |= {f"{name}_level": value for name, value in known.items()}
         if headings is not None:
             inside = credible_cells(headings[index : index + 1], known.get("heading", level))[0]

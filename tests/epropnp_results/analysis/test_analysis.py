@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from epropnp_results import ResultsFolder
 from epropnp_results.analysis import (
     Calibration,
     Pairs,
+    best_temperature,
     calibration_error,
     collect_pairs,
     coverage,
@@ -145,6 +147,45 @@ def test_calibration_is_kept_beside_a_checkpoint(tmp_path):
         Calibration.load(path)
 
 
+def test_calibrations_of_one_checkpoint_join(tmp_path):
+    """A temperature of poses and margins are fitted by two commands into one file."""
+    checkpoint = tmp_path / "a.pth"
+    assert Calibration.beside(checkpoint) is None
+    Calibration({"pose": {"all": 4.0}}, {}, 30).save_beside(checkpoint)
+    margins = {"0.9": {"x": 0.25}}
+    path = Calibration({}, {}, 50, margins).save_beside(checkpoint)
+    assert path == calibration_path(checkpoint)
+    expected = Calibration({"pose": {"all": 4.0}}, {}, 50, margins)
+    assert Calibration.beside(checkpoint) == expected
+    Calibration({"pose": {"all": 2.0}}, {}, 30).save_beside(checkpoint)
+    assert Calibration.beside(checkpoint).margins == margins
+    assert Calibration.beside(checkpoint).temperature("pose", "duck") == 2.0
+
+
+def test_temperature_of_a_normal_density_is_its_missing_variance():
+    """Errors of variance 4 under a density that claims 1: the best temperature is 4."""
+    errors = 2 * np.random.default_rng(1).standard_normal(50000)
+    temperatures = [1.0, 2.0, 4.0, 8.0]
+    log_density = np.stack(
+        [-(errors**2) / (2 * t) - 0.5 * np.log(2 * np.pi * t) for t in temperatures], axis=1
+    )
+    assert best_temperature(log_density, temperatures) == 4
+
+
+def test_results_made_with_a_calibration_do_not_replace_it(tmp_path, repo_dir):
+    results = ResultsFolder.create(tmp_path / "r", HEADER | dict(calibrated=True))
+    for number in range(8):
+        image = make_image(number)
+        results.write(image, density_arrays(image.objects))
+    command = [sys.executable, "tools/analysis/analyze_results.py", str(results.path)]
+    command += ["--checkpoint", str(tmp_path / "model.pth")]
+    done = subprocess.run(command, cwd=repo_dir, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Move" in done.stderr
+    assert "model.calibration.json away" in done.stderr
+    assert not calibration_path(tmp_path / "model.pth").exists()
+
+
 def test_pairs_of_a_results_folder(tmp_path):
     pairs = collect_pairs(make_results(tmp_path, 4))
     assert len(pairs) == 8
@@ -156,6 +197,10 @@ def test_pairs_of_a_results_folder(tmp_path):
     assert table["all"]["count"] == 8
     assert table["car"]["position"] == pytest.approx(0.5)
     assert table["uncut"]["count"] == 8
+    assert pairs.interval_levels.tolist() == [[0.9]] * 8
+    np.testing.assert_allclose(cars.place[:, 2], [12.5, 13.5, 14.5, 15.5])
+    np.testing.assert_allclose(cars.place[:, 3], np.linalg.norm(cars.place[:, :3], axis=1))
+    np.testing.assert_allclose(cars.intervals[:, 0, 2, 0], cars.place[:, 2] - 1.5)
     assert not [name for name in table if name.startswith("visible")]
     pairs.visibility[:] = [0.2, 0.5, 0.9, 1.0, 0.9, 0.9, 0.9, 0.9]
     table = {row["group"]: row["count"] for row in error_table(pairs)}
@@ -173,7 +218,10 @@ def test_results_without_matches_or_densities_say_so(tmp_path):
         collect_pairs(results)
     bare = collect_pairs(make_results(tmp_path / "b", 2, with_arrays=False))
     with pytest.raises(ValueError, match="no densities"):
-        fit_calibration(bare)
+        fit_calibration(replace(bare, intervals=None))
+    only_intervals = fit_calibration(bare)
+    assert only_intervals.temperatures == only_intervals.levels == {}
+    assert only_intervals.temperature("place", "car") == 1
 
 
 def test_command_line_writes_report_plots_and_calibration(tmp_path, repo_dir):
@@ -187,6 +235,7 @@ def test_command_line_writes_report_plots_and_calibration(tmp_path, repo_dir):
     for name in ("calibration", "errors", "calibration_place_by_group"):
         assert (tmp_path / "results" / "analysis" / f"{name}.png").stat().st_size > 5000
     assert "log likelihood" in done.stdout
+    assert "90% intervals hold: x 100.0%" in done.stdout
     assert Calibration.load(tmp_path / "model.calibration.json").count == report["fitted_on"]
 
 

@@ -9,8 +9,6 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..metrics.calibration import RiskCurve
-
 BINS = np.array([0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
 STYLE = {"axes.grid": True, "grid.alpha": 0.3, "font.size": 9}
 
@@ -68,13 +66,14 @@ def plot_calibration(path: Path, levels: dict[str, np.ndarray]) -> None:
         _save(figure, path)
 
 
-def plot_risk(path: Path, curve: RiskCurve, what: str) -> None:
-    """Risk-coverage curve."""
+def plot_risk(path: Path, risk: np.ndarray, what: str) -> None:
+    """Risk-coverage curve (El-Yaniv and Wiener, JMLR 2010) from risks (N,) of the first 1 ... N."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.6, 3.4))
         axes = figure.add_subplot()
-        axes.plot(curve.coverage, curve.risk, label=f"by predicted spread ({curve.area:.3f})")
-        axes.axhline(curve.risk[-1], color="0.6", linestyle="--", label="in any order")
+        kept = np.arange(1, len(risk) + 1) / len(risk)
+        axes.plot(kept, risk, label=f"by predicted spread ({risk.mean():.3f})")
+        axes.axhline(risk[-1], color="0.6", linestyle="--", label="in any order")
         axes.set_xlabel("share of objects kept")
         axes.set_ylabel(f"{what} among them")
         axes.set_ylim(0, 1)

@@ -45,6 +45,8 @@ def write_dataset_results(
         split=str(dataset.ann_file),
         min_score=infer.score_thr,
     )
+    if infer.calibration is not None:
+        header |= dict(calibrated=True)
     results = ResultsFolder.create(path, header, [Path(dataset.data_root).absolute()])
     for index in progress(range(len(dataset))):
         info = dataset.get_data_info(index)

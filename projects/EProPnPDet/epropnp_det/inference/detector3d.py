@@ -20,7 +20,6 @@ from epropnp_mm.engine.model_from_data import complete_model, data_metainfo
 from epropnp_mm.pose_summary import Corrections, PoseSummary, summarize
 from epropnp_results import ImageResult, ObjectResult
 from epropnp_results.analysis import Calibration
-from epropnp_results.analysis.temperature import calibration_path
 
 from ..models.inference import Explanation, explain
 from .records import objects_of, turn_back
@@ -81,8 +80,7 @@ class Detector3D:
         self.classes = list(self.vocabulary.classes)
         self.score_thr, self.seed, self.device = score_thr, seed, device
         self.level_images = level_images
-        path = calibration_path(checkpoint)
-        self.calibration = Calibration.load(path) if path.is_file() else None
+        self.calibration = Calibration.beside(checkpoint)
 
     def __call__(
         self, image: np.ndarray, intrinsics: np.ndarray | Camera, name: str = "image"
@@ -171,7 +169,8 @@ class Detector3D:
             )
             for quantity in ("place", "heading")
         )
-        return Corrections(place, heading, self.calibration.levels)
+        margins = self.calibration.margins or None
+        return Corrections(place, heading, self.calibration.levels, margins)
 
     def _prepare(
         self, image: np.ndarray, intrinsics: np.ndarray, camera_to_ground: np.ndarray | None

@@ -4,17 +4,26 @@
 * ``errors``: error by class, distance, visibility and truncation.  ``calibration``: coverage,
   expected calibration error, likelihood, sharpness, risk and coverage.
 * ``temperature``: one exponent per class and split conformal levels, fitted on held-out results.
+  ``intervals``: conformal intervals of position.
 """
 
 from .calibration import calibration_error, coverage, risk_coverage
 from .errors import error_table
 from .samples import Pairs, collect_pairs
-from .temperature import Calibration, evaluate_calibration, fit_calibration
+from .temperature import (
+    Calibration,
+    best_temperature,
+    calibration_path,
+    evaluate_calibration,
+    fit_calibration,
+)
 
 __all__ = [
     "Calibration",
     "Pairs",
+    "best_temperature",
     "calibration_error",
+    "calibration_path",
     "collect_pairs",
     "coverage",
     "error_table",

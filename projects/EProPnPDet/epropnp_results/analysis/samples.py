@@ -10,6 +10,7 @@ from ..records import ImageResult, center
 from ..regions import interpolate_circle, interpolate_plane
 from ..space import camera_to_ground
 from ..store import ResultsFolder
+from .intervals import AXES
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,9 @@ class Pairs:
         yaw_grid: (N, G) heading densities, or None.
         yaw_density: (N,) heading density at the truth.
         cell_area: (N,) area of a ground cell, square metres.
+        place: (N, 4) true x, y, z and distance in the camera frame, metres.
+        intervals: (N, L, 4, 2) central intervals of them at L levels, or None.
+        interval_levels: (N, L) those levels.
     """
 
     label: np.ndarray
@@ -49,6 +53,9 @@ class Pairs:
     yaw_grid: np.ndarray | None = None
     yaw_density: np.ndarray | None = None
     cell_area: np.ndarray | None = None
+    place: np.ndarray | None = None
+    intervals: np.ndarray | None = None
+    interval_levels: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -80,13 +87,8 @@ def collect_pairs(
     ]
     if not rows:
         raise ValueError(f"{results.path}: no detection matches a true object")
-    with_density = all("place_grid" in row for row in rows)
-    names = rows[0] if with_density else [n for n in rows[0] if not _is_density(n)]
+    names = set(rows[0]).intersection(*rows)  # densities and intervals, where all have them
     return Pairs(**{name: np.array([row[name] for row in rows]) for name in names})
-
-
-def _is_density(name: str) -> bool:
-    return name in ("place_grid", "place_density", "yaw_grid", "yaw_density", "cell_area")
 
 
 def _rows_of(
@@ -109,7 +111,13 @@ def _rows_of(
             position=match.position_error,
             angle=match.angle_error,
             size=match.size_error,
+            place=[*truth.translation, float(np.linalg.norm(truth.translation))],
         )
+        if item.intervals and all(set(AXES) <= set(own) for own in item.intervals):
+            row |= dict(
+                intervals=[[own[axis] for axis in AXES] for own in item.intervals],
+                interval_levels=[own["level"] for own in item.intervals],
+            )
         if "ground_density" in arrays and "yaw_density" in arrays:
             x, z = (arrays[name][index].astype(float) for name in ("ground_x", "ground_z"))
             place = arrays["ground_density"][index].astype(float)
