@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "configs").rglob("*.py")
-    if "_base_" not in path.parts
+    if "_base_" not in path.parts and path.parent.name != "studies"  # those are lists of configs
 )
 SPLITS = ("train", "val", "test")
 DATA = dict(  # for models whose classes are those of their data

@@ -1,0 +1,39 @@
+"""Rows of a study as a Markdown table: mean and spread over the seeds."""
+
+import statistics
+from collections.abc import Sequence
+
+from studies.rows import Row
+from studies.study import Run, Study, select_runs
+
+
+def study_table(study: Study, rows: Sequence[Row], device: str) -> str:
+    """Table of the finished runs with the settings of now; empty where there is none.
+
+    Mean over the seeds, and the sample standard deviation where there are two or more.
+    """
+    runs = select_runs(study, device)
+    lines = []
+    for model in study.models:
+        mine = _newest([run for run in runs if run.model is model], rows)
+        if not mine:
+            continue
+        cells = [_spread([row.metrics[name] for row in mine], 3) for name in study.metrics]
+        minutes = _spread([row.seconds["train"] / 60 for row in mine], 1)
+        lines.append(f"| {model.title} | {len(mine)} | {' | '.join(cells)} | {minutes} |")
+    if not lines:
+        return ""
+    heads = ["", "seeds", *study.metrics, "training, minutes"]
+    return "\n".join(["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|", *lines])
+
+
+def _newest(runs: list[Run], rows: Sequence[Row]) -> list[Row]:
+    found = [[row for row in rows if row.belongs_to(run)] for run in runs]
+    return [matching[-1] for matching in found if matching]
+
+
+def _spread(values: list[float], digits: int) -> str:
+    mean = statistics.fmean(values)
+    if len(values) == 1:
+        return f"{mean:.{digits}f}"
+    return f"{mean:.{digits}f} +- {statistics.stdev(values):.{digits}f}"
