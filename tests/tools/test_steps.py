@@ -69,6 +69,17 @@ def test_an_interrupted_step_goes_on_only_if_it_can(tmp_path, steps, resumable, 
     assert lines(step) == expected
 
 
+def test_what_took_long_is_set_aside_when_it_is_run_anew(tmp_path, steps, capsys):
+    """A changed config must not cost the training that was made with the old one."""
+    step = replace(steps[0], resumable=True)
+    for number in range(3):
+        run_steps([replace(step, depends=f"config {number}")], tmp_path / "steps")
+        step.output.write_text(f"trained {number}\n")
+    aside = tmp_path / "first.txt.before"
+    assert aside.read_text() == "trained 1\n"
+    assert str(aside) in capsys.readouterr().out
+
+
 def test_files_of_others_are_not_removed(tmp_path, steps):
     """An output that no earlier run made stays, whatever the command does with it."""
     steps[0].output.write_text("precious\n")

@@ -28,7 +28,7 @@ class Step:
         title: what it does, for the screen.
         command: program and arguments.
         output: file or folder that is there when the step is done; removed before the step is run
-            anew, if an earlier run of it made it.
+            anew, if an earlier run of it made it, or set aside as ``NAME.before`` if it is resumable.
         depends: text that decides the result beside the command, e.g. a config.
         resumable: the command goes on with the output of an interrupted run.
         show: lines of its output to show; None shows all as it comes.
@@ -116,7 +116,7 @@ def _run_anew(step: Step, heading: str, place: _Workplace, key: str, record: dic
     if not goes_on:
         before = 0.0
         if record:
-            _remove(step.output)
+            _clear(step)
     say(f"{heading}{': going on with ' + str(step.output) if goes_on else ''}")
     start = time.monotonic()
     try:
@@ -175,6 +175,17 @@ def _write_record(folder: Path, step: Step, **record: str | float) -> None:
     part = path.with_suffix(".part")
     part.write_text(json.dumps(record))
     part.replace(path)
+
+
+def _clear(step: Step) -> None:
+    """Make room for a step that is run anew; what took long is set aside, not removed."""
+    if not (step.resumable and step.output.exists()):
+        _remove(step.output)
+        return
+    aside = step.output.with_name(f"{step.output.name}.before")
+    _remove(aside)
+    step.output.rename(aside)
+    say(f"      it was made with other settings before; that is now {aside}")
 
 
 def _remove(path: Path) -> None:
