@@ -28,7 +28,7 @@ class Step:
         title: what it does, for the screen.
         command: program and arguments.
         output: file or folder that is there when the step is done; removed before the step is run
-            anew, if an earlier run of it made it, or set aside as ``NAME.before`` if it is resumable.
+            anew, if an earlier run of it made it; set aside as ``NAME.before`` if it is resumable.
         depends: text that decides the result beside the command, e.g. a config.
         resumable: the command goes on with the output of an interrupted run.
         show: lines of its output to show; None shows all as it comes.
