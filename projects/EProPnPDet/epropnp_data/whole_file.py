@@ -1,7 +1,30 @@
-"""Text files that appear complete or not at all."""
+"""Files that appear complete or not at all."""
 
 import os
 from pathlib import Path
+
+
+def part_of(path: Path) -> Path:
+    """Where this process writes a file, beside its place, before it is renamed."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def remove_left_parts(folder: Path) -> None:
+    """Remove what processes that ended before they could rename it left in and below a folder."""
+    for part in folder.rglob(".*.part"):
+        process = part.name.split(".")[-2]
+        if process.isdigit() and not _runs(int(process)):
+            part.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # sends nothing
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -12,6 +35,6 @@ def write_text(path: Path, text: str) -> None:
         text: its content.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = part_of(path)
     part.write_text(text)
     part.replace(path)

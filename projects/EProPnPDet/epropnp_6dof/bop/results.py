@@ -1,13 +1,13 @@
 """BOP result files: one pose estimate per CSV line (millimetres in the file)."""
 
 import csv
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from epropnp_data.geometry.rigid import RigidPose
+from epropnp_data.whole_file import part_of
 
 from .errors import BOPError, BOPFileMissing, numbers, rotation
 from .models import MM
@@ -60,8 +60,8 @@ def write_results(path: Path, estimates: list[PoseEstimate]) -> None:
     """Write a BOP result CSV with full precision, complete or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    with open(partial, "w", newline="") as file:
+    part = part_of(path)
+    with part.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for item in estimates:
@@ -76,7 +76,7 @@ def write_results(path: Path, estimates: list[PoseEstimate]) -> None:
                     repr(float(item.time)),
                 ]
             )
-    partial.replace(path)
+    part.replace(path)
 
 
 def _format(values: np.ndarray) -> str:

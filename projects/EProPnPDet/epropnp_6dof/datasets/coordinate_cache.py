@@ -1,7 +1,6 @@
 """Rendered coordinate maps on disk, so that a mesh is rendered once per annotation."""
 
 import hashlib
-import os
 import zipfile
 import zlib
 from contextlib import nullcontext
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from epropnp_data.geometry.rigid import RigidPose
 from epropnp_data.images.reading import read_image
+from epropnp_data.whole_file import part_of, remove_left_parts
 
 from ..bop.models import ObjectModel, read_object_model
 from ..bop.scenes import read_scene
@@ -148,9 +148,11 @@ def _write(path: Path, key: str, item: CoordinateMap, mesh: Mesh) -> None:
         np.rint((item.coords - mesh.low) / mesh.size * LEVELS).clip(0, LEVELS).astype(np.uint16)
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.npz")
-    np.savez_compressed(partial, key=key, corner=(item.left, item.top), levels=levels, hit=item.hit)
-    partial.replace(path)
+    arrays = dict(key=key, corner=(item.left, item.top), levels=levels, hit=item.hit)
+    part = part_of(path)
+    with part.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    part.replace(path)
 
 
 def fill_coordinates(
@@ -162,6 +164,8 @@ def fill_coordinates(
 ) -> int:
     """Render the coordinate maps of a split ahead of training; what is there is kept.
 
+    Half-written maps that a killed process left are removed.
+
     Args:
         data_root: ``<root>/<dataset>``.
         split: folder of the scenes.
@@ -172,6 +176,7 @@ def fill_coordinates(
     Returns:
         Number of annotations.
     """
+    remove_left_parts(Path(data_root) / CACHE_DIR / split)
     scenes = sorted(path.parent for path in (Path(data_root) / split).glob("*/scene_camera.json"))
     job = partial(_fill_scene, Path(data_root), models_dir)
     with Pool(workers) if workers > 1 else nullcontext() as pool:
