@@ -14,10 +14,11 @@ from .data import (
     nuscenes_root,
     sixdof_run,
 )
-from .distributed import without_times
+from .detections import without_times
 from .frame import Case, DrillError, Outcome
+from .killed_tools import digest, rendered_bop, synthetic_nuscenes
 from .launch import start
-from .resume import PLACED, digest, recorded_losses, rendered_bop, synthetic_nuscenes
+from .resume import PLACED, recorded_losses
 
 STEPS = 20
 

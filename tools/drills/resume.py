@@ -1,21 +1,30 @@
 """SIGKILL at random moments, then the same command again: nothing is lost, all is the same."""
 
-import hashlib
 import json
 import random
-import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from .data import DETECTOR, bop_root, detector_run, import_libraries, nuscenes_root, sixdof_run
+from .data import detector_run, import_libraries, sixdof_run
 from .frame import Case, DrillError, Outcome
+from .killed_tools import (
+    TEST_KILLS,
+    TOOL_KILLS,
+    info_files,
+    killed_test,
+    rendered_bop,
+    synthetic_bop,
+    synthetic_nuscenes,
+    tool_with_kills,
+)
 from .launch import Process, start
 
 KILLS, STEPS = 20, 100
+CUTS = (0, 50, 90)  # percent
 CHECKPOINTS = ("default_hooks.checkpoint.interval=2",)
 PLACED = (  # our own loop and sampler instead of mmengine's
     "train_cfg.type=ResumableIterLoop",
@@ -106,107 +115,23 @@ def compare_trainings(whole: Path, cut: Path) -> None:
 
 
 def truncated_checkpoint(folder: Path) -> Outcome:
-    """Cut the newest checkpoint in the middle, at ten places, and resume."""
+    """Cut the newest checkpoint, at several places, and resume."""
     import_libraries()
-    options = ("default_hooks.checkpoint.interval=1",)
+    hook = "default_hooks.checkpoint"
+    options = (f"{hook}.interval=1", f"{hook}.max_keep_ckpts=2")
     start("train", sixdof_run(folder, 2, *options), folder / "first.log").finish()
     content = (folder / "iter_2.pth").read_bytes()
     shutil.copy(folder / "iter_1.pth", folder / "kept")
-    for tenth in range(10):
-        (folder / "iter_2.pth").write_bytes(content[: len(content) * tenth // 10])
+    for percent in CUTS:
+        (folder / "iter_2.pth").write_bytes(content[: len(content) * percent // 100])
         shutil.copy(folder / "kept", folder / "iter_1.pth")
         command = [*sixdof_run(folder, 2, *options), "--resume"]
-        output = start("train", command, folder / f"{tenth}.log").finish()
+        output = start("train", command, folder / f"{percent}.log").finish()
         if "passed over" not in output or "iter_2.pth cannot be read" not in output:
             raise DrillError("the truncated checkpoint was not named")
         if "resumed epoch: 0, iter: 1" not in output:
             raise DrillError("training did not go on from iter_1.pth")
-    return Outcome("iter_2.pth is named, training goes on from iter_1.pth", 10, 10)
-
-
-def digest(folder: Path, names: Sequence[str] = ("**/*",)) -> dict[str, str]:
-    """Hash of every file below a folder."""
-    files = sorted({path for name in names for path in folder.glob(name) if path.is_file()})
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-    }
-
-
-def tool_with_kills(
-    folder: Path,
-    make: Callable[[Path], tuple[str, list]],
-    kills: int,
-    names: Sequence[str] = ("**/*",),
-) -> Outcome:
-    """Compare what a tool that is killed over and over writes with what it writes undisturbed."""
-    import_libraries()
-    whole, cut, generator = folder / "whole", folder / "cut", random.Random(1)
-    tool, arguments = make(whole)
-    begin = time.monotonic()
-    start(tool, arguments, folder / "whole.log").finish()
-    seconds = time.monotonic() - begin
-    tool, arguments = make(cut)
-    killed = 0
-    for number in range(kills):
-        process = start(tool, arguments, folder / f"{number}.log")
-        end = time.monotonic() + generator.uniform(0, seconds)
-        process.wait(seconds + 60, until=lambda end=end: time.monotonic() > end)
-        killed += process.poll() is None
-        process.kill()
-    start(tool, arguments, folder / "last.log").finish()
-    expected, seen = digest(whole, names), digest(cut, names)
-    if not expected or seen != expected:
-        wrong = sorted(k for k in {*expected, *seen} if expected.get(k) != seen.get(k))
-        raise DrillError(f"{len(wrong)} of {len(expected)} files differ, first {wrong[:1]}")
-    left = [path.name for path in folder.rglob("*") if ".part" in path.name]
-    if left:
-        raise DrillError(f"left over: {left}")
-    return Outcome(f"{len(expected)} files, all the same after {killed} kills", killed, killed)
-
-
-def synthetic_nuscenes(root: Path) -> tuple[str, list]:
-    """Generate four keyframes."""
-    sizes = ["--scenes", "2", "--samples-per-scene", "1", "--image-scale", "0.07"]
-    return "create_synthetic_nuscenes", [root, *sizes, "--workers", "1"]
-
-
-def synthetic_bop(root: Path) -> tuple[str, list]:
-    """Generate a small BOP set."""
-    return "create_synthetic_bop", [root, "--train-images", "8", "--test-images", "4"]
-
-
-def rendered_bop(root: Path) -> tuple[str, list]:
-    """Render scenes of the models of the small BOP set."""
-    camera = ["--intrinsics", "100", "100", "64", "48", "--image-size", "128", "96"]
-    counts = ["--train-images", "4", "--val-images", "1", "--workers", "1"]
-    return "create_rendered_bop", [bop_root() / "models", root, *camera, *counts]
-
-
-def info_files(root: Path) -> tuple[str, list]:
-    """Convert the tables of the small nuScenes, copied without its info files."""
-    if not root.exists():
-        ignore = shutil.ignore_patterns("*.pkl")
-        shutil.copytree(nuscenes_root(), root, ignore=ignore)
-    return "create_data", ["nuscenes", "--root-path", root, "--version", "v1.0-mini"]
-
-
-def killed_test(folder: Path) -> Outcome:
-    """Kill a test of 12 batches; what was tested must not be tested again."""
-    import_libraries()
-    start("train", detector_run(folder / "train", 1), folder / "train.log").finish()
-
-    def command(root: Path) -> tuple[str, list]:
-        where = ["--data-root", nuscenes_root(), "--work-dir", root]
-        options = ["test_dataloader.batch_size=1", "model.test_cfg.min_fcos_score=0.0"]
-        options += ["model.test_cfg.max_obj_per_img=8"]
-        return "test", [DETECTOR, folder / "train/iter_1.pth", *where, "--cfg-options", *options]
-
-    outcome = tool_with_kills(folder, command, 10, ("results_nusc.json",))
-    before = re.search(r"(\d+) of 12 batches were tested before", (folder / "last.log").read_text())
-    if before is None:
-        raise DrillError("no kept result was used again")
-    return outcome._replace(seen=f"{outcome.seen}; {before[1]} of 12 batches used again")
+    return Outcome("iter_2.pth is named, training goes on from iter_1.pth", len(CUTS), len(CUTS))
 
 
 def kills(fault: str, expected: str, check: Callable[[Path], Outcome], count: int) -> Case:
@@ -231,38 +156,38 @@ CASES = [
     ),
     Case(
         "the newest checkpoint is truncated",
-        "cut to 0, 10, ... 90 % of its bytes, then --resume",
+        f"cut to {', '.join(map(str, CUTS))} % of its bytes, then --resume",
         "it is named and passed over, training goes on from the one before",
         truncated_checkpoint,
     ),
     kills(
         "generation of a synthetic nuScenes is killed",
         FILES,
-        lambda folder: tool_with_kills(folder, synthetic_nuscenes, 5),
-        5,
+        lambda folder: tool_with_kills(folder, synthetic_nuscenes),
+        TOOL_KILLS,
     ),
     kills(
         "generation of a synthetic BOP set is killed",
         FILES,
-        lambda folder: tool_with_kills(folder, synthetic_bop, 20),
-        20,
+        lambda folder: tool_with_kills(folder, synthetic_bop),
+        TOOL_KILLS,
     ),
     kills(
         "rendering of BOP scenes is killed",
         FILES,
-        lambda folder: tool_with_kills(folder, rendered_bop, 20),
-        20,
+        lambda folder: tool_with_kills(folder, rendered_bop),
+        TOOL_KILLS,
     ),
     kills(
         "conversion to info files is killed",
         "the info files are complete and those of an undisturbed run",
-        lambda folder: tool_with_kills(folder, info_files, 10, ("*.pkl",)),
-        10,
+        lambda folder: tool_with_kills(folder, info_files, ("*.pkl",)),
+        TOOL_KILLS,
     ),
     kills(
         "a test is killed",
         "the results file is that of an undisturbed test; tested batches are not tested again",
         killed_test,
-        10,
+        TEST_KILLS,
     ),
 ]
