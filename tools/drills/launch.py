@@ -83,7 +83,7 @@ class Process:
 
 def import_libraries() -> None:
     """Load what the tools import, and the drills' own hooks, once, before the first fork."""
-    for name in ("epropnp_det", "epropnp_6dof", "drills.faults"):
+    for name in ("epropnp_det", "epropnp_6dof", "numba", "drills.faults"):
         importlib.import_module(name)
 
 
