@@ -42,6 +42,7 @@ def kernel(function: Callable) -> Callable:
     except RuntimeError:  # no directory to keep it in
         return _jit(function, cache=False)
     _stamp_with_package(compiled)
+    _name_by_parts(compiled)
     return compiled
 
 
@@ -74,6 +75,28 @@ def _stamp_with_package(compiled: Any) -> None:
     cache_file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(cache_file, "_source_stamp"):
         cache_file._source_stamp = _package_stamp()
+
+
+def _name_by_parts(compiled: Any) -> None:
+    """Let another process find a kernel that was made inside a function.
+
+    Numba looks for the bytes of the functions it was made of, with a random number in each, so that
+    every process compiled such a kernel again and kept one more copy. Which functions and numbers
+    they are says enough: what is in them is in the stamp of the package.
+    """
+    found = getattr(compiled, "_cache", None)
+    if hasattr(found, "_index_key"):
+        parts = description(compiled)
+        found._index_key = lambda signature, codegen: (signature, codegen.magic_tuple(), parts)
+
+
+def description(part: object) -> str:
+    """Name of a function with all it was made of, or a plain value; the same in every process."""
+    function = getattr(part, "py_func", part)
+    if not callable(function):
+        return repr(part)
+    cells = ", ".join(description(cell.cell_contents) for cell in function.__closure__ or ())
+    return f"{function.__module__}.{function.__qualname__}({cells})"
 
 
 @cache
