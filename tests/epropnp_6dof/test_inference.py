@@ -126,15 +126,14 @@ def test_picture_shows_the_pose_and_all_panels(found, bop_root):
     arguments = (image, result.target, [result], network.solver, models, meshes)
     picture = draw_poses(*arguments)
     height, width = 2 * image.shape[0], 2 * image.shape[1]  # small images are enlarged
-    side = height // 2
-    assert picture.shape == (height, width + 5 * side + side, 3)  # the orientations take two
+    assert picture.shape == (height, width + 3 * height // 2, 3)  # two lines; one panel is wide
     corners_cam = model.box_corners @ truth.rotation.T + truth.translation
     pixels = 2 * (project_points(corners_cam, result.target.cam_mat) + 0.5)
     for u, v in np.round(pixels).astype(int):
         near = picture[max(v - 4, 0) : v + 5, max(u - 4, 0) : u + 5].astype(int)
         assert (np.abs(near - FOUND).max(-1) < 90).any()
     gone = draw_poses(image, result.target, [replace(result, valid=False)], *arguments[3:])
-    assert gone.shape == (height, width + side, 3)  # an empty column
+    assert gone.shape == (height, width + height // 4, 3)  # an empty column
 
 
 def test_config_checkpoint_and_images_work_together(repo_dir, bop_root, tmp_path):

@@ -17,8 +17,9 @@ from epropnp_results.analysis.errors import (
     visibility_groups,
 )
 from epropnp_results.analysis.temperature import tempered_levels
+from epropnp_results.pictures.palette import FOUND, TRUTH, hex_code
 
-ORANGE, BLUE = "#e69f00", "#56b4e9"
+ORANGE, BLUE = hex_code(FOUND), hex_code(TRUTH)
 STYLE = {"axes.grid": True, "grid.alpha": 0.3, "font.size": 9}
 FEWEST = 10  # pairs of a group whose reliability is plotted
 COLUMNS = 4

@@ -52,6 +52,12 @@ class Vocabulary:
             labels.append(self.attributes.index(default) if default in self.attributes else -1)
         return np.array(labels, dtype=np.int64)
 
+    @property
+    def no_attribute(self) -> int:
+        """Label of having none: that of "none", else A, the background of mmdet3d's heads."""
+        known = NO_ATTRIBUTE in self.attributes
+        return self.attributes.index(NO_ATTRIBUTE) if known else len(self.attributes)
+
     def attribute_name(self, label: int) -> str | None:
         """Name of an attribute; None for -1 and for "none"."""
         name = self.attributes[label] if label >= 0 else NO_ATTRIBUTE

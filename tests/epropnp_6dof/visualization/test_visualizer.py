@@ -112,6 +112,8 @@ def test_training_is_drawn_and_does_not_notice(batch, tmp_path):
     assert targets.shape == (256, 2 * 256, 3)
     assert count(targets[:, :256], TRUTH) > 60
     assert count(targets[:, :256], FOUND) == 0
+    grey = (np.abs(targets[:, 256:].astype(int) - 127).max(-1) < 2).mean()
+    assert grey < 0.01  # what is not on the object is black
 
 
 def test_hook_of_the_test_draws_each_object_with_its_pose(batch, tmp_path):
@@ -131,7 +133,7 @@ def test_hook_of_the_test_draws_each_object_with_its_pose(batch, tmp_path):
     height, width = cv2.imread(samples[0].img_path).shape[:2]
     for path in paths:
         picture = cv2.imread(str(path))
-        assert picture.shape[1] == 2 * width + 6 * height  # five panels, orientations are two wide
+        assert picture.shape[1] == 2 * width + 3 * height  # two lines of panels
         image = picture[:-40, : 2 * width]
         assert count(image, FOUND) > 100
         assert count(image, TRUTH) > 60

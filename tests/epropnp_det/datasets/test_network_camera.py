@@ -5,6 +5,9 @@ import pytest
 import torch
 from mmcv.transforms import Compose
 from mmdet3d.registry import DATASETS, TRANSFORMS
+from mmdet3d.structures import CameraInstance3DBoxes
+
+from epropnp_data.vocabulary import Vocabulary
 
 STEPS = [
     dict(type="LoadMonoImage"),
@@ -84,3 +87,29 @@ def test_no_attribute_where_it_is_unknown(pair):
     assert (attributes[~known] == 8).all()
     torch.testing.assert_close(attributes[known], plain.gt_instances_3d.attr_labels[known])
     torch.testing.assert_close(network.gt_instances.bboxes, plain.gt_instances_3d.bboxes)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "label"), [((), 0), (("moving", "parked"), 2), (("none", "moving"), 0)]
+)
+def test_other_data_sets_have_other_attributes_or_none(attributes, label):
+    """A box without a known attribute, as a plain file or KITTI gives it; no velocity either."""
+    boxes = CameraInstance3DBoxes(torch.tensor([[0.0, 1, 9, 4, 1.5, 1.8, 0.3]]), box_dim=7)
+    results = dict(
+        img=np.zeros((40, 60, 3), np.uint8),
+        cam_intrinsic=np.array([[50.0, 0, 30], [0, 50, 20], [0, 0, 1]]),
+        img_transform=np.eye(3),
+        flip=False,
+        vocabulary=Vocabulary(("car",), attributes),
+        gt_bboxes=np.array([[10.0, 10, 50, 30]], np.float32),
+        gt_bboxes_3d=boxes,
+        gt_labels_3d=np.array([0]),
+        attr_labels=np.array([-1]),
+        velocities=np.full((1, 2), np.nan, np.float32),
+        truncation=np.zeros(1, np.float32),
+        visibility=np.zeros(1, np.int64),
+    )
+    packed = TRANSFORMS.build(dict(type="PackNetworkCameraInputs")).transform(results)
+    truth = packed["data_samples"].gt_instances_3d
+    assert truth.attr_labels.tolist() == [label]
+    assert truth.bboxes_3d.tensor[0, 7:].tolist() == [0, 0]

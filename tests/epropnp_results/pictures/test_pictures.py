@@ -11,6 +11,7 @@ from epropnp_results.pictures import (
     draw_boxes,
     draw_heading,
     draw_maps,
+    draw_panels,
     draw_plane,
     draw_points,
     draw_result,
@@ -185,6 +186,19 @@ def test_views_side_by_side(views):
     widths = SIZE_WH[0] + 360 * bool({"bev", "density"} & set(views)) + 90 * ("heading" in views)
     widths += 180 * ("maps" in views) + 90 * ("panels" in views)  # across and down; one panel
     assert picture.shape[1] == widths
+
+
+def test_panels_of_one_object_fill_lines_in_their_order():
+    """Widths 60, 120, 60 and 60: one line, or two of 180; the shortest, not the first that fits."""
+    arrays = {f"panel_{name}": np.full((1, 30, 30 * (1 + (name == "b")), 3), 40 + 50 * i, np.uint8)
+              for i, name in enumerate("abcd")}  # fmt: skip
+    row = draw_panels(arrays, 0, 60)
+    assert row[50, [30, 120, 210, 270], 0].tolist() == [40, 90, 140, 190]
+    lines = draw_panels(arrays, 0, 120, lines=2)
+    assert lines.shape == (120, 180, 3)
+    assert lines[50, [30, 120], 0].tolist() == [40, 90]
+    assert lines[110, [30, 90], 0].tolist() == [140, 190]
+    assert draw_panels({}, 0, 60).shape == (60, 0, 3)
 
 
 def test_pictures_without_objects_and_unknown_views():

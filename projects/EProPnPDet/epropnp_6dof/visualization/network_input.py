@@ -40,7 +40,8 @@ def draw_crop(
     panels = {"crop": picture}
     if "noc_gt" in sample.crop:
         target = coordinate_picture(sample.crop.noc_gt.cpu().numpy(), side)
-        mask = cv2.resize(sample.crop.mask_gt.cpu().numpy()[0], (side, side)) > 0
+        mask = sample.crop.mask_gt.cpu().numpy()[0]
+        mask = cv2.resize(mask, (side, side), interpolation=cv2.INTER_NEAREST) > 0
         panels["target coordinates"] = target * mask[..., None]
     if found is not None:
         item = object_pose(target_of(sample), found)

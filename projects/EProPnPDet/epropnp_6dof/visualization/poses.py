@@ -15,7 +15,7 @@ from ..explained_results import explain_image
 from ..inference import ImageObject, ObjectPose
 
 VIEWS = ("boxes", "panels")
-ROWS = 2  # objects whose panels are shown
+ROWS = 1  # objects whose panels are shown
 
 
 def draw_poses(
@@ -27,7 +27,7 @@ def draw_poses(
     meshes: CoordinateCache | None = None,
     truth: list[TruthBox] | None = None,
 ) -> np.ndarray:
-    """Boxes in the image (found orange, true blue), and beside it the panels of the first objects.
+    """Boxes in the image (found orange, true blue), and beside it the panels of the first object.
 
     Args:
         image: (h, w, 3) BGR.

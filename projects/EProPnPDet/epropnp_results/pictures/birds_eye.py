@@ -7,7 +7,7 @@ import numpy as np
 
 from ..records import ImageResult, ObjectResult, TruthBox, corners
 from ..space import camera_to_ground, ground_to_plane
-from .palette import BACKGROUND, FOUND, RING, TEXT, TRUTH, Color, viridis, write
+from .palette import BACKGROUND, FAINT, FOUND, RING, TEXT, TRUTH, Color, viridis, write
 
 BOTTOM = np.array([2, 3, 7, 6])  # corners with y = +1 (down), around the face
 FRONT = np.array([4, 5, 6, 7])
@@ -48,7 +48,7 @@ def new_plane(size: tuple[int, int], reach: float, around: bool) -> Plane:
         cv2.circle(image, center, int(16 * radius * plane.scale), RING, 1, cv2.LINE_AA, 4)
         x, y = plane.pixels((0, radius))
         if y > 12:
-            write(image, f"{radius} m", (x + 3, y - 3), RING, 8)
+            write(image, f"{radius} m", (x + 3, y - 3), FAINT, 8)
     tip = np.array([[0, -9], [6, 6], [-6, 6]]) + plane.origin
     cv2.fillConvexPoly(image, np.int32(np.round(tip)), TEXT, cv2.LINE_AA)
     return plane

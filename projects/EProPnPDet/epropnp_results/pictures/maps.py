@@ -36,16 +36,46 @@ def draw_maps(
     return np.hstack([_tile(crop, places, each, title) for title, each in values.items()])
 
 
-def draw_panels(arrays: dict[str, np.ndarray], index: int, side: int) -> np.ndarray:
-    """Small pictures of one object beside each other, (side, W, 3): ``panel_...`` of its arrays."""
-    tiles = []
+def draw_panels(arrays: dict[str, np.ndarray], index: int, side: int, lines: int = 1) -> np.ndarray:
+    """Small pictures of one object in so many lines, (side, W, 3): ``panel_...`` of its arrays."""
+    tiles, height = [], side // lines
     for name in sorted(name for name in arrays if name.startswith(PANEL)):
         picture = arrays[name][index]
-        width = round(picture.shape[1] * side / picture.shape[0])
-        tile = cv2.resize(picture, (width, side), interpolation=cv2.INTER_LINEAR)
+        width = round(picture.shape[1] * height / picture.shape[0])
+        tile = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
         write(tile, name.removeprefix(PANEL).replace("_", " "), (4, 12), TEXT, 8)
         tiles.append(tile)
-    return np.hstack(tiles) if tiles else np.zeros((side, 0, 3), np.uint8)
+    if not tiles:
+        return np.zeros((side, 0, 3), np.uint8)
+    canvas = np.full((side, _shortest(tiles, lines), 3), BACKGROUND, np.uint8)
+    left = top = 0
+    for tile in tiles:
+        if left + tile.shape[1] > canvas.shape[1]:
+            left, top = 0, top + height
+        canvas[top : top + height, left : left + tile.shape[1]] = tile
+        left += tile.shape[1]
+    return canvas
+
+
+def _shortest(tiles: list[np.ndarray], lines: int) -> int:
+    """Least width that lets tiles, in their order, fit into so many lines."""
+    widths = [tile.shape[1] for tile in tiles]
+    candidates = sorted(
+        {sum(widths[i:j]) for i in range(len(widths)) for j in range(i + 1, len(widths) + 1)}
+    )
+    return next(width for width in candidates if _lines_of(widths, width) <= lines)
+
+
+def _lines_of(widths: list[int], width: int) -> float:
+    """Lines that tiles take in a given width; infinite where one does not fit."""
+    if max(widths) > width:
+        return np.inf
+    count, left = 1, 0
+    for own in widths:
+        if left + own > width:
+            count, left = count + 1, 0
+        left += own
+    return count
 
 
 def heat(places: np.ndarray, values: np.ndarray, side: int) -> np.ndarray:

@@ -10,6 +10,7 @@ TRUTH: Color = (233, 180, 86)  # sky blue
 CHOSEN: Color = (66, 228, 240)  # yellow
 BACKGROUND: Color = (28, 23, 20)
 RING: Color = (80, 70, 62)
+FAINT: Color = (160, 150, 142)  # of text beside the rings
 TEXT: Color = (235, 232, 230)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -31,6 +32,12 @@ def write(
     at = (int(place[0]), int(max(place[1], size + 1)))
     cv2.putText(image, text, at, FONT, scale, (0, 0, 0), width + 2, cv2.LINE_AA)
     cv2.putText(image, text, at, FONT, scale, color, width, cv2.LINE_AA)
+
+
+def hex_code(color: Color) -> str:
+    """``#rrggbb``, as matplotlib takes it."""
+    blue, green, red = color
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def text_width(text: str, size: float) -> int:

@@ -63,7 +63,7 @@ def draw_result(
         draw = partial(draw_maps, image, result, arrays)
         columns.append(_rows_of_objects(len(result.objects), height, rows, draw))
     if "panels" in views:
-        draw = partial(draw_panels, arrays)
+        draw = partial(draw_panels, arrays, lines=2 if rows == 1 else 1)
         columns.append(_rows_of_objects(len(result.objects), height, rows, draw))
     return np.hstack(columns)
 
@@ -121,7 +121,7 @@ def _rows_of_objects(
     """Pictures of the first objects below each other, drawn by index and height."""
     side = height // most
     rows = [draw(index, side) for index in range(min(count, most))]
-    return _fit_height(np.vstack(rows) if rows else _blank(0, side), height)
+    return _fit_height(np.vstack(rows) if rows else _blank(0, height // MAX_ROWS), height)
 
 
 def _legend(canvas: np.ndarray, result: ImageResult) -> None:

@@ -10,7 +10,7 @@ from mmdet3d.registry import TRANSFORMS
 from mmdet3d.structures import CameraInstance3DBoxes
 from mmengine.structures import InstanceData
 
-from epropnp_data.nuscenes.taxonomy import NO_ATTRIBUTE
+from epropnp_data.vocabulary import Vocabulary
 
 from .packing import META_KEYS, PackMonoInputs
 
@@ -22,7 +22,8 @@ class PackNetworkCameraInputs(PackMonoInputs):
     ``cam2img`` becomes that camera's matrix and ``scale_factor`` 1, so predictions are in the
     camera frame of the original image unless the image was flipped (training only).
     ``gt_instances_3d`` gets ``bboxes_3d`` with velocities (0 where unknown), ``centers_2d`` and
-    ``depths``, unknown attributes count as none; ``gt_instances`` gets ``bboxes`` and ``labels``.
+    ``depths``, unknown attributes count as none, whatever attributes the data set has;
+    ``gt_instances`` gets ``bboxes`` and ``labels``.
 
     Args:
         meta_keys: names of the meta information to keep.
@@ -48,11 +49,12 @@ class PackNetworkCameraInputs(PackMonoInputs):
         )
         projected = boxes.gravity_center.double() @ torch.from_numpy(cam2img).T
         depths = boxes.gravity_center[:, 2]
+        vocabulary: Vocabulary = results["vocabulary"]
         attributes = sample.gt_instances_3d.attr_labels
         sample.gt_instances_3d = InstanceData(
             bboxes_3d=boxes,
             labels_3d=sample.gt_instances_3d.labels_3d,
-            attr_labels=torch.where(attributes < 0, NO_ATTRIBUTE, attributes),
+            attr_labels=torch.where(attributes < 0, vocabulary.no_attribute, attributes),
             centers_2d=(projected[:, :2] / projected[:, 2:]).float(),
             depths=depths,
         )
