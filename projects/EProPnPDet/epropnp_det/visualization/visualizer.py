@@ -47,7 +47,7 @@ class DetectionVisualizer(ResultVisualizer):
         """
         canvas = draw_sample(image, sample, self._vocabulary().classes)
         if found is not None:
-            draw_predictions(canvas, found, score_thr)
+            draw_predictions(canvas, found, score_thr, canvas.shape[1] / image.shape[1])
         return canvas
 
     def without_truth(self, sample: Det3DDataSample) -> Det3DDataSample:

@@ -46,7 +46,7 @@ def draw_result(
     """
     if unknown := sorted(set(views) - set(VIEWS)):
         raise ValueError(f"unknown view {unknown[0]!r}; there are {', '.join(VIEWS)}")
-    canvas = image = _suited(image)
+    canvas = image = suited(image)
     if "points" in views:
         canvas = draw_points(canvas, result, arrays)
     if "boxes" in views:
@@ -132,7 +132,7 @@ def _legend(canvas: np.ndarray, result: ImageResult) -> None:
         write(canvas, "truth", (6 + 5 * size, line), TRUTH, size)
 
 
-def _suited(image: np.ndarray) -> np.ndarray:
+def suited(image: np.ndarray) -> np.ndarray:
     """Image of a size that text and lines can be read in."""
     height, width = image.shape[:2]
     if width < MIN_WIDTH:
