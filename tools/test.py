@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Test a model: ``python tools/test.py CONFIG CHECKPOINT [--show-dir DIR] [--tta]``.
+"""Test a model: ``python tools/test.py CONFIG CHECKPOINT [--show-dir DIR] [--tta] [--amp]``.
 
 The arguments are those of mmdet3d's tool. Results files (``results_nusc.json``, KITTI's, or
 ``detections.json``) and scores go to the work directory, with ``--tta`` to its folder ``tta``,
@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.model import is_model_wrapper
+from mmengine.runner.amp import autocast
 from torch import nn
 from tqdm import tqdm
 
@@ -62,12 +63,19 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--results-dir", help="write results, pose densities and truth there, for tools/explore.py"
     )
+    parser.add_argument(
+        "--amp",
+        action="store_true",
+        help="mixed precision, float16 on a GPU, bfloat16 on a CPU; the PnP layer stays in float32",
+    )
     parser.add_argument("--eval-json", metavar="FILE", help="score this results file")
     args = parser.parse_args()
     if (args.checkpoint is None) == (args.eval_json is None):
         parser.error("give either a checkpoint or --eval-json FILE")
     if args.results_dir is not None and (args.tta or args.checkpoint is None):
         parser.error("--results-dir needs a checkpoint, and explains single views: leave out --tta")
+    if args.amp and args.checkpoint is None:
+        parser.error("--amp needs a checkpoint")
     return args
 
 
@@ -82,6 +90,11 @@ def enable_tta(cfg: Config) -> None:
         raise UsageError(f"--tta: the config has no {' and no '.join(missing)}")
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+
+
+def enable_amp(cfg: Config) -> None:
+    """Run the network under autocast; its type is that of the device."""
+    cfg.test_cfg = ConfigDict(cfg.get("test_cfg") or {}, fp16=True)
 
 
 def evaluators(cfg: Config) -> list[ConfigDict]:
@@ -167,6 +180,8 @@ def run(args: argparse.Namespace, cfg: Config) -> None:
     cfg.load_from = args.checkpoint
     if args.tta:
         enable_tta(cfg)
+    if args.amp:
+        enable_amp(cfg)
     if all(is_ours(evaluator) for evaluator in evaluators(cfg)):
         make_resumable(cfg, args.checkpoint, evaluators(cfg))
     runner = build_runner(cfg)
@@ -188,13 +203,14 @@ def explain(cfg: Config, args: argparse.Namespace, network: nn.Module) -> None:
     progress = partial(tqdm, unit="image")
     written = (cfg, args.results_dir, args.checkpoint, progress)
     try:
-        if cfg.model.type == "EProPnPDet":
-            infer = Detector3D(cfg, args.checkpoint, default_device(), args.score_thr)
-            write_dataset_results(infer, *written)
-        elif cfg.model.type == "DensePoseEstimator":
-            write_pose_results(network, *written)
-        else:
-            raise UsageError(f"--results-dir: {cfg.model.type} has no pose density to explain")
+        with autocast(enabled=args.amp):
+            if cfg.model.type == "EProPnPDet":
+                infer = Detector3D(cfg, args.checkpoint, default_device(), args.score_thr)
+                write_dataset_results(infer, *written)
+            elif cfg.model.type == "DensePoseEstimator":
+                write_pose_results(network, *written)
+            else:
+                raise UsageError(f"--results-dir: {cfg.model.type} has no pose density to explain")
     except ResultsError as error:
         raise UsageError(str(error)) from None
     page = explore_command(Path(args.results_dir), Path(cfg.test_dataloader.dataset.data_root))

@@ -83,6 +83,25 @@ def test_single_images_are_drawn_by_a_hook_without_tables(tool):
     assert (hook.type, hook.out_dir, hook.score_thr) == ("DrawResultsHook", "pictures", 0.3)
 
 
+def test_results_of_another_precision_are_not_gone_on_with(tool, tmp_path):
+    checkpoint = tmp_path / "checkpoint.pth"
+    checkpoint.write_bytes(b"weights")
+    made_for = []
+    for mixed in (False, True):
+        cfg = config(dict(type="BOPPoseMetric", out_dir="work"))
+        cfg.model = dict(type="DensePoseEstimator")
+        cfg.test_cfg = {}
+        cfg.test_dataloader = dict(sampler=dict(type="DefaultSampler", shuffle=False))
+        if mixed:
+            tool.enable_amp(cfg)
+        tool.make_resumable(cfg, checkpoint, tool.evaluators(cfg))
+        assert cfg.test_cfg.type == "ResumableTestLoop"
+        assert cfg.test_cfg.fp16 is mixed
+        made_for.append(cfg.test_cfg.made_for)
+    assert made_for[0].checkpoint == made_for[1].checkpoint
+    assert made_for[0] != made_for[1]
+
+
 @pytest.mark.parametrize(("rank", "text"), [("0", "Error: why"), ("3", "Error (process 3): why")])
 def test_every_process_says_what_stopped_it(monkeypatch, capsys, rank, text):
     monkeypatch.setenv("RANK", rank)

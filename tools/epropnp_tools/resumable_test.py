@@ -25,8 +25,8 @@ def make_resumable(cfg: Config, checkpoint: str, evaluators: Sequence[ConfigDict
     sequential = loader.sampler.type == "DefaultSampler" and not loader.sampler.get("shuffle", True)
     if not sequential or "batch_sampler" in loader or not Path(checkpoint).is_file():
         return
-    settings = repr([cfg.model, loader, list(evaluators), cfg.get("randomness")])
     fp16 = (cfg.get("test_cfg") or {}).get("fp16", False)
+    settings = repr([cfg.model, loader, list(evaluators), cfg.get("randomness"), fp16])
     loader.pop("drop_last", None)
     loader.batch_sampler = dict(type="DealtBatchSampler")
     cfg.test_cfg = dict(

@@ -13,6 +13,7 @@ from det_small import (
     published_config,
     small_model_config,
 )
+from epropnp_det.models.proposals import gather_proposals
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +214,55 @@ def test_mixed_precision_changes_the_losses_little(repo_dir, dtype):
             assert parameter.grad.isfinite().all(), name
     assert logs[1] == pytest.approx(logs[0], rel=10 * torch.finfo(dtype).eps)
     assert logs[1] != logs[0]
+
+
+def test_mixed_precision_changes_the_predictions_little(detector):
+    """The network in bfloat16, the same objects picked: `tools/test.py --amp` tests like this.
+
+    The bound is that of the losses, less the factor of a quadratic loss, relative to the spread of
+    a quantity (scale and dimensions are exponentials: to their size).
+    """
+    head = detector.bbox_head
+    data = detector.data_preprocessor(make_batch([make_sample(), make_sample(flip=True)]), False)
+    predicted, proposals = [], None
+    for enabled in (False, True):
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            feats = detector.extract_feat(data["inputs"])
+            geometry = head.geometry(feats, data["data_samples"])
+            dense = head.forward_dense(feats, geometry, with_bbox=False)
+            proposals = proposals or head.select(dense)
+            chosen = (proposals.img_inds, proposals.point_inds, proposals.labels)
+            own = gather_proposals(dense.proposals, *chosen)
+            objects = head.predict_objects(dense.features, own, geometry)
+        predicted.append(objects._replace(query=own.cls_probs))
+    bound = 3 * torch.finfo(torch.bfloat16).eps
+    for name, plain, mixed in zip(objects._fields, *predicted, strict=True):
+        if plain is None:
+            continue
+        assert mixed.dtype == torch.float32, name
+        error = (mixed - plain).square().mean().sqrt()
+        assert 0 < error < bound * plain.square().mean().sqrt(), name
+
+
+def test_poses_and_boxes_do_not_notice_mixed_precision(detector):
+    head = detector.bbox_head
+    data = detector.data_preprocessor(make_batch([make_sample()]), False)
+    found = []
+    with torch.no_grad():
+        feats = detector.extract_feat(data["inputs"])
+        geometry = head.geometry(feats, data["data_samples"])
+        dense = head.forward_dense(feats, geometry)
+        proposals = head.select(dense)
+        objects = head.predict_objects(dense.features, proposals, geometry)
+        for enabled in (False, True):
+            torch.manual_seed(0)
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+                found += head.solve_and_decode(objects, proposals, geometry)
+    plain, mixed = found
+    assert len(plain) > 0
+    assert torch.equal(mixed.bboxes_3d.tensor, plain.bboxes_3d.tensor)
+    assert torch.equal(mixed.scores_3d, plain.scores_3d)
+    assert torch.equal(mixed.bboxes, plain.bboxes)
 
 
 def test_targets_are_the_same_in_mixed_precision(detector):

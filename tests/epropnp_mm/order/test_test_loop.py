@@ -49,17 +49,19 @@ def predict(data):
     ]
 
 
-def run(folder, monkeypatch, stop_after=None, made_for="a"):
+def run(folder, monkeypatch, stop_after=None, made_for="a", model=predict, fp16=False):
     config = toy_config(folder, "iter")
     loader = dict(config.train_dataloader, sampler=dict(type="DefaultSampler", shuffle=False))
     loader["batch_sampler"] = dict(type="DealtBatchSampler")
     config.test_dataloader = loader
     config.test_evaluator = dict(type="ToyCollection")
     parts, made_for = str(folder / "parts"), dict(checkpoint=made_for)
-    config.test_cfg = dict(type="ResumableTestLoop", folder=parts, made_for=made_for)
+    config.test_cfg = dict(
+        type="ResumableTestLoop", folder=parts, made_for=made_for, fp16=fp16
+    )
     config.custom_hooks = [dict(type="CutTest", stop_after=stop_after)]
     runner = Runner.from_cfg(config)
-    monkeypatch.setattr(runner.model, "test_step", predict)
+    monkeypatch.setattr(runner.model, "test_step", model)
     hook = next(hook for hook in runner.hooks if isinstance(hook, CutTest))
     try:
         return runner.test()["toy/all"], hook.batches
@@ -80,6 +82,19 @@ def test_it_goes_on_with_what_is_there(tmp_path, monkeypatch):
 def test_what_belongs_to_another_checkpoint_is_made_anew(tmp_path, monkeypatch):
     run(tmp_path, monkeypatch, stop_after=2)
     assert run(tmp_path, monkeypatch, made_for="b")[1] == 3
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_mixed_precision_is_bfloat16_on_a_cpu(tmp_path, monkeypatch, mixed):
+    """The loops are mmengine's in this; tools/test.py --amp sets ``fp16``."""
+    seen = []
+
+    def look(data):
+        seen.append(torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu"))
+        return predict(data)
+
+    run(tmp_path, monkeypatch, model=look, fp16=mixed)
+    assert seen == 3 * [torch.bfloat16 if mixed else False]
 
 
 @pytest.mark.parametrize("size", [1, 4, 10])

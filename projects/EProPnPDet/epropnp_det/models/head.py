@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from .geometry.pixels import batch_geometry
+from .geometry.pixels import at_least_float32, batch_geometry
 from .inference.decode import decode
 from .inference.settings import InferenceSettings
 from .proposals.selection import gather_proposals, select_points
@@ -156,6 +156,8 @@ class DeformPnPHead(BaseModule):
     ) -> ObjectPredictions:
         """Run the stages of the objects, in training and at inference.
 
+        Predictions are float32 or better: scores and geometry have no place in half precision.
+
         Args:
             features: key and value maps.
             proposals: M objects; M may be 0.
@@ -172,8 +174,13 @@ class DeformPnPHead(BaseModule):
         properties = self.object_branches(points.embeddings, proposals.labels, flips)
         x2d, noc, w2d = self.correspondence_head(points, query, flips)
         attention = None if points.attention is None else points.attention.flatten(1)
+        predicted = dict(x2d=x2d, noc=noc, w2d=w2d, **properties._asdict(), attention=attention)
         return ObjectPredictions(
-            query=query, x2d=x2d, noc=noc, w2d=w2d, **properties._asdict(), attention=attention
+            query=query,
+            **{
+                name: None if value is None else at_least_float32(value)
+                for name, value in predicted.items()
+            },
         )
 
     def loss(

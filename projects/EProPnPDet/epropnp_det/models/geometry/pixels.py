@@ -65,6 +65,11 @@ def full_precision(like: Tensor) -> AbstractContextManager:
     return torch.autocast(like.device.type, enabled=False)
 
 
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """The tensor, out of half precision if it is in it; for what mixed precision leaves behind."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
 def to_original_pixels(
     points_aug: Tensor, img_transforms: Tensor, img_inds: Tensor | None = None
 ) -> Tensor:

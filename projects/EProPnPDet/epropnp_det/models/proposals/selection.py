@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ..by_image import count_by_image
+from ..geometry.pixels import at_least_float32
 from ..structures import ProposalMaps, Proposals
 from .levels import find_cells, flatten_levels, values_at
 
@@ -29,7 +30,11 @@ def select_points(
         Images, points (levels concatenated, row major) and labels, each (M,) long, unsorted
         within an image.
     """
-    scores = flatten_levels(cls_logits).sigmoid() * flatten_levels(centerness_logits).sigmoid()
+    cls_probs, centerness = (
+        at_least_float32(flatten_levels(logits)).sigmoid()
+        for logits in (cls_logits, centerness_logits)
+    )
+    scores = cls_probs * centerness
     if pool_batch:
         chosen = _top(scores.flatten(), len(scores) * max_per_img, min_score)
     else:
@@ -70,7 +75,7 @@ def gather_proposals(
         embeddings=values_at(maps.embeddings, cells),
         centers=centers_of(values_at(maps.centers, cells), labels),
         strides=strides[point_inds],
-        cls_probs=values_at(maps.cls_logits, cells)[objects, labels].sigmoid(),
+        cls_probs=at_least_float32(values_at(maps.cls_logits, cells)[objects, labels]).sigmoid(),
         max_per_img=int(count_by_image(img_inds, len(maps.cls_logits[0])).max()),
     )
 
