@@ -5,8 +5,8 @@
 
 nuscenes: mmdet3d's own converter makes ``<tag>_infos_{train,val,test}.pkl`` (v2 format, usable by
 any model of mmdet3d); ``<tag>_infos_*_mono.pkl`` beside them adds visibility, truncation and exact
-2D boxes. A second run sees that everything is there and stops. The files are the same
-for any ``--workers``.
+2D boxes; ``<tag>_infos_*_images.npz`` holds both as arrays, from which data sets start quickly. A
+second run sees that everything is there and stops. The files are the same for any ``--workers``.
 
 kitti: ``kitti_<split>.json`` (docs/custom_data.md) of every list in ``ImageSets``.
 """

@@ -2,11 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from epropnp_data.whole_file import part_of, remove_left_parts, write_text
+from epropnp_data.whole_file import part_of, remove_left_parts, write_parts, write_text
 
 
 def test_a_file_is_replaced_and_nothing_stays_beside_it(tmp_path):
@@ -17,19 +16,18 @@ def test_a_file_is_replaced_and_nothing_stays_beside_it(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_what_was_there_stays_when_writing_fails(tmp_path, monkeypatch):
+def test_what_was_there_stays_when_writing_fails(tmp_path):
     path = tmp_path / "scores.json"
     write_text(path, "one")
-    write = Path.write_text
 
-    def cut_short(part, text):
-        write(part, text[:1])
+    def cut_short():
+        yield "t"
         raise OSError("disk is full")
 
-    monkeypatch.setattr(Path, "write_text", cut_short)
     with pytest.raises(OSError, match="full"):
-        write_text(path, "two")
+        write_parts(path, cut_short())
     assert path.read_text() == "one"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_parts_of_processes_that_ended_are_removed(tmp_path):

@@ -74,7 +74,7 @@ INFO_KINDS = {
     "no images": (lambda info: info.pop("images"), "lacks the field 'images'"),
     "unknown camera": (
         lambda info: info["images"].update(CAM_TOP=first(info)),
-        "lacks the field 'CAM_TOP'",
+        "unknown camera 'CAM_TOP'",
     ),
 }
 PATHS = ("../../secret.jpg", "/etc/passwd", "..\\secret.jpg", "")

@@ -1,6 +1,7 @@
 """Files that appear complete or not at all."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -34,7 +35,22 @@ def write_text(path: Path, text: str) -> None:
         path: file to write; an older one stays until the new one is complete.
         text: its content.
     """
+    write_parts(path, (text,))
+
+
+def write_parts(path: Path, parts: Iterable[str]) -> None:
+    """Write a text that is too long to be held as a whole; see `write_text`.
+
+    Args:
+        path: file to write.
+        parts: of its content, in order; where making one fails, no file is left behind.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_of(path)
-    part.write_text(text)
-    part.replace(path)
+    unfinished = part_of(path)
+    try:
+        with unfinished.open("w") as file:
+            file.writelines(parts)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -217,6 +217,7 @@ def test_changed_tables_empty_split_missing_lidar_and_unannotated_images(nuscene
         "tiny_infos_train.pkl",
         "tiny_infos_train_mono.pkl",
         "tiny_infos_val.pkl",
+        "tiny_infos_val_images.npz",
         "tiny_infos_val_mono.pkl",
     ]
     assert not (root / "samples" / "LIDAR_TOP").exists()

@@ -6,7 +6,7 @@ size and one row per annotated object.
 """
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -61,6 +61,20 @@ class CameraAnnotations:
         """Rows of a boolean mask or an index array."""
         rows = {f.name: getattr(self, f.name)[keep] for f in fields(self) if f.name != "size_wh"}
         return CameraAnnotations(size_wh=self.size_wh, **rows)
+
+    @staticmethod
+    def joined(items: Sequence["CameraAnnotations"]) -> "CameraAnnotations":
+        """Objects of N images, one after the other; ``size_wh`` becomes (N, 2).
+
+        Raises:
+            ValueError: there is no image.
+        """
+        rows = {
+            f.name: np.concatenate([getattr(item, f.name) for item in items])
+            for f in fields(CameraAnnotations)
+            if f.name != "size_wh"
+        }
+        return CameraAnnotations(size_wh=np.stack([item.size_wh for item in items]), **rows)
 
 
 def side_file_of(ann_file: str | Path) -> Path:

@@ -1,5 +1,7 @@
 """What the data sets here have in common: one item per image, its annotations filtered."""
 
+from collections.abc import Sequence
+
 from mmengine.logging import print_log
 
 from epropnp_data.errors import DatasetError
@@ -44,11 +46,11 @@ class ImageItems(SeededItems, PassesOverBadSamples):
             )
         print_log(summary, "current")
 
-    def filter_data(self) -> list[dict]:
+    def filter_data(self) -> Sequence[dict]:
         """Leave out training images without annotations."""
         if self.test_mode or not self.filter_empty_gt:
             return self.data_list
-        kept = [item for item in self.data_list if len(item["annotations"])]
+        kept = self.images_with_annotations()
         if not kept:
             raise DatasetError(
                 f"{self.annotation_file}: none of its images has an annotation that passes "
@@ -56,6 +58,10 @@ class ImageItems(SeededItems, PassesOverBadSamples):
             )
         self.num_empty = len(self.data_list) - len(kept)
         return kept
+
+    def images_with_annotations(self) -> Sequence[dict]:
+        """Those of ``data_list`` that have an annotation."""
+        return [item for item in self.data_list if len(item["annotations"])]
 
     def get_data_info(self, idx: int) -> dict:
         """Item without its transforms; ``vocabulary`` names its labels."""

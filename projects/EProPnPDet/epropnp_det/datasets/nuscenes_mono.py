@@ -12,15 +12,13 @@ from mmengine.logging import print_log
 
 from epropnp_data.errors import DatasetError
 from epropnp_data.nuscenes.taxonomy import CAMERAS, CLASSES, task_labels, task_vocabulary
-from epropnp_data.untrusted import inside
 
 from .annotation_filter import AnnotationFilter
-from .camera_annotations import CameraAnnotations, load_side_file, side_file_of
-from .camera_poses import camera_matrix, camera_pose, rigid
-from .checks import check_version, keyframe, load_info_file
+from .camera_annotations import side_file_of
+from .checks import check_version
 from .image_items import ImageItems
+from .image_table import ImageList, ImageTable, load_image_table
 from .preparation.tables import check_images, missing_files
-from .remedy import create_data_command
 
 DATA_PREFIX = {**{name: f"samples/{name}" for name in CAMERAS}, "pts": "samples/LIDAR_TOP"}
 
@@ -67,7 +65,6 @@ class NuScenesMonoDataset(ImageItems, NuScenesDataset):
         lazy_init: bool = False,
     ):
         self.annotation_filter = AnnotationFilter(**(annotation_filter or {}))
-        self._annotations: dict[str, CameraAnnotations] = {}
         task_labels((metainfo or self.METAINFO).get("classes", CLASSES))  # all are known
         super().__init__(
             data_root=data_root,
@@ -81,30 +78,32 @@ class NuScenesMonoDataset(ImageItems, NuScenesDataset):
             data_prefix=dict(data_prefix or DATA_PREFIX),
             metainfo=metainfo,
             indices=indices,
+            serialize_data=False,  # the table is shared by the workers as it is
             lazy_init=True,  # else mmdet3d prints a table of classes, all zero in test mode
         )
         if not lazy_init:
             self.full_init()
 
-    def load_data_list(self) -> list[dict]:
+    def load_data_list(self) -> ImageList:
         """One entry per camera image, in the order of the info file."""
-        content = load_info_file(self.ann_file, self.data_root)
-        version = content["metainfo"].get("version", "unknown")
+        table = load_image_table(self.ann_file, self.data_root, not self.test_mode)
+        version = table.metainfo.get("version", "unknown")
         check_version(self.ann_file, self.data_root, version)
-        for key, value in content["metainfo"].items():
+        for key, value in table.metainfo.items():
             self._metainfo.setdefault(key, value)
-        if not self.test_mode:
-            self._annotations = load_side_file(side_file_of(self.ann_file), self.data_root)
-        items = [item for info in content["data_list"] for item in self.parse_data_info(info)]
-        self._annotations = {}
-        if not items:
+        if len(table) == 0:
             raise DatasetError(
                 f"{self.ann_file}: holds no keyframe. The splits of {version} are official "
                 "scene names, and none of them is in the tables"
             )
-        check_images(item["img_path"] for item in items)
-        self._note_missing_lidar(items)
-        return items
+        names = zip(table.text("cam_name"), table.text("img_path"), strict=True)
+        images = [osp.join(self.data_prefix[cam_name], path) for cam_name, path in names]
+        check_images(images)
+        if not self.test_mode:
+            table = self._kept(table)
+            self._note_missing_lidar(table)
+        common = dict(box_type_3d=self.box_type_3d, box_mode_3d=self.box_mode_3d)
+        return ImageList(table, np.arange(len(table)), self.data_prefix, common)
 
     @staticmethod
     def has_annotations(settings: dict) -> bool:
@@ -116,54 +115,27 @@ class NuScenesMonoDataset(ImageItems, NuScenesDataset):
         """The side file."""
         return str(side_file_of(self.ann_file))
 
-    def parse_data_info(self, info: dict) -> list[dict]:
-        """Entries of the cameras of one keyframe."""
-        with keyframe(self.ann_file, info):
-            return [self._parse_image(info, cam_name) for cam_name in info["images"]]
+    def images_with_annotations(self) -> ImageList:
+        """See `ImageItems`."""
+        return self.data_list.select(np.diff(self.data_list.table.ends, prepend=0) > 0)
 
-    def _parse_image(self, info: dict, cam_name: str) -> dict:
-        image = info["images"][cam_name]
-        pose = camera_pose(info, cam_name)
-        item = {
-            "name": f"{info['token']} {cam_name}",
-            "sample_token": info["token"],
-            "cam_name": cam_name,
-            "img_path": self._file(cam_name, image["img_path"]),
-            "lidar_path": self._file("pts", info["lidar_points"]["lidar_path"]),
-            "cam2img": camera_matrix(image["cam2img"]),
-            "lidar2cam": rigid(image["lidar2cam"], "lidar2cam"),
-            "cam2ego": pose.cam_to_ego,
-            "ego2global": pose.ego_to_global,
-            "box_type_3d": self.box_type_3d,
-            "box_mode_3d": self.box_mode_3d,
-        }
-        if not self.test_mode:
-            item["annotations"] = self._kept_annotations(image["sample_data_token"])
-        return item
+    def _kept(self, table: ImageTable) -> ImageTable:
+        """The objects of this data set's classes that pass the filter, with its labels."""
+        mapping = np.array([self.label_mapping[label] for label in range(len(CLASSES))])
+        objects = replace(table.objects, labels=mapping[table.objects.labels])
+        passed = self.annotation_filter(objects) & (objects.labels >= 0)
+        kept = objects.select(passed)
+        self.num_refused += len(objects) - len(kept)
+        counts = np.bincount(kept.labels, minlength=len(self.num_ins_per_cat))
+        self.num_ins_per_cat = counts.tolist()
+        total = np.concatenate(([0], np.cumsum(passed)))
+        return replace(table, objects=kept, ends=total[table.ends])
 
-    def _file(self, sensor: str, name: str) -> str:
-        return osp.join(self.data_prefix[sensor], inside(name, self.ann_file))
-
-    def _kept_annotations(self, sample_data_token: str) -> CameraAnnotations:
-        if sample_data_token not in self._annotations:
-            version = self._metainfo.get("version")
-            raise DatasetError(
-                f"{side_file_of(self.ann_file)}: no entry for the image {sample_data_token} of "
-                f"{self.ann_file}. Run: {create_data_command(self.data_root, version)}"
-            )
-        annotations = self._annotations[sample_data_token]
-        labels = np.array([self.label_mapping[label] for label in annotations.labels.tolist()], int)
-        annotations = replace(annotations, labels=labels)
-        kept = annotations.select(self.annotation_filter(annotations) & (labels >= 0))
-        self.num_refused += len(annotations) - len(kept)
-        for label in kept.labels:
-            self.num_ins_per_cat[label] += 1
-        return kept
-
-    def _note_missing_lidar(self, items: list[dict]) -> None:
-        if self.test_mode:
-            return
-        files = list(dict.fromkeys(item["lidar_path"] for item in items))
+    def _note_missing_lidar(self, table: ImageTable) -> None:
+        files = [
+            osp.join(self.data_prefix["pts"], path)
+            for path in dict.fromkeys(table.text("lidar_path"))
+        ]
         missing = missing_files(files)
         if missing:
             print_log(

@@ -9,8 +9,8 @@ from nuscenes.eval.detection.config import config_factory
 from epropnp_data.errors import DatasetError
 from epropnp_data.nuscenes.taxonomy import CLASSES
 
-from ..datasets.camera_poses import CameraPose, camera_pose
-from ..datasets.checks import keyframe, load_info_file
+from ..datasets.camera_poses import CameraPose
+from ..datasets.image_table import load_image_table
 from .official import EVAL_CONFIG
 
 
@@ -30,15 +30,17 @@ class FrameTable:
     """
 
     def __init__(self, ann_file: str | Path, data_root: str | Path):
-        content = load_info_file(ann_file, data_root)
+        self._table = load_image_table(ann_file, data_root, with_objects=False)
         self.ann_file = str(ann_file)
-        self.version: str = content["metainfo"].get("version", "unknown")
-        self.sample_tokens: list[str] = []
-        self._poses: dict[tuple[str, str], CameraPose] = {}
+        self.version: str = self._table.metainfo.get("version", "unknown")
+        self.sample_tokens = [token.decode() for token in self._table.keyframes.tolist()]
+        keys = list(
+            zip(self._table.text("sample_token"), self._table.text("cam_name"), strict=True)
+        )
+        self._rows = {key: row for row, key in enumerate(keys)}
         self._keys_of_file: dict[str, list[tuple[str, str]]] = {}
-        for info in content["data_list"]:
-            with keyframe(ann_file, info):
-                self._add(info)
+        for key, path in zip(keys, self._table.text("img_path"), strict=True):
+            self._keys_of_file.setdefault(osp.basename(path), []).append(key)
 
     def key(self, metainfo: dict) -> tuple[str, str]:
         """(sample token, camera) of a data sample.
@@ -51,7 +53,7 @@ class FrameTable:
         """
         if "sample_token" in metainfo and "cam_name" in metainfo:
             key = (metainfo["sample_token"], metainfo["cam_name"])
-            if key in self._poses:
+            if key in self._rows:
                 return key
         keys = self._keys_of_file.get(osp.basename(str(metainfo.get("img_path", ""))), [])
         if len(keys) != 1:
@@ -62,20 +64,13 @@ class FrameTable:
             )
         return keys[0]
 
-    def _add(self, info: dict) -> None:
-        self.sample_tokens.append(info["token"])
-        for cam_name, image in info["images"].items():
-            key = (info["token"], cam_name)
-            self._poses[key] = camera_pose(info, cam_name)
-            self._keys_of_file.setdefault(osp.basename(image["img_path"]), []).append(key)
-
     def __len__(self) -> int:
         """Number of camera images."""
-        return len(self._poses)
+        return len(self._rows)
 
     def pose(self, key: tuple[str, str]) -> CameraPose:
         """Pose of a camera."""
-        return self._poses[key]
+        return self._table.pose(self._rows[key])
 
 
 def class_ranges() -> np.ndarray:

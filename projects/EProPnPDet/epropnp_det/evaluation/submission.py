@@ -1,14 +1,14 @@
 """The nuScenes detection results file: writing it, and finding what the server would reject."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from epropnp_data.nuscenes.taxonomy import ATTRIBUTES, CLASSES, NO_ATTRIBUTE
-from epropnp_data.whole_file import write_text
+from epropnp_data.whole_file import write_parts
 
 from .boxes import GlobalBoxes
 
@@ -78,7 +78,14 @@ def write_submission(
         boxes: sample token -> boxes; every keyframe of the split, empty ones included.
         use_external: data beyond nuScenes and image-level pre-training was used.
     """
-    results = {token: to_records(token, item) for token, item in boxes.items()}
-    content = {"meta": submission_meta(use_external), "results": results}
-    write_text(path, json.dumps(content, allow_nan=False))
+    write_parts(path, _parts(boxes, use_external))
     return path
+
+
+def _parts(boxes: Mapping[str, GlobalBoxes], use_external: bool) -> Iterator[str]:
+    """The file, keyframe by keyframe: the records of trainval are gigabytes."""
+    yield f'{{"meta": {json.dumps(submission_meta(use_external))}, "results": {{'
+    for number, (token, item) in enumerate(boxes.items()):
+        records = json.dumps(to_records(token, item), allow_nan=False)
+        yield f"{', ' if number else ''}{json.dumps(token)}: {records}"
+    yield "}}"

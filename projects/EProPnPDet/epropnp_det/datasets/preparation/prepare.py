@@ -18,6 +18,7 @@ from ..camera_annotations import (
     save_side_file,
     side_file_of,
 )
+from ..image_table import table_file_of, write_image_table
 from .annotate import annotate_image, keyframe_objects
 from .mmdet3d_converter import convert, split_names
 from .record_check import check_records
@@ -69,6 +70,7 @@ def prepare_nuscenes(
     info_files = [out_dir / f"{tag}_infos_{split}.pkl" for split in split_names(version)]
     if all(_is_current(path, tables) for path in info_files):
         print("already there: " + ", ".join(map(str, info_files)))
+        _write_tables(info_files, data_root)
         return info_files
     if not overwrite:
         _refuse_other_version(info_files, version)
@@ -81,8 +83,15 @@ def prepare_nuscenes(
             annotations = annotate_split(nusc, path, workers)
             save_side_file(side_file_of(path), version, tables, annotations)
             print(f"wrote {path} and {side_file_of(path).name}: {len(annotations)} images")
+    _write_tables(info_files, data_root)
     _report_missing_lidar(nusc)
     return info_files
+
+
+def _write_tables(info_files: list[Path], data_root: Path) -> None:
+    for path in info_files:
+        if write_image_table(path, data_root):
+            print(f"wrote {table_file_of(path)}: starts of a data set read this")
 
 
 @contextmanager
