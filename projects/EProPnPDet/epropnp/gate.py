@@ -26,12 +26,12 @@ def per_object(owner: str, record: Record, like: Tensor) -> dict[str, Tensor]:
     Raises:
         ValueError: a leaf has another number of objects.
     """
-    num, leaves = len(like), {}
+    num, leaves = like.shape[0], {}
     for name, leaf in record.leaves().items():
         axes = getattr(record, "leaf_axes", {}).get(name, 0)
         each = leaf.dim() > axes  # otherwise all objects share it
         shape = leaf.shape[1:] if each else leaf.shape
-        if each and len(leaf) not in (1, num):
+        if each and leaf.shape[0] not in (1, num):
             hint = " (bounds come from img_shape, or from lb and ub)"
             hint = hint if name in ("lower", "upper") else ""
             raise ValueError(f"{owner}.{name} has {len(leaf)} entries for {num} objects{hint}")

@@ -155,6 +155,6 @@ def draw_subsets(
     chance = weights.clamp(min=0)
     count = min(num_points, chance.shape[-1])
     like = {"dtype": chance.dtype, "device": chance.device, "generator": generator}
-    draws = torch.rand((num_subsets, len(chance), DRAWS_PER_POINT * count), **like)
+    draws = torch.rand((num_subsets, chance.shape[0], DRAWS_PER_POINT * count), **like)
     race = torch.rand(chance.shape, **like)
     return (backend or default_backend()).distinct_draws(chance, draws, race, count)

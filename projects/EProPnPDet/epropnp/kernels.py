@@ -175,10 +175,10 @@ def _check_factor(name: str, value: float | Tensor) -> None:
 
 def _per_object(name: str, value: float | Tensor, x2d: Tensor) -> Tensor:
     """A factor (B,) like x2d (B, n, 2); NaN where it is negative."""
-    num = len(x2d)
+    num = x2d.shape[0]
     if not isinstance(value, Tensor):
         return x2d.new_full((num,), value)
-    if value.dim() == 1 and len(value) not in (1, num):
+    if value.dim() == 1 and value.shape[0] not in (1, num):
         raise ValueError(f"{name} has {len(value)} entries for {num} objects")
     value = value.to(x2d).expand(num)
     return torch.where(value < 0, torch.nan, value)

@@ -119,6 +119,8 @@ def spread_rotations(manifold: PoseManifold, like: Tensor) -> Tensor:
     if manifold.dof == 4:
         turn = torch.arange(HEADINGS, dtype=like.dtype, device=like.device) / HEADINGS
         return (2.0 * math.pi * turn).unsqueeze(-1)
+    if torch.compiler.is_compiling():  # what is traced is no number to keep
+        return _octahedral_group.__wrapped__(like.dtype, like.device)
     return _octahedral_group(like.dtype, like.device)
 
 

@@ -53,7 +53,7 @@ class Problem(NamedTuple):
             ValueError: their shape differs.
         """
         one = pose[0] if isinstance(pose, Tensor) and pose.dim() == 3 else pose
-        check_pose("pose_init", one, len(self.valid), self.cost.manifold)
+        check_pose("pose_init", one, self.valid.shape[0], self.cost.manifold)
         pose = self.cost.manifold.project(pose.to(next(iter(self.cost.leaves().values()))))
         finite = pose.isfinite().all(-1)
         pose = torch.where(finite.unsqueeze(-1), pose, self.cost.manifold.identity(pose))
@@ -128,7 +128,7 @@ def problem_of(cost: MovableCost, normalize: bool = False) -> Problem:
     """
     first = next(iter(cost.leaves().values()))
     frame = ObjectFrame(cost.manifold, cost.center() if normalize else None)
-    valid = torch.ones(len(first), dtype=torch.bool, device=first.device)
+    valid = torch.ones(first.shape[0], dtype=torch.bool, device=first.device)
     return Problem(frame.cost(cost), frame, valid)
 
 

@@ -113,6 +113,8 @@ class EagerBackend:
 
     def _samples(self, cost: PoseCost, poses: Tensor) -> int:
         """Samples per chunk."""
+        if torch.compiler.is_exporting():  # a program is for any number of objects
+            return poses.shape[0]
         residuals = self.chunk or (CPU_CHUNK if poses.device.type == "cpu" else DEVICE_CHUNK)
         return max(1, residuals // max(1, cost.num_residuals * poses.shape[1]))
 

@@ -12,7 +12,7 @@ def mirror_axis(vectors: Tensor, flips: Tensor, axis: int) -> Tensor:
         flips: (M,) bool.
         axis: component of the last dimension.
     """
-    num_objects, width = len(vectors), vectors.shape[-1]
+    num_objects, width = vectors.shape[0], vectors.shape[-1]
     is_axis = torch.arange(width, device=vectors.device) == axis
     signs = torch.where(flips[:, None] & is_axis, -1, 1)
     return vectors * signs.view(num_objects, *[1] * (vectors.ndim - 2), width)

@@ -138,7 +138,7 @@ class CorrespondenceHead(BaseModule):
         if self.detach_positions:
             x2d = x2d.detach()
         seen = mirror_axis(x2d, flips, axis=0)
-        if len(seen) == 0:  # torch warns about the deviation of nothing
+        if seen.shape[0] == 0:  # torch warns about the deviation of nothing
             return seen
         std, mean = torch.std_mean(seen, dim=1, keepdim=True)
         return (seen - mean) / std.clamp(min=1.0)

@@ -43,8 +43,7 @@ def _slots_by_image(
     counts = count_by_image(img_inds, num_images)
     slots_per_image = max(int(counts.max()) if max_per_img is None else max_per_img, 1)
     order = img_inds.argsort(stable=True)
-    rank_sorted = (
-        torch.arange(len(order), device=order.device) - (counts.cumsum(0) - counts)[img_inds[order]]
-    )
+    first = counts.cumsum(0) - counts
+    rank_sorted = torch.arange(order.shape[0], device=order.device) - first[img_inds[order]]
     rank = torch.empty_like(order).index_copy_(0, order, rank_sorted)
     return img_inds * slots_per_image + rank, slots_per_image

@@ -89,7 +89,7 @@ class ObjectBranches(BaseModule):
         """
         shared = self.shared_layers(embeddings)
         codes = self.dim_branch(shared).unflatten(-1, (self.num_classes, 3))
-        dims_code = codes[torch.arange(len(labels), device=labels.device), labels]
+        dims_code = codes[torch.arange(labels.shape[0], device=labels.device), labels]
         velocities = None
         if self.velocity_branch is not None:
             velocities = mirror_axis(self.velocity_branch(shared), flips, axis=0)

@@ -1,0 +1,33 @@
+"""Exported programs give the numbers of the layer, for any number of objects."""
+
+import pytest
+import torch
+
+from epropnp import AdaptiveHuberPnPCost, EagerBackend, LinearStart, LMSolver
+from epropnp.export import PoseProgram, export_poses
+from pnp_scenes import IMAGE_SHAPE, scene
+
+POINTS = 8
+
+
+def inputs(dof, num):
+    data = scene(dof, num, POINTS, noise=2.0, dtype=torch.float32)
+    img_shape = torch.tensor(IMAGE_SHAPE, dtype=torch.float32).expand(num, 2)
+    return data.x3d, data.x2d, data.w2d, data.camera.cam_mats, img_shape
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+def test_an_exported_solve_is_the_solve(dof):
+    """The same operations of the same library in the same order: not a bit differs."""
+    solver = LMSolver(
+        dof, 1, init_solver=LinearStart(num_iter=1), normalize=True, backend=EagerBackend()
+    )
+    program = PoseProgram(solver, AdaptiveHuberPnPCost())
+    exported = export_poses(program, POINTS, max_objects=50).module()
+    for num in (1, 2, 7, 50):
+        expected = program(*inputs(dof, num))
+        for ours, theirs in zip(exported(*inputs(dof, num)), expected, strict=True):
+            assert torch.equal(ours, theirs)
+    assert expected[-1].all()
+    with pytest.raises(AssertionError, match="50"):
+        exported(*inputs(dof, 51))
