@@ -4,7 +4,7 @@
     python benchmarks/bench_layer.py --out work_dirs/bench [--threads 2] [--only "solve"]
     python benchmarks/bench_layer.py --compare baseline.json
 
-Writes ``layer.json``, ``layer.md`` and ``layer.png``. With ``--compare`` it ends with status 1 if a
+Writes ``layer.json``, ``layer.md`` and plots. With ``--compare`` it ends with status 1 if a
 median grew by more than its tolerance (25 %). Medians of at least seven calls after two to warm up;
 run it on an otherwise idle machine.
 """

@@ -1,7 +1,8 @@
-"""Peak memory of a training step, in a process of its own."""
+"""Peak memory of a call; of a training step, in a process of its own."""
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -31,18 +32,28 @@ def memory_metrics(name: str) -> list[Metric]:
 
 
 def peak_of(work: tuple, backend) -> float:
-    """MB by which one step lifts the resident memory of this process at its peak.
-
-    The kernel is told to forget the earlier peak, that of importing and compiling.
-    """
+    """MB by which one step lifts the resident memory of this process at its peak."""
     from layer.cases import training_step
 
     torch.manual_seed(0)
     training_step(WARM, backend)()
-    step = training_step(work, backend)
+    return memory_rise(training_step(work, backend))
+
+
+def memory_rise(call: Callable[[], object], device: torch.device | None = None) -> float:
+    """MB by which a call lifts the memory in use at its peak.
+
+    On a GPU that of torch's tensors; else the resident memory of this process, whose earlier peak,
+    that of importing and compiling, the kernel is told to forget.
+    """
+    if device is not None and device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        call()
+        return (torch.cuda.max_memory_allocated(device) - before) / 2**20
     Path("/proc/self/clear_refs").write_text("5")
     before = _resident("VmRSS")
-    step()
+    call()
     return _resident("VmHWM") - before
 
 

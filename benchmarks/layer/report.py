@@ -1,4 +1,4 @@
-"""Results as JSON, as a markdown table and as plots, and their comparison with earlier ones."""
+"""Results as JSON and as a markdown table, and their comparison with earlier ones."""
 
 import json
 import platform
@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from layer.cases import PUBLISHED
+from layer.plots import plot
 from layer.timing import Metric
 
 
@@ -52,29 +53,6 @@ def markdown(metrics: list[Metric]) -> str:
         result = "; ".join(filter(None, extra))
         lines.append(f"| {name} | {metric.value:.2f} {metric.unit} | {spread} | {result} |")
     return "\n".join(lines) + "\n"
-
-
-def plot(metrics: list[Metric], folder: Path) -> None:
-    """Scaling of the training step over objects, points and samples."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.6))
-    for axis, kind in zip(axes, ("objects", "points", "samples"), strict=True):
-        scaled = [m for m in metrics if m.name.startswith(f"scaling | {kind}")]
-        for backend in sorted({m.name.split(" | ")[-1] for m in scaled}):
-            own = [m for m in scaled if m.name.endswith(f"| {backend}")]
-            place = ("objects", "points", "samples").index(kind)
-            sizes = [int(m.name.split("(")[1].split(")")[0].split(",")[place]) for m in own]
-            axis.loglog(sizes, [m.value for m in own], "o-", label=backend)
-        axis.set_xlabel(kind)
-        axis.set_ylabel("training step, ms")
-        if scaled:
-            axis.legend()
-    figure.tight_layout()
-    figure.savefig(folder / "layer.png", dpi=150)
 
 
 def read_baseline(path: Path) -> dict[str, float]:

@@ -13,8 +13,8 @@ from layer.problems import scene
 from layer.timing import Metric, milliseconds
 
 # Operations per point and pose, counted in the kernels' source; a division or a root counts as one.
-VALUE_OPERATIONS = 40
-ADJOINT_OPERATIONS = 75
+OPERATIONS = {"sample costs": 40, "gradient of sample costs": 75}
+POSES = 512
 BYTES_PER_POINT = 28  # seven float32 numbers, read once per object from memory
 
 
@@ -23,18 +23,20 @@ def roofline_metrics(name: str, backend: Backend) -> list[Metric]:
     data = scene(6, 32, 4096)
     manifold = pose_manifold(6, data.camera)
     cost = build_problem(*data.correspondences, HuberPnPCost(1.0), manifold).cost
-    poses = data.pose.expand(512, -1, -1).contiguous()
-    weights = torch.ones(512, 32)
+    poses = data.pose.expand(POSES, -1, -1).contiguous()
+    weights = torch.ones(POSES, 32)
     names = ["points_obj", "points_2d", "weights", "kernel.delta"]
-    work = 512 * 32 * 4096
+    work = POSES * 32 * 4096
     with torch.no_grad():
-        value, _ = milliseconds(lambda: backend.values(cost, poses))
-        adjoint, _ = milliseconds(lambda: backend.weighted_gradient(cost, poses, weights, names))
+        calls = {
+            "sample costs": lambda: backend.values(cost, poses),
+            "gradient of sample costs": lambda: backend.weighted_gradient(
+                cost, poses, weights, names
+            ),
+        }
+        times = {kernel: milliseconds(call)[0] for kernel, call in calls.items()}
     peak, bandwidth = peak_operations(), peak_bandwidth()
-    reached = {
-        "sample costs": VALUE_OPERATIONS * work / value / 1e6,
-        "gradient of sample costs": ADJOINT_OPERATIONS * work / adjoint / 1e6,
-    }
+    reached = {kernel: OPERATIONS[kernel] * work / spent / 1e6 for kernel, spent in times.items()}
     found = [
         Metric(
             "roofline | measured peak of float32 multiply-adds", peak, "GFLOP/s", 0.0, None, 1e9

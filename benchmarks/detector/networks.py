@@ -1,0 +1,98 @@
+"""The detectors that are compared, and an image for them."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from mmdet3d.registry import MODELS, TRANSFORMS
+from mmdet3d.structures import get_box_type
+from mmengine.config import Config, ConfigDict
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+from torch import nn
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py"
+BASELINES = {
+    name: ROOT / f"configs/baselines/{name.lower()}_r101-dcn-fpn_2xb6-12e_nus-mono3d.py"
+    for name in ("FCOS3D", "PGD")
+}
+DEMO_IMAGE = (252, 448)  # height, width
+FULL_IMAGE = (900, 1600)
+FULL_WIDTH = 256  # channels of the heads of the published size
+
+
+def small_configs() -> dict[str, Config]:
+    """The demo's detector, and FCOS3D and PGD with its backbone, neck, width and pipeline."""
+    demo = Config.fromfile(DEMO)
+    found = {"EPro-PnP": demo}
+    for name, path in BASELINES.items():
+        cfg = Config.fromfile(path)
+        model = cfg.model
+        model.backbone, model.neck = demo.model.backbone, demo.model.neck
+        head = narrowed(model.bbox_head, demo.width)
+        head.update(strides=list(demo.strides), stacked_convs=1, dcn_on_last_conv=False)
+        model.bbox_head = head
+        loader, _, pack = cfg.test_dataloader.dataset.pipeline
+        cfg.test_dataloader.dataset.pipeline = [loader, demo.crop, pack]
+        found[name] = cfg
+    return found
+
+
+def narrowed(part: object, width: int) -> object:
+    """A config with another width of its branches."""
+    if isinstance(part, dict):
+        return ConfigDict({key: narrowed(value, width) for key, value in part.items()})
+    if isinstance(part, list | tuple):
+        return type(part)(narrowed(value, width) for value in part)
+    return width if part == FULL_WIDTH and not isinstance(part, bool) else part
+
+
+def build(cfg: Config, checkpoint: str | None, device: torch.device) -> nn.Module:
+    """Detector in evaluation mode, with the weights of a checkpoint or with seeded random ones.
+
+    Random weights find nothing, so without a checkpoint scores do not matter: each detector works
+    on as many objects as its config allows.
+    """
+    init_default_scope(cfg.get("default_scope", "mmdet3d"))
+    cfg.model.backbone.init_cfg = None
+    if checkpoint is None:
+        test_cfg = cfg.model.test_cfg
+        test_cfg["min_fcos_score" if cfg.model.type == "EProPnPDet" else "score_thr"] = 0.0
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    if checkpoint is not None:
+        load_checkpoint(model, checkpoint, map_location="cpu", strict=True)
+    return model.to(device).eval()
+
+
+def write_image(folder: Path, size: tuple[int, int]) -> Path:
+    """A JPEG of a photograph's spectrum and file size: smooth noise, (height, width) pixels."""
+    rng = np.random.default_rng(0)
+    image = np.zeros((*size, 3))
+    for cells in (4, 16, 64):
+        rough = rng.uniform(0, 1, (cells, cells, 3))
+        image += cv2.resize(rough, size[::-1], interpolation=cv2.INTER_CUBIC) / cells**0.5
+    image = 255 * (image - image.min()) / (image.max() - image.min())
+    path = folder / "image.jpg"
+    cv2.imwrite(str(path), image.astype(np.uint8))
+    return path
+
+
+def make_loader(cfg: Config, image: Path, size: tuple[int, int]):
+    """Function that reads an image as the config's test does: an item for a batch."""
+    box_type, box_mode = get_box_type("Camera")
+    focal = 0.79 * size[1]  # of the front camera of nuScenes
+    cam2img = [[focal, 0.0, size[1] / 2], [0.0, focal, size[0] / 2], [0.0, 0.0, 1.0]]
+    pipeline = Compose(
+        [TRANSFORMS.build(dict(step)) for step in cfg.test_dataloader.dataset.pipeline]
+    )
+
+    def load() -> dict:
+        return pipeline(
+            dict(img_path=str(image), cam2img=cam2img, box_type_3d=box_type, box_mode_3d=box_mode)
+        )
+
+    return load

@@ -1,0 +1,45 @@
+"""The benchmark of whole detectors as a command: every stage of every detector has its time."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def bench():
+    sys.path.insert(0, str(FOLDER))
+    try:
+        import bench_detector
+
+        yield bench_detector
+    finally:
+        sys.path.remove(str(FOLDER))
+
+
+def test_a_stage_inside_another_is_counted_once(bench):
+    from detector.stages import Stopwatch
+
+    ticks = iter([0.0, 1.0, 3.0, 7.0])
+    stopwatch = Stopwatch(lambda: next(ticks))
+    with stopwatch.stage("outer"), stopwatch.stage("inner"):
+        pass
+    assert stopwatch.seconds == {"outer": 1.0 + 4.0, "inner": 2.0}
+
+
+def test_three_detectors_on_the_same_image(bench, tmp_path, monkeypatch):
+    arguments = ["--batch", "1", "--repeats", "1", "--image", "96", "160", "--clock", "cpu"]
+    monkeypatch.setattr(sys, "argv", ["bench_detector.py", *arguments, "--out", str(tmp_path)])
+    bench.main()
+    rows = json.loads((tmp_path / "detector.json").read_text())["rows"]
+    assert [row["detector"] for row in rows] == ["EPro-PnP", "FCOS3D", "PGD"]
+    for row in rows:
+        missing = {stage for stage, value in row["milliseconds"].items() if value == 0}
+        own = row["detector"] == "EPro-PnP"
+        assert missing == (set() if own else {"selection", "objects", "pose"})
+        assert row["images_per_second"] > 0
+        assert row["objects"] > 0
+    assert (tmp_path / "detector.md").read_text().count("\n| ") == 14
