@@ -56,9 +56,7 @@ def run(folder, monkeypatch, stop_after=None, made_for="a", model=predict, fp16=
     config.test_dataloader = loader
     config.test_evaluator = dict(type="ToyCollection")
     parts, made_for = str(folder / "parts"), dict(checkpoint=made_for)
-    config.test_cfg = dict(
-        type="ResumableTestLoop", folder=parts, made_for=made_for, fp16=fp16
-    )
+    config.test_cfg = dict(type="ResumableTestLoop", folder=parts, made_for=made_for, fp16=fp16)
     config.custom_hooks = [dict(type="CutTest", stop_after=stop_after)]
     runner = Runner.from_cfg(config)
     monkeypatch.setattr(runner.model, "test_step", model)
