@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 REPO = Path(__file__).resolve().parents[2]
 PROCESSORS = {
-    "sse": ("default", "SSE41", "COMPATIBLE", "Nehalem", "AVX2 AVX512F"),
-    "avx2": ("avx2", "AVX2", "AVX2", "Haswell", "AVX512F"),
-    "avx512": ("avx512", "AVX512_CORE", "AVX512", "SkylakeX", ""),
+    "sse": ("default", "SSE41", "COMPATIBLE", "Nehalem", "AVX2 AVX512F", "nehalem", ""),
+    "avx2": ("avx2", "AVX2", "AVX2", "Haswell", "AVX512F", "haswell", ""),
+    "avx512": ("avx512", "AVX512_CORE", "AVX512", "SkylakeX", "", "skylake-avx512", ""),
     "native": None,  # whatever the libraries choose here
 }
 VARIABLES = (
@@ -29,6 +29,8 @@ VARIABLES = (
     "MKL_CBWR",
     "OPENBLAS_CORETYPE",
     "NPY_DISABLE_CPU_FEATURES",
+    "NUMBA_CPU_NAME",
+    "NUMBA_CPU_FEATURES",  # beyond those of the name
 )
 ROW = "{:8s} {:>7}  {:12s} {}"
 PROBE = "import torch; print(torch.backends.cpu.get_cpu_capability())"
