@@ -22,6 +22,7 @@ from epropnp_6dof.models import EPnPRefineSolver
 from epropnp_6dof.models.pose_estimator import attach_predictions
 from epropnp_6dof.models.rotations import quaternion_to_matrix
 from epropnp_6dof.models.structures import DenseMaps, stack_crops
+from epropnp_6dof.own_images import Pose6DoF
 from epropnp_6dof.visualization import draw_poses
 from epropnp_data.geometry.camera import project_points
 from epropnp_results import ResultsFolder, match_objects
@@ -152,6 +153,17 @@ def test_config_checkpoint_and_images_work_together(repo_dir, bop_root, tmp_path
     assert [item.target for item in found] == targets
     size = cfg.output_size
     assert found[0].maps.noc.shape == (3, size, size)
+
+
+def test_calibration_beside_a_checkpoint_is_taken(repo_dir, bop_root, tmp_path):
+    config, checkpoint = str(repo_dir / CONFIG), str(tmp_path / "random.pth")
+    torch.save(
+        dict(state_dict=MODELS.build(Config.fromfile(config).model).state_dict()), checkpoint
+    )
+    calibration = Calibration({"pose": {"all": 8.0}}, {}, 10, {"0.9": {"x": 0.5}})
+    calibration.save_beside(checkpoint)
+    infer = Pose6DoF(config, checkpoint, bop_root / "models")
+    assert infer.calibration == calibration
 
 
 def test_results_files_explain_a_pose(found, bop_root, tmp_path):
