@@ -1,6 +1,6 @@
 """Inference of whole detectors: images per second, time of every stage, peak memory.
 
-    python benchmarks/bench_detector.py                        # demo size: EPro-PnP, FCOS3D, PGD
+    python benchmarks/bench_detector.py                        # small EPro-PnP, FCOS3D, PGD
     python benchmarks/bench_detector.py CONFIG CONFIG --image 900 1600 --device cuda:0
     python benchmarks/bench_detector.py CONFIG --checkpoint FILE
 
@@ -24,7 +24,7 @@ from mmengine.dataset import pseudo_collate
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from detector.networks import DEMO_IMAGE, FULL_IMAGE, build, make_loader, small_configs, write_image
+from detector.networks import DEMO_IMAGE, FULL_IMAGE, SMALL, build, make_loader, write_image
 from detector.stages import LOADING, REST, STAGES, Stopwatch, make_clock, watch
 from layer.memory import memory_rise
 from layer.report import machine
@@ -54,7 +54,7 @@ class Row(NamedTuple):
 def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("configs", nargs="*", help="config files; the three of the demo's size")
+    parser.add_argument("configs", nargs="*", help="config files; the studies' three if none")
     parser.add_argument("--checkpoint", help="weights, of a single config")
     parser.add_argument("--image", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="pixels")
     parser.add_argument("--batch", type=int, default=6, help="images; six cameras if not given")
@@ -119,12 +119,10 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     args.image = args.image or (FULL_IMAGE if args.configs else DEMO_IMAGE)
-    configs = {Path(path).stem: Config.fromfile(path) for path in args.configs}
+    configs = {Path(path).stem: Config.fromfile(path) for path in args.configs or SMALL}
     with tempfile.TemporaryDirectory() as folder:
         image = write_image(Path(folder), tuple(args.image))
-        rows = [
-            measure(name, cfg, image, args) for name, cfg in (configs or small_configs()).items()
-        ]
+        rows = [measure(name, cfg, image, args) for name, cfg in configs.items()]
     about = machine() | dict(
         device=torch.cuda.get_device_name(args.device) if args.device.type == "cuda" else "CPU",
         batch=args.batch,

@@ -7,47 +7,17 @@ import numpy as np
 import torch
 from mmdet3d.registry import MODELS, TRANSFORMS
 from mmdet3d.structures import get_box_type
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from torch import nn
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py"
-BASELINES = {
-    name: ROOT / f"configs/baselines/{name.lower()}_r101-dcn-fpn_2xb6-12e_nus-mono3d.py"
-    for name in ("FCOS3D", "PGD")
-}
+NAMES = ("epropnp", "fcos3d", "pgd")
+SMALL = [ROOT / f"configs/studies/detectors/{name}_r18-fpn.py" for name in NAMES]
 DEMO_IMAGE = (252, 448)  # height, width
 FULL_IMAGE = (900, 1600)
-FULL_WIDTH = 256  # channels of the heads of the published size
-
-
-def small_configs() -> dict[str, Config]:
-    """The demo's detector, and FCOS3D and PGD with its backbone, neck, width and pipeline."""
-    demo = Config.fromfile(DEMO)
-    found = {"EPro-PnP": demo}
-    for name, path in BASELINES.items():
-        cfg = Config.fromfile(path)
-        model = cfg.model
-        model.backbone, model.neck = demo.model.backbone, demo.model.neck
-        head = narrowed(model.bbox_head, demo.width)
-        head.update(strides=list(demo.strides), stacked_convs=1, dcn_on_last_conv=False)
-        model.bbox_head = head
-        loader, _, pack = cfg.test_dataloader.dataset.pipeline
-        cfg.test_dataloader.dataset.pipeline = [loader, demo.crop, pack]
-        found[name] = cfg
-    return found
-
-
-def narrowed(part: object, width: int) -> object:
-    """A config with another width of its branches."""
-    if isinstance(part, dict):
-        return ConfigDict({key: narrowed(value, width) for key, value in part.items()})
-    if isinstance(part, list | tuple):
-        return type(part)(narrowed(value, width) for value in part)
-    return width if part == FULL_WIDTH and not isinstance(part, bool) else part
 
 
 def build(cfg: Config, checkpoint: str | None, device: torch.device) -> nn.Module:
