@@ -84,3 +84,29 @@ def test_unknown_checkpoint_name_is_refused_and_version_one_head_dropped():
     assert set(from_published(state)) == {"head.out_layer.bias"}
     with pytest.raises(KeyError, match="neck"):
         from_published({"neck.weight": torch.zeros(1)})
+
+
+def test_mixed_precision_changes_the_maps_little():
+    """`tools/test.py --amp`: maps come out in float32, solver and losses never see anything else.
+
+    Some 25 layers each round to half a unit of the type; such errors add like a random walk.
+    """
+    init_default_scope("mmdet3d")
+    torch.manual_seed(0)
+    network = MODELS.build(
+        dict(
+            type="DensePoseEstimator",
+            backbone=BACKBONE | dict(depth=18),
+            head=dict(type="DenseCorrespondenceHead", channels=32),
+            criterion=dict(type="MonteCarloCriterion"),
+            solver=dict(type="EPnPRefineSolver"),
+        )
+    ).eval()
+    crops, maps = torch.rand(2, 3, 64, 64), []
+    for enabled in (False, True):
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            maps.append(network(crops))
+    for plain, mixed in zip(*maps, strict=True):
+        assert mixed.dtype == torch.float32
+        error = (mixed - plain).square().mean().sqrt()
+        assert 0 < error < 3 * torch.finfo(torch.bfloat16).eps * plain.square().mean().sqrt()
