@@ -15,6 +15,7 @@ from pnp_scenes import around, clipped_cost, cost_of, scene
 
 pytest.importorskip("triton", reason='the kernels for a GPU need triton: pip install ".[gpu]"')
 
+from epropnp.backends.coverage import POINT_LEAVES
 from epropnp.backends.triton_gpu import launch
 from epropnp.backends.triton_gpu.backend import TritonBackend
 
@@ -140,6 +141,31 @@ def test_gradient_of_one_leaf_that_all_objects_share():
         b.weighted_gradient(cost, poses, seeds, ["kernel.delta"]) for b in (EAGER, COMPILED)
     )
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+@pytest.mark.parametrize("free_jacobian", [False, True])
+def test_differentiable_step_and_its_gradient(dof, free_jacobian):
+    cost, pose = problem(dof, gravity=dof == 4, points=37)
+    cost = replace(cost, camera=replace(cost.camera, clip_jacobian=not free_jacobian))
+    leaves = [cost.leaves()[name].clone().requires_grad_() for name in POINT_LEAVES]
+    cost = cost.with_leaves(dict(zip(POINT_LEAVES, leaves, strict=True)))
+    expected, found = EAGER.newton_step(cost, pose), COMPILED.newton_step(cost, pose)
+    # few points of some objects are free: their systems are ill-conditioned
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)
+    seed = torch.linspace(-1.0, 1.0, 2 * dof, dtype=pose.dtype, device=DEVICE).view(2, dof)
+    wanted = torch.autograd.grad(expected, leaves, seed)
+    for grad, other in zip(torch.autograd.grad(found, leaves, seed), wanted, strict=True):
+        assert (grad - other).abs().max() < 1e-6 * other.abs().max()
+
+
+def test_step_of_a_cost_whose_camera_is_learnt_is_eager():
+    cost, pose = problem(4)
+    cam_mats = cost.camera.cam_mats.clone().requires_grad_()
+    cost = cost.with_leaves({"camera.cam_mats": cam_mats})
+    (grad,) = torch.autograd.grad(COMPILED.newton_step(cost, pose).sum(), cam_mats)
+    (expected,) = torch.autograd.grad(EAGER.newton_step(cost, pose).sum(), cam_mats)
+    assert torch.equal(grad, expected)
 
 
 def test_second_derivatives_are_eager():

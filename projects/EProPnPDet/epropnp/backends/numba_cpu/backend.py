@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from epropnp.backends.coverage import POINT_LEAVES, like_leaf
+from epropnp.backends.differentiable import newton_step, only_points_learnt
 from epropnp.backends.eager import EagerBackend
 from epropnp.backends.numba_cpu import adjoint, lanes, minimize, subsets
 from epropnp.backends.numba_cpu import proposals as kernels
@@ -21,7 +22,7 @@ from epropnp.backends.numba_cpu.arrays import (
     supported_form,
 )
 from epropnp.backends.numba_cpu.compiled import Job, run
-from epropnp.backends.numba_cpu.differentiable import NewtonStep, point_leaves, zeros
+from epropnp.backends.numba_cpu.differentiable import STEP_KERNELS, point_leaves, zeros
 from epropnp.backends.numba_cpu.sample_cost import sample_values
 from epropnp.backends.protocol import StepRule
 from epropnp.cost import PoseCost, SubsetCost
@@ -144,14 +145,9 @@ class NumbaBackend(EagerBackend):
 
     def newton_step(self, cost: PoseCost, pose: Tensor) -> Tensor:
         """See `Backend.newton_step`."""
-        if pose.requires_grad or not supported(cost, pose):
+        if pose.requires_grad or not supported(cost, pose) or not only_points_learnt(cost):
             return super().newton_step(cost, pose)
-        leaves = cost.leaves()
-        learnt = {name for name, leaf in leaves.items() if leaf.requires_grad}
-        if not learnt <= set(POINT_LEAVES):
-            return super().newton_step(cost, pose)
-        hollow = cost.with_leaves({name: leaf.new_empty(0) for name, leaf in leaves.items()})
-        return NewtonStep.apply(hollow, tuple(leaves), pose, *leaves.values())
+        return newton_step(STEP_KERNELS, cost, pose)
 
     def distinct_draws(self, chance: Tensor, draws: Tensor, race: Tensor, count: int) -> Tensor:
         """See `Backend.distinct_draws`."""

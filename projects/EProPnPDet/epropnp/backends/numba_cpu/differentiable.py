@@ -1,4 +1,4 @@
-"""The Gauss-Newton step as a function that torch can differentiate."""
+"""Kernels of the differentiable Gauss-Newton step, see `epropnp.backends.differentiable`."""
 
 from typing import Any
 
@@ -6,14 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from epropnp import linear
 from epropnp.backends.coverage import POINT_LEAVES
+from epropnp.backends.differentiable import StepKernels
 from epropnp.backends.numba_cpu.adjoint import PointGrads
 from epropnp.backends.numba_cpu.arrays import as_array, cost_arrays
 from epropnp.backends.numba_cpu.compiled import Job, run
 from epropnp.backends.numba_cpu.newton_step import step_gradients
 from epropnp.backends.numba_cpu.normal_equations import SCRATCH, normal_equations
-from epropnp.gauss_newton import gauss_newton_step
 from epropnp.reprojection import ReprojectionCost
 
 
@@ -27,50 +26,19 @@ def point_leaves(grads: PointGrads) -> dict[str, Tensor]:
     return dict(zip(POINT_LEAVES, map(torch.from_numpy, grads), strict=True))
 
 
-class NewtonStep(torch.autograd.Function):
-    """`gauss_newton_step` at fixed poses (B, P), with a gradient to `POINT_LEAVES`.
-
-    ``hollow`` is the cost without its leaves, which come after the poses, in the order of their
-    names; so they are kept as torch keeps saved tensors.
-    """
-
-    @staticmethod
-    def forward(ctx, hollow, names, pose, *leaves):
-        """Step (B, D) of the cost that the leaves fill."""
-        cost = _filled(hollow, names, leaves)
-        arrays, dof, count = cost_arrays(cost), hollow.manifold.dof, len(pose)
-        value, gradient = pose.new_empty(count), pose.new_empty((count, dof))
-        hessian = pose.new_empty((count, dof, dof))
-        job = Job(count, count * arrays.points.shape[-1], SCRATCH, arrays.points.dtype)
-        outputs = [as_array(tensor) for tensor in (value, gradient, hessian)]
-        run(normal_equations, job, arrays, as_array(pose), *outputs)
-        matrix = linear.damped(hessian)
-        step = -linear.solve(matrix, gradient)
-        ctx.hollow, ctx.names = hollow, names
-        ctx.save_for_backward(pose, step, matrix, *leaves)
-        return step
-
-    @staticmethod
-    def backward(ctx, grad):
-        """Gradients of the leaves that need one."""
-        pose, step, matrix, *leaves = ctx.saved_tensors
-        cost = _filled(ctx.hollow, ctx.names, leaves)
-        wanted = [n for n, need in zip(ctx.names, ctx.needs_input_grad[3:], strict=True) if need]
-        if torch.is_grad_enabled():  # to be differentiated once more
-            found = _eager_gradient(cost, pose, grad, wanted)
-        else:
-            found = _gradient(cost, pose, step, linear.solve(matrix, grad))
-        return None, None, None, *(found.get(n) if n in wanted else None for n in ctx.names)
+def _system(cost: ReprojectionCost, pose: Tensor) -> tuple[Tensor, Tensor]:
+    arrays, dof, count = cost_arrays(cost), cost.manifold.dof, len(pose)
+    value, gradient = pose.new_empty(count), pose.new_empty((count, dof))
+    hessian = pose.new_empty((count, dof, dof))
+    job = Job(count, count * arrays.points.shape[-1], SCRATCH, arrays.points.dtype)
+    outputs = [as_array(tensor) for tensor in (value, gradient, hessian)]
+    run(normal_equations, job, arrays, as_array(pose), *outputs)
+    return gradient, hessian
 
 
-def _filled(hollow: ReprojectionCost, names: tuple[str, ...], leaves: Any) -> ReprojectionCost:
-    return hollow.with_leaves(dict(zip(names, leaves, strict=True)))
-
-
-def _gradient(
+def _gradients(
     cost: ReprojectionCost, pose: Tensor, step: Tensor, solved: Tensor
 ) -> dict[str, Tensor]:
-    """Gradients for an incoming gradient that was solved with the damped matrix."""
     arrays = cost_arrays(cost)
     grads = zeros(PointGrads, (*arrays[:3], arrays.delta))
     job = Job(len(pose), len(pose) * arrays.points.shape[-1], 9, arrays.points.dtype)
@@ -78,13 +46,4 @@ def _gradient(
     return point_leaves(grads)
 
 
-def _eager_gradient(
-    cost: ReprojectionCost, pose: Tensor, grad: Tensor, names: list[str]
-) -> dict[str, Tensor]:
-    leaves = cost.leaves()
-
-    def step(chosen: dict[str, Tensor]) -> Tensor:
-        return gauss_newton_step(cost.with_leaves(chosen), pose)
-
-    _, pull_back = torch.func.vjp(step, {name: leaves[name] for name in names})
-    return pull_back(grad)[0]
+STEP_KERNELS = StepKernels(_system, _gradients)

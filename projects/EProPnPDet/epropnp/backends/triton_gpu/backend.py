@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from epropnp.backends.coverage import POINT_LEAVES, like_leaf, supported
+from epropnp.backends.differentiable import newton_step, only_points_learnt
 from epropnp.backends.eager import EagerBackend
 from epropnp.backends.protocol import StepRule
 from epropnp.backends.triton_gpu import launch
@@ -51,6 +52,12 @@ class TritonBackend(EagerBackend):
         if others:
             found |= super().weighted_gradient(cost, poses, weights, others)
         return {name: like_leaf(found.get(name), leaves[name]) for name in names}
+
+    def newton_step(self, cost: PoseCost, pose: Tensor) -> Tensor:
+        """See `Backend.newton_step`."""
+        if pose.requires_grad or not _supported(cost, pose) or not only_points_learnt(cost):
+            return super().newton_step(cost, pose)
+        return newton_step(launch.STEP_KERNELS, cost, pose)
 
 
 def _supported(cost: PoseCost, *tensors: Tensor) -> bool:

@@ -12,8 +12,9 @@ from torch import Tensor
 from triton.runtime import JITFunction
 
 from epropnp.backends import coverage
+from epropnp.backends.differentiable import StepKernels
 from epropnp.backends.triton_gpu import minimize as kernels
-from epropnp.backends.triton_gpu import sample_cost
+from epropnp.backends.triton_gpu import newton_step, sample_cost
 from epropnp.backends.triton_gpu.projection import Points
 from epropnp.backends.triton_gpu.steps import Region
 from epropnp.levenberg_marquardt import Solution, TrustRegion
@@ -60,8 +61,7 @@ def minimize(cost: ReprojectionCost, pose: Tensor, num_iter: int, region: TrustR
     out = kernels.Minima(
         torch.empty_like(starts), pose.new_empty(shape), pose.new_empty((*shape, dof, dof))
     )
-    warps = 1 if memory.sizes.points <= FEW_POINTS else 4
-    setting = kernels.Setting(dof, cost.camera.clip_jacobian, warps * WARP)
+    warps, setting = _setting(cost)
     numbers = _region(region, pose.dtype)
     with torch.cuda.device_of(starts):
         kernels.minimize[(math.prod(shape),)](
@@ -69,6 +69,36 @@ def minimize(cost: ReprojectionCost, pose: Tensor, num_iter: int, region: TrustR
             num_warps=warps,
         )  # fmt: skip
     return Solution(*out)
+
+
+def system(cost: ReprojectionCost, pose: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradient (B, D) and Gauss-Newton matrix (B, D, D) at poses (B, P)."""
+    memory, dof = cost_memory(cost), cost.manifold.dof
+    warps, setting = _setting(cost)
+    at, count = pose.detach().contiguous(), len(pose)
+    out = newton_step.System(pose.new_empty((count, dof)), pose.new_empty((count, dof, dof)))
+    with torch.cuda.device_of(at):
+        newton_step.normal_equations[(count,)](
+            memory.points, memory.views, at, memory.sizes, out, setting, num_warps=warps
+        )
+    return out
+
+
+def step_gradients(
+    cost: ReprojectionCost, pose: Tensor, step: Tensor, solved: Tensor
+) -> dict[str, Tensor]:
+    """Gradients of a step at poses (B, P) by `POINT_LEAVES`, see `newton_step`."""
+    memory, (warps, setting) = cost_memory(cost), _setting(cost)
+    at = newton_step.At(*(tensor.detach().contiguous() for tensor in (pose, step, solved)))
+    out, grid = _point_grads(memory, setting.block)
+    with torch.cuda.device_of(at.poses):
+        newton_step.step_gradients[grid](
+            memory.points, memory.views, at, memory.sizes, out, setting, num_warps=warps
+        )
+    return _by_name(out)
+
+
+STEP_KERNELS = StepKernels(system, step_gradients)
 
 
 def sample_values(cost: ReprojectionCost, poses: Tensor) -> Tensor:
@@ -88,14 +118,30 @@ def point_gradients(cost: ReprojectionCost, poses: Tensor, seeds: Tensor) -> dic
     """Gradients of ``sum(seeds * cost)`` at poses (S, B, P), seeds (S, B), by `POINT_LEAVES`."""
     memory = cost_memory(cost)
     tile = sample_cost.Tile(cost.manifold.dof, *TILE)
-    grid = (memory.sizes.objects, triton.cdiv(memory.sizes.points, tile.points))
-    out = sample_cost.PointGrads(*map(torch.empty_like, memory.points), poses.new_empty(grid))
+    out, grid = _point_grads(memory, tile.points)
     at, seeds = poses.detach().contiguous(), seeds.detach().contiguous()
     with torch.cuda.device_of(at):
         sample_cost.point_gradients[grid](
             memory.points, memory.views, at, seeds, memory.sizes, len(at), out, tile, num_warps=4
         )
-    grads = out._replace(delta=out.delta.sum(1))
+    return _by_name(out)
+
+
+def _setting(cost: ReprojectionCost) -> tuple[int, kernels.Setting]:
+    """Warps of a program that runs over the points of a problem, and what it is compiled for."""
+    warps = 1 if cost.points_obj.shape[-1] <= FEW_POINTS else 4
+    return warps, kernels.Setting(cost.manifold.dof, cost.camera.clip_jacobian, warps * WARP)
+
+
+def _point_grads(memory: CostMemory, block: int) -> tuple[sample_cost.PointGrads, tuple[int, int]]:
+    """Memory for gradients, and the grid of the programs that write them, a tile of points each."""
+    grid = (memory.sizes.objects, triton.cdiv(memory.sizes.points, block))
+    delta = memory.views.new_empty(grid)
+    return sample_cost.PointGrads(*map(torch.empty_like, memory.points), delta), grid
+
+
+def _by_name(grads: sample_cost.PointGrads) -> dict[str, Tensor]:
+    grads = grads._replace(delta=grads.delta.sum(1))
     return dict(zip(coverage.POINT_LEAVES, grads, strict=True))
 
 

@@ -44,14 +44,16 @@ class PointGrads(NamedTuple):
 @triton.jit(do_not_specialize=["num_samples"])
 def sample_values(cost, views, poses, sizes, num_samples, out, TILE: tl.constexpr):
     """Costs (S, B) at poses (S, B, P); a program per object and tile of poses."""
+    num_poses: tl.constexpr = TILE.poses
+    num_points: tl.constexpr = TILE.points
     obj = tl.program_id(0).to(tl.int64)
-    sample = tl.program_id(1) * TILE.poses + tl.arange(0, TILE.poses)
+    sample = tl.program_id(1) * num_poses + tl.arange(0, num_poses)
     place = sample.to(tl.int64) * sizes.objects + obj
     view = read_view(views, obj)
     pixel_of = pixel_map(poses, place[:, None], (sample < num_samples)[:, None], view, TILE.dof)
-    total = tl.zeros([TILE.poses, TILE.points], cost.points.dtype.element_ty)
-    for start in range(0, sizes.points, TILE.points):
-        at = (start + tl.arange(0, TILE.points))[None, :]
+    total = tl.zeros([num_poses, num_points], cost.points.dtype.element_ty)
+    for start in range(0, sizes.points, num_points):
+        at = (start + tl.arange(0, num_points))[None, :]
         seen = read_seen(cost, obj, at, sizes.points)
         error, _, _, _ = errors(pixel_of, seen, view)
         value, _ = huber(dot_two(error, error), view.delta)
@@ -65,24 +67,21 @@ def point_gradients(cost, views, poses, seeds, sizes, num_samples, out, TILE: tl
 
     A program per object and tile of points.
     """
+    num_poses: tl.constexpr = TILE.poses
+    num_points: tl.constexpr = TILE.points
     obj = tl.program_id(0).to(tl.int64)
-    point = tl.program_id(1) * TILE.points + tl.arange(0, TILE.points)
+    point = tl.program_id(1) * num_points + tl.arange(0, num_points)
     view, seen = read_view(views, obj), read_seen(cost, obj, point[None, :], sizes.points)
     sums = ()
     for _ in tl.static_range(8):
-        sums = sums + (tl.zeros([TILE.poses, TILE.points], cost.points.dtype.element_ty),)
-    for start in range(0, num_samples, TILE.poses):
-        sample = (start + tl.arange(0, TILE.poses))[:, None]
+        sums = sums + (tl.zeros([num_poses, num_points], cost.points.dtype.element_ty),)
+    for start in range(0, num_samples, num_poses):
+        sample = (start + tl.arange(0, num_poses))[:, None]
         place = sample.to(tl.int64) * sizes.objects + obj
         pixel_of = pixel_map(poses, place, sample < num_samples, view, TILE.dof)
         seed = tl.load(seeds + place, mask=sample < num_samples, other=0.0)
         sums = added(sums, gradient_shares(pixel_of, seen, seed, view))
-    x, y, z, u, v, weight_u, weight_v, delta = totals(sums)
-    write_rows(out.points, obj, point, sizes.points, (x, y, z))
-    write_rows(out.pixels, obj, point, sizes.points, (u, v))
-    write_rows(out.weights, obj, point, sizes.points, (weight_u, weight_v))
-    by_delta = tl.sum(tl.where(point < sizes.points, delta, 0.0), 0)
-    tl.store(out.delta + obj * tl.num_programs(1) + tl.program_id(1), by_delta)
+    write_point_grads(out, obj, point, sizes.points, totals(sums))
 
 
 @triton.jit
@@ -112,6 +111,16 @@ def read_seen(cost, obj, at, num_points):
 
 
 @triton.jit
+def write_point_grads(out, obj, at, size, grads):
+    """Write the gradients of points at the columns ``at`` of an object, eight rows of them."""
+    write_rows(out.points, obj, at, size, grads[0:3])
+    write_rows(out.pixels, obj, at, size, grads[3:5])
+    write_rows(out.weights, obj, at, size, grads[5:7])
+    by_delta = tl.sum(tl.where(at < size, grads[7], 0.0), 0)
+    tl.store(out.delta + obj * tl.num_programs(1) + tl.program_id(1), by_delta)
+
+
+@triton.jit
 def write_rows(pointer, item, at, size, rows):
     """Write rows of an item at the columns ``at``, up to the last one."""
     for i in tl.static_range(len(rows)):
@@ -128,7 +137,8 @@ def dot_two(a, b):
 @triton.jit
 def errors(pixel_of, seen, view):
     """Weighted and plain errors (u, v), pixels before they are clipped, depth."""
-    (x, y, z), pixel, weight = seen
+    point, pixel, weight = seen
+    x, y, z = point
     m, bounds = pixel_of, view.bounds
     depth = m[8] * x + m[9] * y + m[10] * z + m[11]
     inverse = 1.0 / tl.where(depth < view.z_min, view.z_min, depth)
@@ -142,7 +152,9 @@ def errors(pixel_of, seen, view):
 @triton.jit
 def gradient_shares(pixel_of, seen, seed, view):
     """Gradients by x, y, z, pixels, weights and delta that poses give to points."""
-    error, off, (u, v), (depth, inverse) = errors(pixel_of, seen, view)
+    error, off, free, at = errors(pixel_of, seen, view)
+    u, v = free
+    depth, inverse = at
     m, bounds, weight = pixel_of, view.bounds, seen[2]
     _, size = huber(dot_two(error, error), view.delta)
     outlier = size > view.delta

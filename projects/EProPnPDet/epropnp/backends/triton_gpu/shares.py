@@ -23,12 +23,14 @@ TINY_DELTA = tl.constexpr(1e-10)  # floor of a threshold by which is divided, as
 @triton.jit
 def system_at(cost, item, view, pose, num_points, SETTING: tl.constexpr):
     """System of problem ``item`` at a pose: sums of the shares of its points."""
-    matrix = rotation(pose, view.tilt, SETTING.dof)
+    dof: tl.constexpr = SETTING.dof
+    block: tl.constexpr = SETTING.block
+    matrix = rotation(pose, view.tilt, dof)
     sums = ()
-    for _ in tl.static_range(1 + SETTING.dof + SETTING.dof * (SETTING.dof + 1) // 2):
-        sums = sums + (tl.zeros([SETTING.block], cost.points.dtype.element_ty),)
-    for start in range(0, num_points, SETTING.block):
-        at = start + tl.arange(0, SETTING.block)
+    for _ in tl.static_range(1 + dof + dof * (dof + 1) // 2):
+        sums = sums + (tl.zeros([block], cost.points.dtype.element_ty),)
+    for start in range(0, num_points, block):
+        at = start + tl.arange(0, block)
         point = read_rows(cost.points, item, at, num_points, 3)
         pixel = read_rows(cost.pixels, item, at, num_points, 2)
         weight = read_rows(cost.weights, item, at, num_points, 2)
@@ -59,15 +61,16 @@ def totals(tiles):
 @triton.jit
 def share(turned, seen, pose, view, SETTING: tl.constexpr):
     """Shares of rotated points ``turned`` seen at ``seen``, pixels and weights."""
+    dof: tl.constexpr = SETTING.dof
     value, factor, error, by_u, by_v = linearized(turned, seen, pose, view, SETTING.clip_jacobian)
-    if SETTING.dof == 4:
+    if dof == 4:
         motion = cross((view.tilt[1], view.tilt[4], view.tilt[7]), turned)
         by_u, by_v = by_u + (dot(by_u, motion),), by_v + (dot(by_v, motion),)
     else:
         twice = (turned[0] + turned[0], turned[1] + turned[1], turned[2] + turned[2])
         by_u, by_v = by_u + cross(by_u, twice), by_v + cross(by_v, twice)
     gradient, triangle = (), ()
-    for row in tl.static_range(SETTING.dof):
+    for row in tl.static_range(dof):
         scaled_u, scaled_v = factor * by_u[row], factor * by_v[row]
         gradient = gradient + (scaled_u * error[0] + scaled_v * error[1],)
         for column in tl.static_range(row + 1):
