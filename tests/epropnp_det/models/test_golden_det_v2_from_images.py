@@ -20,12 +20,10 @@ import torch
 from dcn_reference import plain_deform_conv
 from det_reference import max_difference, run_from_images
 from epropnp import AdaptiveHuberPnPCost
+from rounding import OTHER_ORDER
 
 SAME_ORDER = 2e-5
 EXACT = 5e-5  # the border mask of the recording is 3.8e-5 away from float64, noc 2.1e-5
-# Another order of summation may be that many times as far from the recording as the recording is
-# from float64. mmcv's kernel on the recording's kind of CPU needs 1.7, AVX2 instead of AVX512 4.6.
-OTHER_ORDER = 6
 
 LEVELS = range(5)
 

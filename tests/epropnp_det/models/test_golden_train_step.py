@@ -31,6 +31,7 @@ LOSSES = {torch.float64: 1e-6, torch.float32: 1e-5}
 # loss_reg_pos, loss_reg_orient: a step is solved for, which multiplies rounding; the recording's
 # own, in float32, shows as up to 5e-5, and another order of our sums may show several times that
 DERIVATIVES = {torch.float64: 5e-5, torch.float32: 5e-4}
+SINGLE = ("bbox_head.query_scale.scale", "bbox_head.obj_query_scale.scale")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,18 @@ def build_training_detector(repo_dir, dtype):
     return model.to(dtype)
 
 
+def spread_single_numbers(head):
+    """Give every channel a scale of its own, with the same value: the gradient of the one number is
+    the sum of theirs, which is small beside its parts."""
+    for module, shape in [
+        (head.object_query, (head.object_query.embed_dims,)),
+        (head.correspondence_head, (head.correspondence_head.position_encoding.out_features, 1)),
+    ]:
+        name = "embedding_scale" if module is head.object_query else "query_scale"
+        value = getattr(module, name).detach()
+        setattr(module, name, torch.nn.Parameter(value.expand(shape).clone()))
+
+
 @pytest.fixture(scope="module", params=[torch.float64, torch.float32], ids=str)
 def step(request, reference, golden_file, repo_dir):
     """Losses of the recorded images, with the recorded samples, poses and random draws."""
@@ -56,6 +69,7 @@ def step(request, reference, golden_file, repo_dir):
     model = build_training_detector(repo_dir, dtype)
     arrays = TrainReference(golden_file, dtype)
     head, geometry = model.bbox_head, arrays.geometry()
+    spread_single_numbers(head)
     with recorded_threads():
         dense = head.forward_dense(
             model.neck(model.backbone(reference_images().to(dtype))), geometry
@@ -130,19 +144,20 @@ def check_gradient(reference, key, gradient):
 def test_gradient_norm_of_every_parameter(golden_file, step):
     total = sum(loss for name, loss in step.losses.items() if "loss" in name)
     total.backward(retain_graph=True)
-    norms = {
-        DET_V2.to_published(name): parameter.grad.norm().item()
+    gradients = {
+        DET_V2.to_published(name): parameter.grad
         for name, parameter in step.model.named_parameters()
         if parameter.requires_grad
     }
     path = golden_file("det_v2_train_small_gradnorms.json")
     recorded = json.loads(path.read_text())
-    assert norms.keys() == recorded.keys()
-    errors = {name: abs(norms[name] / norm - 1) for name, norm in recorded.items()}
-    for name in sorted(errors, key=errors.get)[-3:]:
-        print(f"{name:48s} {errors[name]:.1e}")
-    # a single number, the difference of +10.8 (loss_pose) and -12.3 (loss_reg_pos): the recorded
-    # one is 9.4e-4 away from float64, ours in float32 6e-4, on the other side
-    scale = errors.pop("bbox_head.obj_query_scale.scale")
-    assert scale < (1e-3 if step.dtype == torch.float64 else 3e-3)
-    assert max(errors.values()) < 1e-3
+    assert gradients.keys() == recorded.keys()
+    for name, gradient in gradients.items():
+        found, bound = gradient.norm(), 1e-3
+        if name in SINGLE:  # rounding of the parts adds in squares, and is large beside their sum
+            bound *= gradient.norm() / gradient.sum().abs()
+            found = gradient.sum().abs()
+        error = (found / recorded[name] - 1).abs()
+        if error > 2e-4:
+            print(f"{name:48s} {error:.1e}, bound {bound:.1e}")
+        assert error < bound, name
