@@ -10,6 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from layer.memory import resident
+
 import epropnp_det  # noqa: F401 - registers its parts
 import epropnp_mm  # noqa: F401 - registers its parts
 
@@ -101,14 +105,14 @@ def main() -> None:
     call = {"start": start, "frames": frames, "results": results, "prepare": prepare}[name](
         *arguments
     )
-    lowest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = resident("VmHWM")
     processor, clock = processor_seconds(), time.perf_counter()
     found = call()
     found |= {
         "processor s": round(processor_seconds() - processor, 1),
         "clock s": round(time.perf_counter() - clock, 1),
-        "peak MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "peak before MB": round(lowest / 1024),
+        "peak MB": round(resident("VmHWM")),
+        "peak before MB": round(before),
     }
     print(json.dumps(found))
 
