@@ -130,7 +130,7 @@ def test_viser_shows_the_moment_of_the_slider(results, monkeypatch):
 
 
 def test_quaternions_are_those_of_scipy():
-    for rotation in Rotation.random(20, rng=np.random.default_rng(0)):
+    for rotation in Rotation.random(20, np.random.default_rng(0)):
         x, y, z, w = rotation.as_quat(canonical=True)
         np.testing.assert_allclose(quaternion(rotation.as_matrix()), (w, x, y, z), atol=1e-9)
 
