@@ -1,3 +1,5 @@
+import importlib.metadata
+import importlib.util
 import subprocess
 import sys
 
@@ -52,6 +54,23 @@ def test_automatic_choice(monkeypatch, installed, has_gpu, expected):
     monkeypatch.setattr(choice, "_has_gpu", lambda: has_gpu)
     choice._named.cache_clear()
     assert type(default_backend()).__name__ == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "usable"),
+    [("3.2.0", False), ("3.7.0", True), ("3.10.1+git12", True), (None, False)],
+)
+def test_an_older_triton_counts_as_none(monkeypatch, version, usable):
+    """Torch for CUDA brings the triton of its time along."""
+
+    def version_of(name):
+        if version is None:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.metadata, "version", version_of)
+    assert choice._installed("triton") is usable
 
 
 @pytest.mark.parametrize(("name", "extra"), [("numba", "fast"), ("triton", "gpu")])

@@ -7,9 +7,11 @@ The choice is automatic: for tensors of the CPU kernels compiled by numba where 
 eager operations for other devices. It is logged once, as is the first compilation.
 """
 
+import importlib.metadata
 import importlib.util
 import logging
 import os
+import re
 from functools import cache
 
 import torch
@@ -21,6 +23,7 @@ from epropnp.backends.protocol import Backend
 VARIABLE = "EPROPNP_BACKEND"
 NAMES = ("auto", "eager", "numba", "triton")
 EXTRA_OF = {"numba": "fast", "triton": "gpu"}  # what installs a compiler
+OLDEST = {"triton": (3, 7)}  # as in requirements/gpu.txt
 _logger = logging.getLogger("epropnp")
 _chosen: dict[str, Backend] = {}
 
@@ -98,4 +101,14 @@ def _has_gpu() -> bool:
 
 
 def _installed(name: str) -> bool:
-    return importlib.util.find_spec(name) is not None
+    """Whether a compiler is there that its kernels can be written for."""
+    return importlib.util.find_spec(name) is not None and _version(name) >= OLDEST.get(name, ())
+
+
+def _version(name: str) -> tuple[int, ...]:
+    """Major and minor number of a package; zero of one that says none."""
+    try:
+        numbers = re.findall(r"\d+", importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return (0, 0)
+    return tuple(map(int, numbers[:2]))
