@@ -131,7 +131,9 @@ def install_mmcv(python: Path, log: Path) -> None:
 
 def install_rest(python: Path, log: Path) -> None:
     """mm* packages, tools of the synthetic set, of tests and docs, and this project."""
-    names = ("mminstall", "synth", "tests", "docs")
+    names = ["mminstall", "synth", "tests", "docs"]
+    if "TORCH" not in os.environ:  # another torch may bring a triton of its own
+        names.append("gpu")
     requirements = [line for name in names for line in read_requirements(name)]
     install(python, "mmdet3d, nuscenes-devkit and others", requirements, log)
     command = ["--no-build-isolation", "--no-deps", "--editable", str(ROOT)]
