@@ -13,7 +13,8 @@ from epropnp import EagerBackend, GaussNewton, TrustRegion
 from epropnp.distortion import DistortedCamera
 from pnp_scenes import around, clipped_cost, cost_of, scene
 
-pytest.importorskip("triton", reason='the kernels for a GPU need triton: pip install ".[gpu]"')
+WANTED = 'the kernels for a GPU need triton >= 3.7: pip install ".[gpu]"'
+pytest.importorskip("triton", minversion="3.7", reason=WANTED)
 
 from epropnp.backends.coverage import POINT_LEAVES
 from epropnp.backends.triton_gpu import launch
