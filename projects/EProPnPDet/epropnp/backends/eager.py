@@ -23,6 +23,8 @@ from epropnp.subsets import distinct_draws
 
 CPU_CHUNK = 2**17  # residuals evaluated at a time, about what second level caches hold
 DEVICE_CHUNK = 2**25
+# torch 2.6 has the wider question only
+is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class EagerBackend:
 
     def _samples(self, cost: PoseCost, poses: Tensor) -> int:
         """Samples per chunk."""
-        if torch.compiler.is_exporting():  # a program is for any number of objects
+        if is_exporting():  # a program is for any number of objects
             return poses.shape[0]
         residuals = self.chunk or (CPU_CHUNK if poses.device.type == "cpu" else DEVICE_CHUNK)
         return max(1, residuals // max(1, cost.num_residuals * poses.shape[1]))
