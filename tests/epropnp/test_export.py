@@ -16,6 +16,9 @@ def inputs(dof, num):
     return data.x3d, data.x2d, data.w2d, data.camera.cam_mats, img_shape
 
 
+@pytest.mark.skipif(
+    not hasattr(torch.compiler, "is_exporting"), reason="export of any number takes torch >= 2.7"
+)
 @pytest.mark.parametrize("dof", [4, 6])
 def test_an_exported_solve_is_the_solve(dof):
     """The same operations of the same library in the same order: not a bit differs."""

@@ -1,6 +1,6 @@
 """Full precision for everything public: a training under autocast must not reach into the layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,8 +16,7 @@ def full_precision(function: Callable[Arguments, Result]) -> Callable[Arguments,
 
     @wraps(function)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        devices = map(_device, (*args, *kwargs.values()))
-        device = next((device for device in devices if device is not None), "cpu")
+        device = _first_device((*args, *kwargs.values())) or "cpu"
         if device == "meta":  # where nothing is computed
             return function(*args, **kwargs)
         with torch.autocast(device, enabled=False):
@@ -26,10 +25,12 @@ def full_precision(function: Callable[Arguments, Result]) -> Callable[Arguments,
     return run
 
 
-def _device(value: Any) -> str | None:
-    """Type of the device of a tensor, or of the first tensor of a record."""
-    if isinstance(value, Tensor):
-        return value.device.type
-    if hasattr(value, "leaves"):
-        return next((leaf.device.type for leaf in value.leaves().values()), None)
+def _first_device(values: Iterable[Any]) -> str | None:
+    """Type of the device of the first tensor, or of the first tensor of the first record."""
+    for value in values:  # loops: torch 2.6 cannot trace `next`
+        if isinstance(value, Tensor):
+            return value.device.type
+        if hasattr(value, "leaves"):
+            for leaf in value.leaves().values():
+                return leaf.device.type
     return None

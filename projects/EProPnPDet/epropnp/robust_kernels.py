@@ -43,7 +43,8 @@ class ThresholdKernel(Record):
     def _ratio(self, squared: Tensor) -> Tensor:
         """Squared error in units of the squared threshold, (..., B, n); finite."""
         ratio = squared / self.delta.clamp(min=TINY_DELTA).square().unsqueeze(-1)
-        return ratio.clamp(max=torch.finfo(ratio.dtype).max)
+        # a 32nd: vectorised log1p of older torch versions is infinite just below the largest number
+        return ratio.clamp(max=torch.finfo(ratio.dtype).max / 32)
 
 
 @dataclass(frozen=True, eq=False)

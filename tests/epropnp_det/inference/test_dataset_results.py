@@ -77,6 +77,6 @@ def test_going_on_infers_nothing_twice(results):
     def fail(*arguments):
         raise AssertionError("inferred again")
 
-    fail.classes, fail.score_thr = folder.header["classes"], 0.2
+    fail.classes, fail.score_thr, fail.calibration = folder.header["classes"], 0.2, None
     again = write_dataset_results(fail, cfg, folder.path, "small.pth")
     assert len(again) == 6
