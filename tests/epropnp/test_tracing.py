@@ -155,6 +155,10 @@ def losses(data, dof, inputs, seed=0):
     return loss + result.pose_opt_plus.square().sum(-1)
 
 
+@pytest.mark.skipif(
+    not hasattr(torch.compiler, "is_exporting"),
+    reason="the tracer of torch 2.6 does not follow dataclasses.replace",
+)
 @pytest.mark.parametrize("dof", [4, 6])
 @pytest.mark.slow
 def test_forward_and_backward_trace_without_a_graph_break(dof):
