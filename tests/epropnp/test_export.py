@@ -19,6 +19,7 @@ def inputs(dof, num):
 @pytest.mark.skipif(
     not hasattr(torch.compiler, "is_exporting"), reason="export of any number takes torch >= 2.7"
 )
+@pytest.mark.slow
 @pytest.mark.parametrize("dof", [4, 6])
 def test_an_exported_solve_is_the_solve(dof):
     """The same operations of the same library in the same order: not a bit differs."""

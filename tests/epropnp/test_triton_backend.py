@@ -21,6 +21,7 @@ from epropnp.backends.triton_gpu.backend import TritonBackend
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(
         DEVICE not in launch.DEVICES, reason="triton was imported before TRITON_INTERPRET was set"
     ),

@@ -60,6 +60,7 @@ for dof in (4, 6):
 """
 
 
+@pytest.mark.slow
 def test_every_kernel_compiles(repo_dir, tmp_path):
     wanted = 'the kernels for a GPU need triton >= 3.7: pip install ".[gpu]"'
     pytest.importorskip("triton", minversion="3.7", reason=wanted)
