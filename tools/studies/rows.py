@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from epropnp_data.whole_file import write_text
 from epropnp_tools.console import locked
 from studies.study import ROOT, Run, StudyError
 
@@ -74,9 +75,7 @@ def add_row(row: Row, folder: Path = RESULTS) -> None:
     with locked(folder / f".{row.study}.lock"):
         rows = [*read_rows(row.study, folder), row]
         text = json.dumps({"format": FORMAT, "rows": [asdict(r) for r in rows]}, indent=1)
-        part = path.with_name(f"{path.name}.part")
-        part.write_text(text + "\n")
-        part.replace(path)
+        write_text(path, text + "\n")
 
 
 def commit() -> str:

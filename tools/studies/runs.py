@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from epropnp_det.evaluation.official import ERROR_NAMES
 from epropnp_tools.commands import distributed_training, tool
 from epropnp_tools.steps import Step, run_steps
 from studies.rows import Row, commit, machine
@@ -11,8 +12,6 @@ from studies.study import Run, Study
 TRAINING_LINES = r"Iter\(train\) +\[ *\d+00/|resumed|Step skipped|Error"
 TEST_LINES = r"^(mAP|mA.E|NDS):|Error"
 SUMMARY = "metrics_summary.json"
-NAMES = {"trans_err": "mATE", "scale_err": "mASE", "orient_err": "mAOE"}
-NAMES |= {"vel_err": "mAVE", "attr_err": "mAAE"}
 
 
 def data_steps(study: Study) -> list[Step]:
@@ -99,6 +98,6 @@ def read_metrics(folder: Path) -> dict[str, float]:
     """NDS, mAP, mean errors and AP of each class from the summary below a folder."""
     summary = json.loads(next(iter(sorted(folder.rglob(SUMMARY)))).read_text())
     metrics = {"NDS": summary["nd_score"], "mAP": summary["mean_ap"]}
-    metrics |= {NAMES[name]: value for name, value in summary["tp_errors"].items()}
+    metrics |= {ERROR_NAMES[name]: value for name, value in summary["tp_errors"].items()}
     metrics |= {f"AP {name}": value for name, value in summary["mean_dist_aps"].items()}
     return {name: round(value, 5) for name, value in metrics.items()}

@@ -119,10 +119,18 @@ def tilt(manifold: YawPose | QuatPose, like: Tensor, count: int) -> Tensor:
     return gravity.detach().to(like).mT.expand(count, 3, 3)
 
 
-def region_limits(region: TrustRegion, dtype: torch.dtype) -> tuple[float, float]:
-    """Highest diagonal that scales a damping, and relative rounding error of a cost."""
+def region_numbers(region: TrustRegion, dtype: torch.dtype) -> tuple[float, ...]:
+    """Numbers of a trust region, in their order, and the relative rounding error of a cost."""
     limits = torch.finfo(dtype)
-    return min(region.max_lm_diagonal, limits.max), COST_ROUNDING * limits.eps
+    return (
+        region.min_lm_diagonal,
+        min(region.max_lm_diagonal, limits.max),
+        region.min_relative_decrease,
+        region.initial_trust_region_radius,
+        region.max_trust_region_radius,
+        region.eps,
+        COST_ROUNDING * limits.eps,
+    )
 
 
 def like_leaf(gradient: Tensor | None, leaf: Tensor) -> Tensor:

@@ -54,15 +54,5 @@ def form_arrays(cost: AlgebraicCost) -> FormArrays:
 
 def region_numbers(region: TrustRegion, dtype: type[np.floating]) -> Region:
     """Numbers of a trust region."""
-    highest, rounding = coverage.region_limits(region, torch.from_numpy(dtype([0])).dtype)
-    numbers = (
-        region.min_lm_diagonal,
-        highest,
-        region.min_relative_decrease,
-        region.initial_trust_region_radius,
-        region.max_trust_region_radius,
-        region.eps,
-        rounding,
-        1.0 / 3.0,
-    )
-    return Region(*(dtype(number) for number in numbers))
+    numbers = coverage.region_numbers(region, torch.from_numpy(dtype([0])).dtype)
+    return Region(*(dtype(number) for number in (*numbers, 1.0 / 3.0)))

@@ -62,7 +62,7 @@ def minimize(cost: ReprojectionCost, pose: Tensor, num_iter: int, region: TrustR
         torch.empty_like(starts), pose.new_empty(shape), pose.new_empty((*shape, dof, dof))
     )
     warps, setting = _setting(cost)
-    numbers = _region(region, pose.dtype)
+    numbers = Region(*coverage.region_numbers(region, pose.dtype))
     with torch.cuda.device_of(starts):
         kernels.minimize[(math.prod(shape),)](
             memory.points, memory.views, starts, memory.sizes, num_iter, out, numbers, setting,
@@ -143,16 +143,3 @@ def _point_grads(memory: CostMemory, block: int) -> tuple[sample_cost.PointGrads
 def _by_name(grads: sample_cost.PointGrads) -> dict[str, Tensor]:
     grads = grads._replace(delta=grads.delta.sum(1))
     return dict(zip(coverage.POINT_LEAVES, grads, strict=True))
-
-
-def _region(region: TrustRegion, dtype: torch.dtype) -> Region:
-    highest, rounding = coverage.region_limits(region, dtype)
-    return Region(
-        region.min_lm_diagonal,
-        highest,
-        region.min_relative_decrease,
-        region.initial_trust_region_radius,
-        region.max_trust_region_radius,
-        region.eps,
-        rounding,
-    )

@@ -12,7 +12,6 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-VIEW_NUMBERS = 24
 TINY_SQUARE = tl.constexpr(1e-30)  # floor of a squared error, as in `Huber`
 
 
