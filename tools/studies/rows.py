@@ -10,7 +10,7 @@ from pathlib import Path
 
 from epropnp_data.whole_file import write_text
 from epropnp_tools.console import locked
-from studies.study import ROOT, Run, StudyError
+from studies.study import ROOT, Run, StudyError, study_names
 
 RESULTS = ROOT / "results"
 FORMAT = 1
@@ -40,9 +40,8 @@ class Row:
     seconds: Mapping[str, float]
 
     def belongs_to(self, run: Run) -> bool:
-        """Whether it is the outcome of a run."""
-        mine = (self.study, self.model, self.seed, self.device, self.settings)
-        return mine == (run.study.name, run.model.name, run.seed, run.device, run.settings)
+        """Whether it is the outcome of a run, of whatever study and name."""
+        return (self.settings, self.seed, self.device) == (run.settings, run.seed, run.device)
 
 
 def read_rows(study: str, folder: Path = RESULTS) -> list[Row]:
@@ -69,6 +68,11 @@ def read_rows(study: str, folder: Path = RESULTS) -> list[Row]:
     return [Row(**row) for row in content["rows"]]
 
 
+def read_all_rows(folder: Path = RESULTS) -> list[Row]:
+    """Rows of all studies."""
+    return [row for name in study_names() for row in read_rows(name, folder)]
+
+
 def add_row(row: Row, folder: Path = RESULTS) -> None:
     """Add a row to its study's file; the file changes whole or not at all."""
     path = folder / f"{row.study}.json"
@@ -79,7 +83,12 @@ def add_row(row: Row, folder: Path = RESULTS) -> None:
 
 
 def commit() -> str:
-    """Commit of the code, with a plus sign where files have changed."""
+    """Commit of the code, with a plus sign where files have changed.
+
+    ``EPROPNP_COMMIT`` says it where the code is a copy without its history.
+    """
+    if "EPROPNP_COMMIT" in os.environ:
+        return os.environ["EPROPNP_COMMIT"]
     head = _git("rev-parse", "--short=10", "HEAD")
     return head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
 

@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from studies.runs import run_words
 from studies.study import Run
 
 TEMPLATE = """#!/usr/bin/env bash
@@ -26,8 +27,6 @@ def write_jobs(runs: list[Run], folder: Path, work_dir: Path) -> list[Path]:
     paths = []
     for run in runs:
         gpus = run.study.budget(run.device).processes if run.device == "cuda" else 0
-        words = ["python", "tools/run_study.py", run.study.name, "--device", run.device]
-        words += ["--models", run.model.name, "--seeds", str(run.seed), "--work-dir", str(work_dir)]
         path = folder / f"{run.study.name}_{run.name}.sbatch"
         path.write_text(
             TEMPLATE.format(
@@ -35,7 +34,7 @@ def write_jobs(runs: list[Run], folder: Path, work_dir: Path) -> list[Path]:
                 log=path.with_suffix(".log"),
                 gpus=gpus,
                 cpus=CPUS_PER_GPU * max(gpus, 1),
-                command=shlex.join(words),
+                command=shlex.join(["python", *run_words(run, work_dir)]),
             )
         )
         paths.append(path)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,11 +26,13 @@ class Budget(NamedTuple):
         processes: of a training.
         iterations: of a training; a model may have its own, so that all take the same time.
         options: ``--cfg-options`` of training and test.
+        workers: processes that load the images, of each process of training or test.
     """
 
     processes: int
     iterations: int
     options: tuple[str, ...] = ()
+    workers: int = 1
 
 
 class Model(NamedTuple):
@@ -42,6 +45,9 @@ class Model(NamedTuple):
         options: ``--cfg-options`` of training and test.
         iterations: by device, where they are not those of the budget.
         test: further words for ``tools/test.py``.
+        tta: test a second time, the image and its mirror image together.
+        tuning: candidates for the same setting have the same word here, and so have the models of
+            other studies that take the best of them, see `studies.tuning`.
     """
 
     name: str
@@ -50,6 +56,8 @@ class Model(NamedTuple):
     options: tuple[str, ...] = ()
     iterations: Mapping[str, int] = {}
     test: tuple[str, ...] = ()
+    tta: bool = False
+    tuning: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,8 @@ class Study:
         seeds: of the trainings.
         budgets: by device.
         models: in the order of the table; the first is what the others are compared with.
+        test_generator: words for the data of the test, where they are a set of their own.
+        tuned_by: study whose best candidates give the models their options.
     """
 
     name: str
@@ -75,11 +85,23 @@ class Study:
     seeds: tuple[int, ...]
     budgets: Mapping[str, Budget]
     models: tuple[Model, ...]
+    test_generator: tuple[str, ...] = ()
+    tuned_by: str = ""
 
     @property
     def data_root(self) -> Path:
         """Folder of the generated data."""
         return Path(self.generator[0])
+
+    @property
+    def test_root(self) -> Path:
+        """Folder of the data of the test."""
+        return Path((self.test_generator or self.generator)[0])
+
+    @property
+    def decisive(self) -> str:
+        """Metric that the best candidate of a setting is best in; more is better."""
+        return self.metrics[0]
 
     def budget(self, device: str) -> Budget:
         """Budget on a device.
@@ -116,13 +138,25 @@ class Run(NamedTuple):
         return (*self.study.budget(self.device).options, *self.model.options)
 
     @property
+    def loading(self) -> tuple[str, ...]:
+        """``--cfg-options`` that have no influence on the result."""
+        workers = self.study.budget(self.device).workers
+        return tuple(f"{split}_dataloader.num_workers={workers}" for split in ("train", "test"))
+
+    @property
     def settings(self) -> str:
         """Digest of all that decides the result but seed and code."""
-        config = Config.fromfile(ROOT / self.model.config).pretty_text
+        config = _config_text(self.model.config)
         budget = self.study.budget(self.device)
         parts = [config, self.options, self.iterations, budget.processes, self.model.test]
         parts += [self.study.generator, self.study.version]
+        parts += [self.study.test_generator, self.model.tta]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+
+@cache
+def _config_text(path: str) -> str:
+    return Config.fromfile(ROOT / path).pretty_text
 
 
 def study_names() -> list[str]:

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Sequence
 
 from studies.rows import Row
+from studies.runs import TTA_PREFIX
 from studies.study import Run, Study, select_runs
 
 
@@ -18,13 +19,20 @@ def study_table(study: Study, rows: Sequence[Row], device: str) -> str:
         mine = _newest([run for run in runs if run.model is model], rows)
         if not mine:
             continue
-        cells = [_spread([row.metrics[name] for row in mine], 3) for name in study.metrics]
         minutes = _spread([row.seconds["train"] / 60 for row in mine], 1)
-        lines.append(f"| {model.title} | {len(mine)} | {' | '.join(cells)} | {minutes} |")
+        lines.append(_line(model.title, mine, study.metrics, minutes))
+        if model.tta and all(f"{TTA_PREFIX}{study.decisive}" in row.metrics for row in mine):
+            names = [f"{TTA_PREFIX}{name}" for name in study.metrics]
+            lines.append(_line(f"{model.title}, mirror image too", mine, names, "same"))
     if not lines:
         return ""
     heads = ["", "seeds", *study.metrics, "training, minutes"]
     return "\n".join(["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|", *lines])
+
+
+def _line(title: str, rows: Sequence[Row], metrics: Sequence[str], minutes: str) -> str:
+    cells = [_spread([row.metrics[name] for row in rows], 3) for name in metrics]
+    return f"| {title} | {len(rows)} | {' | '.join(cells)} | {minutes} |"
 
 
 def _newest(runs: list[Run], rows: Sequence[Row]) -> list[Row]:

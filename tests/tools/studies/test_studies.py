@@ -4,13 +4,18 @@ import json
 import statistics
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 import run_study
+from epropnp_tools.console import CommandFailed
 from studies import rows as rows_module
+from studies import runs as runs_module
+from studies import tuning
 from studies.rows import Row, add_row, read_rows
-from studies.runs import read_metrics, training_steps
+from studies.runs import read_metrics, run_data, training_steps
+from studies.side_by_side import run_side_by_side
 from studies.slurm import write_jobs
 from studies.study import Model, StudyError, read_study, select_runs, study_names
 from studies.table import study_table
@@ -71,6 +76,7 @@ def test_steps_say_seed_data_iterations_and_options(study, tmp_path):
     model = Model("x", "X", study.models[0].config, options=("model.test_cfg.nms_iou_2d=0.4",))
     (run, *_) = select_runs(study, "cpu", seeds=[7])
     train, test = training_steps(run._replace(model=model), tmp_path)
+    assert "torch.distributed.run" in train.command
     words = train.command
     for word in ("randomness.seed=7", "train_cfg.max_iters=2000", "param_scheduler.1.end=2000"):
         assert word in words
@@ -78,6 +84,71 @@ def test_steps_say_seed_data_iterations_and_options(study, tmp_path):
     assert str(tmp_path / "train/iter_2000.pth") in test.command
     assert "model.test_cfg.nms_iou_2d=0.4" in words
     assert "model.test_cfg.nms_iou_2d=0.4" in test.command
+
+
+def test_a_gpu_trains_without_launcher_and_loads_with_its_workers(study, tmp_path):
+    (run, *_) = select_runs(study, "cuda")
+    train, test, mirrored = training_steps(run, tmp_path)
+    assert train.command[1] == "tools/train.py"
+    for step in (train, test):
+        assert "train_dataloader.num_workers=2" in step.command
+    assert "--tta" in mirrored.command
+    assert "--tta" not in test.command
+    more = replace(study, budgets={"cuda": study.budget("cuda")._replace(workers=9)})
+    assert run._replace(study=more).settings == run.settings
+
+
+def test_scenes_of_the_test_may_be_a_set_of_their_own(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(runs_module, "run_steps", lambda steps, folder: made.append(steps))
+    study = read_study("learning_rate")
+    run_data(study, tmp_path)
+    assert [str(steps[0].output) for steps in made] == ["data/study", "data/study_tuning"]
+    train, test = training_steps(select_runs(study, "cpu")[0], tmp_path)
+    assert train.command[train.command.index("--data-root") + 1] == "data/study"
+    assert test.command[test.command.index("--data-root") + 1] == "data/study_tuning"
+
+
+def test_the_best_candidate_gives_its_options(study, tmp_path, monkeypatch):
+    chooser = read_study("learning_rate")
+    runs = select_runs(chooser, "cpu", ["fcos3d_0.0015", "fcos3d_0.003", "pgd_0.006"], [0, 1])
+    scores = dict(zip([run.name for run in runs], [0.2, 0.5, 0.1, 0.6, 0.3, 0.1], strict=True))
+    for run in runs:
+        add_row(row_of(run, metrics={"NDS": scores[run.name]}), tmp_path)
+    ignored = row_of(runs[1], settings="of another time", metrics={"NDS": 9.0})
+    add_row(ignored, tmp_path)
+    monkeypatch.setattr(tuning, "read_rows", lambda name: read_rows(name, tmp_path))
+    epropnp, fcos3d, pgd = tuning.tuned(study).models
+    assert epropnp.options == ()
+    assert fcos3d.options == ("optim_wrapper.optimizer.lr=0.0015",)  # 0.4 on average, not 0.35
+    assert pgd.options == ("optim_wrapper.optimizer.lr=0.006",)
+
+
+def test_runs_side_by_side_name_their_lines_and_failures(capsys):
+    code = "import sys; print('hello'); sys.exit({})"
+    commands = {name: [sys.executable, "-c", code.format(name == "b")] for name in "abc"}
+    assert run_side_by_side(commands, 2) == ["b"]
+    assert sorted(capsys.readouterr().out.split("\n")) == ["", "a: hello", "b: hello", "c: hello"]
+
+
+def test_what_runs_side_by_side_is_one_run_each(study, tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(run_study, "read_all_rows", list)
+    monkeypatch.setattr(run_study, "run_data", lambda study, folder: None)
+
+    def stand_in(commands, at_once):
+        seen.update(commands, at_once=at_once)
+        return ["pgd_cpu_seed1"]
+
+    monkeypatch.setattr(run_study, "run_side_by_side", stand_in)
+    runs = select_runs(study, "cpu", ["pgd"], [0, 1])
+    with pytest.raises(CommandFailed, match="pgd_cpu_seed1"):
+        run_study.run_all(runs, tmp_path, 2)
+    assert seen["at_once"] == 2
+    assert seen["pgd_cpu_seed1"] == [
+        sys.executable, "tools/run_study.py", "head_to_head", "--device", "cpu",
+        "--models", "pgd", "--seeds", "1", "--work-dir", str(tmp_path),
+    ]  # fmt: skip
 
 
 def test_rows_come_back_and_belong_to_settings(study, tmp_path):
@@ -116,6 +187,10 @@ def test_table_has_mean_and_spread_of_the_newest_rows(study):
     assert "PGD" not in table
     assert table.splitlines()[-1].endswith("| 1.0 +- 1.0 |")
     assert study_table(study, [], "cpu") == ""
+    mirrored = {f"TTA {name}": 0.5 for name in study.metrics}
+    rows = [row_of(run, metrics=row_of(run).metrics | mirrored) for run in runs]
+    lines = study_table(study, rows, "cpu").splitlines()
+    assert lines[-1].startswith("| EPro-PnP-Det v2, mirror image too | 3 | 0.500 +- 0.000 |")
 
 
 def test_metrics_are_those_of_the_summary(tmp_path):
@@ -130,7 +205,7 @@ def test_metrics_are_those_of_the_summary(tmp_path):
 def test_what_has_a_row_is_not_run_again(study, tmp_path, monkeypatch, capsys):
     done = []
     monkeypatch.setattr(rows_module, "RESULTS", tmp_path)
-    monkeypatch.setattr(run_study, "read_rows", lambda name: read_rows(name, tmp_path))
+    monkeypatch.setattr(run_study, "read_all_rows", lambda: read_rows("head_to_head", tmp_path))
     monkeypatch.setattr(run_study, "add_row", lambda row: add_row(row, tmp_path))
     monkeypatch.setattr(run_study, "run_data", lambda study, folder: None)
 
