@@ -123,8 +123,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         image = write_image(Path(folder), tuple(args.image))
         rows = [measure(name, cfg, image, args) for name, cfg in configs.items()]
-    about = machine() | dict(
-        device=torch.cuda.get_device_name(args.device) if args.device.type == "cuda" else "CPU",
+    about = machine(args.device) | dict(
         batch=args.batch,
         image="x".join(map(str, args.image)),
         clock=args.clock,

@@ -1,7 +1,8 @@
-"""Time and memory of the layer on the CPU, beside the eager reference and other solvers.
+"""Time and memory of the layer, beside the eager reference and other solvers.
 
     make bench
     python benchmarks/bench_layer.py --out work_dirs/bench [--threads 2] [--only "solve"]
+    python benchmarks/bench_layer.py --device cuda
     python benchmarks/bench_layer.py --compare baseline.json
 
 Writes ``layer.json``, ``layer.md`` and plots. With ``--compare`` it ends with status 1 if a
@@ -18,7 +19,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 
 from layer import alternatives, cases, memory, report, roofline
-from layer.problems import scene
+from layer.contender import Contender
 from layer.timing import Metric
 
 from epropnp import Backend, set_default_backend, warm_up
@@ -28,10 +29,10 @@ GROUPS = ("training", "stages", "solve", "scaling", "memory", "roofline")
 TINY = "tiny"  # group to try the command with
 
 
-def backends() -> dict[str, Backend]:
-    """Every backend that can be had, by name."""
+def backends(device: torch.device) -> dict[str, Backend]:
+    """Every backend that can be had for a device, by name; the one with kernels first."""
     found = {}
-    for name in ("numba", "eager"):
+    for name in ("triton" if device.type == "cuda" else "numba", "eager"):
         try:
             set_default_backend(name)
         except ImportError as error:
@@ -42,47 +43,46 @@ def backends() -> dict[str, Backend]:
     return found
 
 
-def solve_metrics(name: str, backend: Backend) -> list[Metric]:
-    """Solves with both kinds of pose."""
-    return [
-        metric
-        for dof in (4, 6)
-        for metric in cases.solve_metrics(name, backend, dof, scene(dof, 256, 128))
-    ]
-
-
 OF_A_BACKEND = {
     TINY: cases.tiny_metrics,
     "training": cases.training_metrics,
     "stages": cases.stage_metrics,
-    "solve": solve_metrics,
+    "solve": cases.solve_metrics,
     "scaling": cases.scaling_metrics,
-    "memory": lambda name, backend: memory.memory_metrics(name),
+    "memory": memory.memory_metrics,
 }
+OF_A_GRAPH = {"training": cases.training_metrics, "scaling": cases.scaling_metrics}
 
 
-def measure(groups: tuple[str, ...]) -> list[Metric]:
+def measure(groups: tuple[str, ...], device: torch.device) -> list[Metric]:
     """All metrics of some groups."""
-    metrics, available = [], backends()
-    for name, backend in available.items():
-        print(f"backend {name}: warm-up took {warm_up(backend):.1f} s")
-        for group, metrics_of in OF_A_BACKEND.items():
-            if group in groups:
-                metrics += metrics_of(name, backend)
-    fastest = next(iter(available))
+    metrics: list[Metric] = []
+    contenders = [Contender(n, backend, device) for n, backend in backends(device).items()]
+    for contender in contenders:
+        print(f"backend {contender.name}: warm-up took {warm_up(contender.backend):.1f} s")
+        metrics += _of_groups(OF_A_BACKEND, groups, contender)
+        if device.type == "cuda":
+            graph = contender._replace(name=f"{contender.name}, CUDA graph", captured=True)
+            metrics += _of_groups(OF_A_GRAPH, groups, graph)
     if "roofline" in groups:
-        metrics += roofline.roofline_metrics(fastest, available[fastest])
-    if "solve" in groups:
-        data = scene(6, 256, 128)
+        metrics += roofline.roofline_metrics(contenders[0])
+    if "solve" in groups and device.type == "cpu":
+        data = contenders[0].scene(6, 256, 128)
         near = data._replace(pose=data.pose + 0.02 * torch.randn_like(data.pose))
         metrics += alternatives.alternative_metrics(data, near)
     return metrics
+
+
+def _of_groups(measures: dict, groups: tuple[str, ...], contender: Contender) -> list[Metric]:
+    chosen = [metrics_of for group, metrics_of in measures.items() if group in groups]
+    return [metric for metrics_of in chosen for metric in metrics_of(contender)]
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("work_dirs/bench"), help="folder to write")
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--threads", type=int, help="threads of torch; all cores if not given")
     parser.add_argument(
         "--only", choices=(*GROUPS, TINY), nargs="+", default=GROUPS, help="groups to run"
@@ -95,12 +95,13 @@ def main() -> None:
     if arguments.peak:
         name, work = arguments.peak
         set_default_backend(name)
-        print(memory.peak_of(tuple(map(int, work.split(","))), default_backend()))
+        contender = Contender(name, default_backend(), arguments.device)
+        print(memory.peak_of(tuple(map(int, work.split(","))), contender))
         return
     # before anything is written: the file may be that of the last run in the same folder
     earlier = report.read_baseline(arguments.compare) if arguments.compare else None
-    metrics = measure(tuple(arguments.only))
-    report.write(metrics, arguments.out)
+    metrics = measure(tuple(arguments.only), arguments.device)
+    report.write(metrics, arguments.out, arguments.device)
     if earlier is not None:
         worse = report.regressions(metrics, earlier)
         print("\n".join(worse) or f"nothing slower than in {arguments.compare}")

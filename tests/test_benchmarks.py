@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -27,8 +28,8 @@ def run(bench, monkeypatch, *arguments):
     monkeypatch.setattr(timing, "LEAST_SECONDS", 0.0)
     monkeypatch.setattr(sys, "argv", ["bench_layer.py", "--only", "tiny", *map(str, arguments)])
     monkeypatch.setenv("EPROPNP_BACKEND", "eager")
-    eager = {"eager": bench.backends()["eager"]}
-    monkeypatch.setattr(bench, "backends", lambda: eager)
+    eager = {"eager": bench.backends(torch.device("cpu"))["eager"]}
+    monkeypatch.setattr(bench, "backends", lambda device: eager)
     try:
         bench.main()
     except SystemExit as stop:

@@ -17,8 +17,9 @@ from epropnp import (
 )
 from epropnp.problem import build_problem
 from epropnp.solvers import pose_manifold
-from layer.problems import Scene, scene
-from layer.timing import Metric, timed
+from layer.contender import Contender, captured
+from layer.problems import Scene
+from layer.timing import Metric
 
 # Median ms of the published layer for the same work on two idle cores (Intel Xeon, AVX-512), one
 # Monte Carlo training step each, measured once; it is not part of this repository.
@@ -47,14 +48,17 @@ def make_layer(dof: int, samples: int, steps: int, start: Start | None, backend:
     return (EProPnP4DoF if dof == 4 else EProPnP6DoF)(samples, 4, solver=solver, backend=backend)
 
 
-def training_step(work: tuple, backend: Backend, start: Start | None = None) -> Callable[[], float]:
-    """Forward and backward of the Monte Carlo loss with one differentiable step."""
+def training_step(
+    work: tuple, contender: Contender, start: Start | None = None
+) -> Callable[[], torch.Tensor]:
+    """Forward and backward of the Monte Carlo loss with one differentiable step; the loss."""
     dof, objects, points, samples, steps, subsets = work
     start = start or RSLMSolver(num_proposals=subsets)
-    layer, data = make_layer(dof, samples, steps, start, backend), scene(dof, objects, points)
+    layer = make_layer(dof, samples, steps, start, contender.backend)
+    data = contender.scene(dof, objects, points)
     inputs = [t.clone().requires_grad_() for t in (data.x3d, data.x2d, data.w2d)]
 
-    def step() -> float:
+    def step() -> torch.Tensor:
         result = layer.monte_carlo_forward(
             *inputs, data.camera, AdaptiveHuberPnPCost(), data.pose, with_pose_opt_plus=True
         )
@@ -62,42 +66,45 @@ def training_step(work: tuple, backend: Backend, start: Start | None = None) -> 
         for tensor in inputs:
             tensor.grad = None
         (loss + 1e-3 * result.pose_opt_plus.square().mean()).backward()
-        return loss.item()
+        return loss.detach()
 
     return step
 
 
-def training_metrics(name: str, backend: Backend) -> list[Metric]:
+def training_metrics(contender: Contender) -> list[Metric]:
     """Training steps of `WORK`, with the loss after one seed as what they are worth."""
     found = []
     for start in (None, LinearStart()):
         for case, work in WORK.items():
-            step = training_step(work, backend, start)
+            step = training_step(work, contender, start)
             torch.manual_seed(0)
-            error = f"loss {step():.3f}"
+            error = f"loss {step().item():.3f}"
             label = f"{case}, {'linear start' if start else f'{work[-1]} random subsets'}"
-            found.append(timed(f"training step | {label} | {name}", step, error))
+            call = captured(step) if contender.captured else step
+            found.append(contender.timed(f"training step | {label}", call, error))
     return found
 
 
-def tiny_metrics(name: str, backend: Backend) -> list[Metric]:
+def tiny_metrics(contender: Contender) -> list[Metric]:
     """A step that takes no time, to try the command."""
-    step = training_step((4, 2, 8, 8, 2, 2), backend)
-    return [timed(f"tiny | 4DoF, 2 objects x 8 points, 8 samples | {name}", step)]
+    step = training_step((4, 2, 8, 8, 2, 2), contender)
+    return [contender.timed("tiny | 4DoF, 2 objects x 8 points, 8 samples", step)]
 
 
-def scaling_metrics(name: str, backend: Backend) -> list[Metric]:
+def scaling_metrics(contender: Contender) -> list[Metric]:
     """Training steps of `SCALING`."""
-    return [
-        timed(f"scaling | {axis} {work[1:4]} | {name}", training_step(work, backend))
-        for axis, works in SCALING.items()
-        for work in works
-    ]
+    found = []
+    for axis, works in SCALING.items():
+        for work in works:
+            step = training_step(work, contender)
+            call = captured(step) if contender.captured else step
+            found.append(contender.timed(f"scaling | {axis} {work[1:4]}", call))
+    return found
 
 
-def stage_metrics(name: str, backend: Backend) -> list[Metric]:
+def stage_metrics(contender: Contender) -> list[Metric]:
     """What a step of 288 objects x 128 points x 128 samples consists of."""
-    data = scene(4, 288, 128)
+    data, backend = contender.scene(4, 288, 128), contender.backend
     layer = make_layer(4, 128, 10, RSLMSolver(num_proposals=64), backend)
     kernel = AdaptiveHuberPnPCost()
     manifold = pose_manifold(4, data.camera)
@@ -135,12 +142,17 @@ def stage_metrics(name: str, backend: Backend) -> list[Metric]:
         "gradient of the sample costs": adjoint,
         "differentiable step and its gradient": newton,
     }
-    return [timed(f"stage | {stage} | {name}", call) for stage, call in calls.items()]
+    return [contender.timed(f"stage | {stage}", call) for stage, call in calls.items()]
 
 
-def solve_metrics(name: str, backend: Backend, dof: int, data: Scene) -> list[Metric]:
+def solve_metrics(contender: Contender) -> list[Metric]:
+    """Solves with both kinds of pose."""
+    return [metric for dof in (4, 6) for metric in solves_of(contender, dof)]
+
+
+def solves_of(contender: Contender, dof: int) -> list[Metric]:
     """Poses with covariance, weighted and robust: from nothing, and from a given pose."""
-    found = []
+    found, data = [], contender.scene(dof, 256, 128)
     starts = {
         "from 64 random subsets": RSLMSolver(num_proposals=64),
         "from 16 random subsets": RSLMSolver(num_proposals=16),
@@ -149,7 +161,7 @@ def solve_metrics(name: str, backend: Backend, dof: int, data: Scene) -> list[Me
         "from a given pose": None,
     }
     for what, init_solver in starts.items():
-        layer = make_layer(dof, 128, 5, init_solver, backend)
+        layer = make_layer(dof, 128, 5, init_solver, contender.backend)
         near = data.pose + 0.05 * torch.randn_like(data.pose)
         start = near if init_solver is None else None
 
@@ -165,7 +177,7 @@ def solve_metrics(name: str, backend: Backend, dof: int, data: Scene) -> list[Me
         torch.manual_seed(0)
         result = call()
         error = translation_error(result.pose_opt, data)
-        found.append(timed(f"solve | {dof}DoF {what} | {name}", call, error))
+        found.append(contender.timed(f"solve | {dof}DoF {what}", call, error))
     return found
 
 

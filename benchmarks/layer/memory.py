@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from layer.contender import Contender
 from layer.timing import Metric
 
 GRID = {
@@ -17,27 +18,36 @@ GRID = {
 WARM = (6, 2, 16, 16, 5, 4)
 
 
-def memory_metrics(name: str) -> list[Metric]:
-    """How far a step lifts the peak of resident memory above that of a tiny one, MB."""
+def memory_metrics(contender: Contender) -> list[Metric]:
+    """How far a step lifts the peak of memory above that of a tiny one, MB.
+
+    On a CPU that of a process of its own.
+    """
     found = []
     for case, work in GRID.items():
-        command = [sys.executable, str(Path(__file__).parents[1] / "bench_layer.py"), "--peak"]
-        command += [name, ",".join(map(str, work))]
-        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        value = float(text.split()[-1])
+        on_gpu = contender.device.type == "cuda"
+        value = peak_of(work, contender) if on_gpu else _peak_of_a_process(work, contender.name)
+        name = contender.name
         label = f"memory of a training step | 6DoF {case} (objects, points, samples) | {name}"
         found.append(Metric(label, value, "MB"))
         print(f"{label:64s} {value:10.1f} MB", flush=True)
     return found
 
 
-def peak_of(work: tuple, backend) -> float:
-    """MB by which one step lifts the resident memory of this process at its peak."""
+def _peak_of_a_process(work: tuple, name: str) -> float:
+    command = [sys.executable, str(Path(__file__).parents[1] / "bench_layer.py"), "--peak"]
+    command += [name, ",".join(map(str, work))]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return float(text.split()[-1])
+
+
+def peak_of(work: tuple, contender: Contender) -> float:
+    """MB by which one step lifts the memory of this process, or of its tensors on a GPU."""
     from layer.cases import training_step
 
     torch.manual_seed(0)
-    training_step(WARM, backend)()
-    return memory_rise(training_step(work, backend))
+    training_step(WARM, contender)()
+    return memory_rise(training_step(work, contender), contender.device)
 
 
 def memory_rise(call: Callable[[], object], device: torch.device | None = None) -> float:

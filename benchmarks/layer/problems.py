@@ -25,6 +25,12 @@ class Scene(NamedTuple):
         """What the layer takes."""
         return self.x3d, self.x2d, self.w2d, self.camera
 
+    def to(self, device: torch.device) -> "Scene":
+        """The same on another device."""
+        x3d, x2d, w2d, pose = (t.to(device) for t in (self.x3d, self.x2d, self.w2d, self.pose))
+        camera = PerspectiveCamera().bind(self.camera.cam_mats.to(device), torch.tensor(IMAGE))
+        return Scene(x3d, x2d, w2d, camera, pose)
+
 
 def scene(dof: int, objects: int, points: int, noise: float = 2.0, outliers: float = 0.0) -> Scene:
     """Objects of about 4 x 1.6 x 1.8 metres with weights that know the noise, in pixels.

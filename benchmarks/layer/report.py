@@ -12,15 +12,18 @@ from layer.plots import plot
 from layer.timing import Metric
 
 
-def machine() -> dict[str, str | int]:
-    """What the numbers were measured on."""
+def machine(device: torch.device | None = None) -> dict[str, str | int]:
+    """What the numbers were measured on, with the GPU if it is one."""
     names = [
         line.split(":", 1)[1].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if line.startswith("model name")
     ]
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout
-    return {
+    gpu = {}
+    if device is not None and device.type == "cuda":
+        gpu["GPU"] = torch.cuda.get_device_name(device)
+    return gpu | {
         "processor": names[0] if names else platform.processor(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -29,26 +32,28 @@ def machine() -> dict[str, str | int]:
     }
 
 
-def write(metrics: list[Metric], folder: Path) -> None:
+def write(metrics: list[Metric], folder: Path, device: torch.device) -> None:
     """Write ``layer.json``, ``layer.md`` and the plots into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"machine": machine(), "metrics": [metric._asdict() for metric in metrics]}
+    about = machine(device)
+    content = {"machine": about, "metrics": [metric._asdict() for metric in metrics]}
     (folder / "layer.json").write_text(json.dumps(content, indent=1))
-    (folder / "layer.md").write_text(markdown(metrics))
+    (folder / "layer.md").write_text(markdown(metrics, about))
     plot(metrics, folder)
     print(f"wrote layer.json, layer.md and plots to {folder}")
 
 
-def markdown(metrics: list[Metric]) -> str:
+def markdown(metrics: list[Metric], about: dict[str, str | int]) -> str:
     """One table of everything."""
-    about = ", ".join(f"{key} {value}" for key, value in machine().items())
-    lines = [about, "", "| what | median | quartiles apart | result |", "|---|---|---|---|"]
+    lines = [", ".join(f"{key} {value}" for key, value in about.items()), ""]
+    lines += ["| what | median | quartiles apart | result |", "|---|---|---|---|"]
     for metric in metrics:
         name = metric.name.replace("|", "·")
         spread = f"{metric.spread:.2f}" if metric.spread else ""
         extra = [metric.error or ""]
         for case, published in PUBLISHED.items():
-            if case in metric.name and metric.name.startswith("training"):
+            on_cpu = "GPU" not in about
+            if on_cpu and case in metric.name and metric.name.startswith("training"):
                 extra.append(f"published layer {published:.0f} ms: {published / metric.value:.1f}x")
         result = "; ".join(filter(None, extra))
         lines.append(f"| {name} | {metric.value:.2f} {metric.unit} | {spread} | {result} |")

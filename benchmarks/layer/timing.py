@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
+
 LEAST_SECONDS = 1.0  # a case is repeated for so long at least
 REPEATS = (7, 200)  # fewest and most repeats
 
@@ -29,21 +31,38 @@ class Metric(NamedTuple):
     rel_tol: float = 0.25
 
 
-def milliseconds(call: Callable[[], object]) -> tuple[float, float]:
-    """Median and distance of the quartiles of the time of a call, after two calls to warm up."""
+def milliseconds(
+    call: Callable[[], object], device: torch.device | None = None
+) -> tuple[float, float]:
+    """Median and distance of the quartiles of the time of a call, after two calls to warm up.
+
+    On a GPU each call ends when its last kernel has ended.
+    """
+    wait = torch.cuda.synchronize if device is not None and device.type == "cuda" else _nothing
     call()
     call()
+    wait()
     times: list[float] = []
     while len(times) < REPEATS[0] or (sum(times) < 1e3 * LEAST_SECONDS and len(times) < REPEATS[1]):
         begin = time.perf_counter()
         call()
+        wait()
         times.append(1e3 * (time.perf_counter() - begin))
     lower, _, upper = statistics.quantiles(times, n=4)
     return statistics.median(times), upper - lower
 
 
-def timed(name: str, call: Callable[[], object], error: str | None = None) -> Metric:
+def timed(
+    name: str,
+    call: Callable[[], object],
+    error: str | None = None,
+    device: torch.device | None = None,
+) -> Metric:
     """Metric of a timed call."""
-    median, spread = milliseconds(call)
+    median, spread = milliseconds(call, device)
     print(f"{name:64s} {median:10.2f} ms", flush=True)
     return Metric(name, median, "ms", spread, error)
+
+
+def _nothing() -> None:
+    pass

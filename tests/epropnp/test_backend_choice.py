@@ -48,7 +48,7 @@ def test_automatic_choice_takes_kernels_where_numba_is(monkeypatch):
 )
 def test_automatic_choice(monkeypatch, installed, has_gpu, expected):
     for name in installed:
-        pytest.importorskip(name, "3.7" if name == "triton" else None)
+        pytest.importorskip(name, "3.6" if name == "triton" else None)
     monkeypatch.delenv("EPROPNP_BACKEND", raising=False)
     monkeypatch.setattr(choice, "_installed", installed.__contains__)
     monkeypatch.setattr(choice, "_has_gpu", lambda: has_gpu)

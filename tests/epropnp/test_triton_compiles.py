@@ -62,8 +62,8 @@ for dof in (4, 6):
 
 @pytest.mark.slow
 def test_every_kernel_compiles(repo_dir, tmp_path):
-    wanted = 'the kernels for a GPU need triton >= 3.7: pip install ".[gpu]"'
-    pytest.importorskip("triton", minversion="3.7", reason=wanted)
+    wanted = 'the kernels for a GPU need triton >= 3.6: pip install ".[gpu]"'
+    pytest.importorskip("triton", minversion="3.6", reason=wanted)
     env = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     env["TRITON_CACHE_DIR"] = str(tmp_path)
     env["PYTHONPATH"] = os.pathsep.join([str(repo_dir / "tests"), *sys.path])

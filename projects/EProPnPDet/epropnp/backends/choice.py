@@ -23,7 +23,7 @@ from epropnp.backends.protocol import Backend
 VARIABLE = "EPROPNP_BACKEND"
 NAMES = ("auto", "eager", "numba", "triton")
 EXTRA_OF = {"numba": "fast", "triton": "gpu"}  # what installs a compiler
-OLDEST = {"triton": (3, 7)}  # as in requirements/gpu.txt
+OLDEST = {"triton": (3, 6)}  # as in requirements/gpu.txt
 _logger = logging.getLogger("epropnp")
 _chosen: dict[str, Backend] = {}
 
