@@ -132,7 +132,10 @@ def test_the_detectors_say_what_the_gradient_of_the_threshold_reaches():
             found[path] = setting["delta_gradient"]
     first = {path for path, reached in found.items() if reached == "all but x2d"}
     assert len(found) > 10
-    assert set(found.values()) == {"all", "all but x2d"}
+    assert set(found.values()) == {"all", "all but x2d", "none"}
+    assert {path for path, reached in found.items() if reached == "none"} == {
+        f"configs/studies/ablations/{name}.py" for name in ("fixed_threshold", "reprojection")
+    }
     assert first
     assert all("/epropnp-det-v1" in path for path in first)
 

@@ -48,6 +48,7 @@ class Model(NamedTuple):
         tta: test a second time, the image and its mirror image together.
         tuning: candidates for the same setting have the same word here, and so have the models of
             other studies that take the best of them, see `studies.tuning`.
+        seeds: where they are not those of the study.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Model(NamedTuple):
     test: tuple[str, ...] = ()
     tta: bool = False
     tuning: str = ""
+    seeds: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -206,8 +208,11 @@ def select_runs(
     if unknown:
         raise StudyError(f"{study.name} has no model {unknown[0]!r}; it has {known}")
     chosen = [model for model in study.models if models is None or model.name in models]
+    own = {model.name: study.seeds if model.seeds is None else model.seeds for model in chosen}
+    ordered = dict.fromkeys(seed for each in own.values() for seed in each)
     return [
         Run(study, model, seed, device)
-        for seed in (study.seeds if seeds is None else seeds)
+        for seed in (ordered if seeds is None else seeds)
         for model in chosen
+        if seeds is not None or seed in own[model.name]
     ]

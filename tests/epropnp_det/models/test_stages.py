@@ -126,13 +126,17 @@ def test_class_embedding_is_added():
 
 @pytest.fixture
 def branches():
+    return make_branches()
+
+
+def make_branches(**settings):
     torch.manual_seed(0)
     coder = dict(
         type="MultiClassLogDimCoder",
         target_means=[[4.0, 2, 2], [1, 1, 1]],
         target_stds=[[0.4, 0.2, 0.2], [0.1, 0.1, 0.1]],
     )
-    return ObjectBranches(embed_dims=8, num_classes=2, dim_coder=coder)
+    return ObjectBranches(embed_dims=8, num_classes=2, dim_coder=coder, **settings)
 
 
 def test_dimensions_are_those_of_the_label(branches):
@@ -155,6 +159,14 @@ def test_weight_scale_starts_at_one(branches):
     branches.init_weights()
     properties = branches(torch.randn(3, 8), torch.zeros(3).long(), torch.zeros(3).bool())
     torch.testing.assert_close(properties.scale, torch.ones(3, 2))
+
+
+def test_a_fixed_weight_scale_is_not_predicted():
+    branches = make_branches(fixed_scale=4.3)
+    branches.init_weights()
+    properties = branches(torch.randn(3, 8), torch.zeros(3).long(), torch.zeros(3).bool())
+    torch.testing.assert_close(properties.scale, torch.full((3, 2), 4.3))
+    assert not any(name.startswith("scale_branch") for name, _ in branches.named_parameters())
 
 
 def test_mirror_axis():

@@ -220,6 +220,14 @@ def test_what_has_a_row_is_not_run_again(study, tmp_path, monkeypatch, capsys):
     assert "2 runs, 1 of them done before" in capsys.readouterr().out
 
 
+def test_a_model_may_have_seeds_of_its_own(study):
+    models = (study.models[0], study.models[1]._replace(seeds=(1,)))
+    few = replace(study, models=models, seeds=(0, 1))
+    names = [run.name for run in select_runs(few, "cpu")]
+    assert names == ["epropnp_cpu_seed0", "epropnp_cpu_seed1", "fcos3d_cpu_seed1"]
+    assert len(select_runs(few, "cpu", seeds=[5])) == 2
+
+
 def test_batch_files_run_one_run_each(study, tmp_path):
     runs = select_runs(study, "cuda", ["epropnp"], [0, 1])
     *jobs, submit = write_jobs(runs, tmp_path, tmp_path / "work")

@@ -77,6 +77,19 @@ def test_weights_are_a_masked_distribution_per_axis(head):
     torch.testing.assert_close(masked, w2d * points.mask.flatten(1)[..., None])
 
 
+def test_weights_without_softmax_are_exponentials_of_their_own_logits(head):
+    points, query = make_inputs()
+    flips = torch.zeros(3, dtype=torch.bool)
+    head.softmax = False
+    nn.init.zeros_(head.regression.weight)
+    with torch.no_grad():
+        head.regression.bias[:, 3:] = torch.tensor([[1.0, 2.0], [0.5, 3.0]]).log()
+    _, _, own = head(points, query, flips)
+    expected = torch.tensor([[1.0, 2.0], [0.5, 3.0]], dtype=torch.float64)
+    expected = expected.repeat_interleave(POINTS, 0) / (HEADS * POINTS)
+    torch.testing.assert_close(own, expected * points.mask.flatten(1)[..., None], atol=1e-6, rtol=0)
+
+
 def test_points_are_head_major(head):
     points, query = make_inputs()
     x2d, _, _ = head(points, query, torch.zeros(3, dtype=torch.bool))

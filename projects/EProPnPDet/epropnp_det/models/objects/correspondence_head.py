@@ -85,6 +85,8 @@ class CorrespondenceHead(BaseModule):
         ffn_channels: hidden channels of the transformer's feed-forward network.
         dropout: dropout of the feed-forward network.
         detach_positions: no gradient from the position encoding to the points (v1).
+        softmax: the weights of an object's points compete by a softmax; if not, each is the
+            exponential of its own logit, divided by the number of points.
     """
 
     def __init__(
@@ -94,8 +96,10 @@ class CorrespondenceHead(BaseModule):
         ffn_channels: int = 256,
         dropout: float = 0.1,
         detach_positions: bool = False,
+        softmax: bool = True,
     ) -> None:
         super().__init__()
+        self.softmax = softmax
         point_dims = embed_dims // num_heads
         self.num_heads = num_heads
         self.detach_positions = detach_positions
@@ -130,7 +134,9 @@ class CorrespondenceHead(BaseModule):
         by_head = tokens.unflatten(1, (self.num_heads, -1)).transpose(1, 2)
         outputs = self.regression(by_head).transpose(1, 2).flatten(1, 2)
         noc = mirror_axis(outputs[..., :3], flips, axis=2)
-        w2d = outputs[..., 3:].softmax(dim=1) * points.mask.flatten(1)[..., None]
+        logits = outputs[..., 3:]
+        relative = logits.softmax(dim=1) if self.softmax else logits.exp() / logits.shape[1]
+        w2d = relative * points.mask.flatten(1)[..., None]
         return x2d, noc, w2d
 
     def _relative_positions(self, x2d: Tensor, flips: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ class ObjectBranches(BaseModule):
         with_velocity: predict (vx, vz).
         dim_coder: config of the coder of dimensions.
         xavier_shared_layers: start these two layers by Xavier's rule; by torch's if not (v1).
+        fixed_scale: weight scale of all objects in 1 / pixel; predicted if None.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class ObjectBranches(BaseModule):
         num_attrs: int = 9,
         with_velocity: bool = True,
         xavier_shared_layers: bool = True,
+        fixed_scale: float | None = None,
     ) -> None:
         super().__init__()
+        self.fixed_scale = fixed_scale
         self.xavier_shared_layers = xavier_shared_layers
         self.num_classes = num_classes
         self.dim_coder = TASK_UTILS.build(dim_coder)
-        self.scale_branch = nn.Linear(embed_dims, 2)
+        self.scale_branch = nn.Linear(embed_dims, 2) if fixed_scale is None else None
         self.score_branch = nn.Linear(embed_dims, 1)
         self.shared_layers = nn.Sequential(
             nn.Linear(embed_dims, embed_dims),
@@ -72,7 +75,8 @@ class ObjectBranches(BaseModule):
     def init_weights(self) -> None:
         """Unit weight scale; Xavier uniform for the shared layers, unless told otherwise."""
         super().init_weights()
-        constant_init(self.scale_branch, 0.0)
+        if self.scale_branch is not None:
+            constant_init(self.scale_branch, 0.0)
         if not self.xavier_shared_layers:
             return
         for layer in self.shared_layers:
@@ -94,10 +98,16 @@ class ObjectBranches(BaseModule):
         if self.velocity_branch is not None:
             velocities = mirror_axis(self.velocity_branch(shared), flips, axis=0)
         return ObjectProperties(
-            scale=self.scale_branch(embeddings).exp(),
+            scale=self._scale(embeddings),
             score_logits=self.score_branch(embeddings).squeeze(-1),
             dims_code=dims_code,
             dims=self.dim_coder.decode(dims_code, labels),
             velocities=velocities,
             attr_logits=None if self.attr_branch is None else self.attr_branch(shared),
         )
+
+    def _scale(self, embeddings: Tensor) -> Tensor:
+        """Weight scale (M, 2)."""
+        if self.scale_branch is None:
+            return embeddings.new_full((len(embeddings), 2), self.fixed_scale)
+        return self.scale_branch(embeddings).exp()

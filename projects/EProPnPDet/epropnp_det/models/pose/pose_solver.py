@@ -11,6 +11,7 @@ from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 
 import epropnp
+from epropnp.initializers import Starts
 from epropnp.solvers import pose_manifold
 from epropnp_mm.layer import build_part, merge_settings
 
@@ -138,6 +139,31 @@ class PoseSolver(nn.Module):
             self.derivative_cost_fun,
             with_pose_opt_plus=True,
         )
+        starts = solution.starts if self.shares_cost else None
+        log_weights, cost_target = self.density(objects, camera, poses_gt, starts)
+        return TrainingPoses(
+            log_weights=log_weights,
+            cost_target=cost_target,
+            pose_opt=solution.pose_opt,
+            pose_opt_plus=solution.pose_opt_plus,
+            valid=solution.valid & solution.pose_opt_plus.isfinite().all(-1),
+        )
+
+    def density(
+        self,
+        objects: ObjectPredictions,
+        camera: epropnp.PerspectiveCamera,
+        poses_gt: Tensor,
+        starts: Starts | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Log weights (S, M) of samples of the pose density, and cost (M,) of the true pose.
+
+        Args:
+            objects: M objects.
+            camera: bound to them.
+            poses_gt: (M, 4).
+            starts: of a solution with the same cost; a search of its own if None.
+        """
         monte_carlo = self.pnp.monte_carlo_forward(
             objects.x3d,
             objects.x2d,
@@ -145,15 +171,9 @@ class PoseSolver(nn.Module):
             camera,
             self.cost_fun,
             pose_init=poses_gt,
-            starts=solution.starts if self.shares_cost else None,
+            starts=starts,
         )
-        return TrainingPoses(
-            log_weights=monte_carlo.pose_sample_logweights,
-            cost_target=monte_carlo.cost_target,
-            pose_opt=solution.pose_opt,
-            pose_opt_plus=solution.pose_opt_plus,
-            valid=solution.valid & solution.pose_opt_plus.isfinite().all(-1),
-        )
+        return monte_carlo.pose_sample_logweights, monte_carlo.cost_target
 
     def solve(
         self,

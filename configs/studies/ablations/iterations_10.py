@@ -1,0 +1,14 @@
+# 10 Levenberg-Marquardt steps, instead of 5.
+#   python tools/run_study.py ablations --models iterations_10        trains and tests it
+#   tools/dist_train.sh configs/studies/ablations/<this file> 2
+# Score: not measured; the study writes it to results/ablations.json. One GPU or two CPU cores; time
+# and memory: not measured.
+_base_ = ["../detectors/epropnp_r18-fpn.py"]
+
+model = dict(
+    bbox_head=dict(
+        pose_solver=dict(
+            pnp=dict(solver=dict(num_iter=10)), test_pnp=dict(solver=dict(num_iter=10))
+        )
+    )
+)

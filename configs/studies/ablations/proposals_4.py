@@ -1,0 +1,10 @@
+# Starts from the best of 4 random proposals, instead of 16.
+#   python tools/run_study.py ablations --models proposals_4        trains and tests it
+#   tools/dist_train.sh configs/studies/ablations/<this file> 2
+# Score: not measured; the study writes it to results/ablations.json. One GPU or two CPU cores; time
+# and memory: not measured.
+_base_ = ["../detectors/epropnp_r18-fpn.py"]
+
+model = dict(
+    bbox_head=dict(pose_solver=dict(pnp=dict(solver=dict(init_solver=dict(num_proposals=4)))))
+)
