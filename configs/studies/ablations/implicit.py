@@ -1,5 +1,5 @@
-# Loss of the solved pose, its gradient by the implicit function theorem; no Monte Carlo loss. The
-# losses of position and heading have the weight that the Monte Carlo loss has otherwise.
+# Losses of the solved pose alone, with its gradient by the implicit function theorem: those of the
+# derivative regularisation, of the same weight, without the Monte Carlo loss.
 #   python tools/run_study.py ablations --models implicit        trains and tests it
 #   tools/dist_train.sh configs/studies/ablations/<this file> 2
 # Score: not measured; the study writes it to results/ablations.json. One GPU or two CPU cores; time
@@ -9,12 +9,6 @@ _base_ = ["../detectors/epropnp_r18-fpn.py"]
 model = dict(
     bbox_head=dict(
         pose_solver=dict(pnp=dict(solver=dict(implicit_gradient=True))),
-        criterion=dict(
-            object_loss=dict(
-                loss_pose=dict(loss_weight=0.0),
-                loss_reg_pos=dict(loss_weight=0.5),
-                loss_reg_orient=dict(loss_weight=0.5),
-            )
-        ),
+        criterion=dict(object_loss=dict(loss_pose=dict(loss_weight=0.0))),
     )
 )
