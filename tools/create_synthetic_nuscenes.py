@@ -40,6 +40,20 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--camera-pitch", type=float, default=default.camera_pitch, help="degrees, looking down"
     )
+    harder = parser.add_argument_group("harder to see")
+    harder.add_argument(
+        "--crowding", type=float, default=default.crowding, help="times as many standing objects"
+    )
+    harder.add_argument(
+        "--object-scale", type=float, default=default.object_scale, help="factor of their sizes"
+    )
+    harder.add_argument(
+        "--no-marks", action="store_true", help="no colours that tell front from back"
+    )
+    harder.add_argument(
+        "--noise", type=float, default=default.noise, help="of the images, of full scale"
+    )
+    harder.add_argument("--blur", type=float, default=default.blur, help="pixels")
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     return parser.parse_args()
@@ -55,6 +69,11 @@ def main() -> None:
         image_scale=args.image_scale,
         seed=args.seed,
         camera_pitch=args.camera_pitch,
+        crowding=args.crowding,
+        object_scale=args.object_scale,
+        marks=not args.no_marks,
+        noise=args.noise,
+        blur=args.blur,
     )
     # Each worker process gets one core; without this its matrix products would take them all.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -41,6 +41,7 @@ class Actor:
         posture: ``ridden``, ``walking``, ``standing``, ``sitting``, ``driven`` or ``left``.
         look: seed of its mesh.
         motion: where it is when.
+        marked: whether its colours tell front from back; it has a single one if not.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Actor:
     posture: str
     look: int
     motion: Motion
+    marked: bool = True
 
     def pose_at(self, time: float) -> Pose:
         """Pose of the box in the global frame; the box stands on the ground."""

@@ -16,6 +16,7 @@ from epropnp_data.nuscenes.tables import write_tables
 from epropnp_data.nuscenes.taxonomy import CAMERAS, LIDAR
 from epropnp_data.staging import is_finished, staged
 
+from .difficulty import SHARP, USUAL, Optics, Scenery
 from .map_mask import write_map_mask
 from .rig import Camera, nuscenes_cameras, nuscenes_lidar
 from .simulate import KEYFRAME_PERIOD, Recorder
@@ -23,6 +24,7 @@ from .world import World, build_world
 
 GENERATOR = 5  # raise it when the same settings give other files
 FIRST_STAMP = 1_577_836_800_000_000  # 2020-01-01, microseconds
+LATER = ("camera_pitch", "crowding", "object_scale", "marks", "noise", "blur")  # added settings
 SCENE_PERIOD = 3600.0  # seconds between the starts of two scenes
 
 
@@ -37,6 +39,8 @@ class Settings:
         image_scale: 1 for images of 1600 x 900.
         seed: seed of everything random.
         camera_pitch: degrees that the cameras look down.
+        crowding, object_scale, marks: see `Scenery`.
+        noise, blur: see `Optics`.
     """
 
     version: str = "v1.0-mini"
@@ -45,6 +49,11 @@ class Settings:
     image_scale: float = 0.28
     seed: int = 0
     camera_pitch: float = 0.0
+    crowding: float = USUAL.crowding
+    object_scale: float = USUAL.object_scale
+    marks: bool = USUAL.marks
+    noise: float = SHARP.noise
+    blur: float = SHARP.blur
 
     @property
     def cameras(self) -> tuple[Camera, ...]:
@@ -54,6 +63,24 @@ class Settings:
             ValueError: image scale or pitch is out of range.
         """
         return nuscenes_cameras(self.image_scale, self.camera_pitch)
+
+    @property
+    def scenery(self) -> Scenery:
+        """How hard the worlds are to see.
+
+        Raises:
+            ValueError: one of its numbers is out of range.
+        """
+        return Scenery(self.crowding, self.object_scale, self.marks)
+
+    @property
+    def optics(self) -> Optics:
+        """Noise and blur of the cameras.
+
+        Raises:
+            ValueError: one of them is out of range.
+        """
+        return Optics(self.noise, self.blur)
 
     @property
     def duration(self) -> float:
@@ -79,11 +106,13 @@ def generate(out: Path, settings: Settings, workers: int) -> bool:
     if settings.samples_per_scene < 1 or workers < 1:
         raise ValueError("samples per scene and workers must be at least 1")
     names = choose_scene_names(settings.version, settings.scenes)
-    _ = settings.cameras  # refuses bad ones before any work
+    _ = settings.cameras, settings.scenery, settings.optics  # refuses bad ones before any work
     out = Path(out)
+    usual = asdict(Settings())
     wanted = {"generator": GENERATOR, **asdict(settings)}
-    if not settings.camera_pitch:
-        del wanted["camera_pitch"]  # sets made before there was a pitch stay valid
+    for name in LATER:
+        if wanted[name] == usual[name]:
+            del wanted[name]  # sets made before there was such a setting stay valid
     if is_finished(out, wanted):
         return False
     with staged(out, wanted) as root:
@@ -122,7 +151,7 @@ def _record_scenes(root: Path, settings: Settings, names: list[str], workers: in
     keyframes = list(progress)
     scenes = []
     for position, name in enumerate(names):
-        world = scene_world(settings.seed, name, settings.duration)
+        world = scene_world(settings.seed, name, settings.duration, settings.scenery)
         log = _log(name)
         write_map_mask(root / log.map_file, world.road)
         first = position * settings.samples_per_scene
@@ -149,8 +178,10 @@ def _record(job: _Job) -> Keyframe:
         cameras=settings.cameras,
         annotated=settings.annotated,
         seed=(settings.seed, number),
+        optics=settings.optics,
     )
-    return recorder.record(scene_world(settings.seed, job.scene, settings.duration), job.index)
+    world = scene_world(settings.seed, job.scene, settings.duration, settings.scenery)
+    return recorder.record(world, job.index)
 
 
 def _scene_number(name: str) -> int:
@@ -159,9 +190,9 @@ def _scene_number(name: str) -> int:
 
 
 @lru_cache(maxsize=2)
-def scene_world(seed: int, scene: str, duration: float) -> World:
+def scene_world(seed: int, scene: str, duration: float, scenery: Scenery = USUAL) -> World:
     """World of an official scene name; it does not depend on which others exist."""
-    return build_world(seed, _scene_number(scene), duration)
+    return build_world(seed, _scene_number(scene), duration, scenery)
 
 
 def _log(scene: str) -> Log:

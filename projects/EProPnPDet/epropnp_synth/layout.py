@@ -73,10 +73,11 @@ class OccupiedGround:
 def place_static(road: Road, factory: ActorFactory) -> None:
     """Fill the zones on both sides of the road, the largest objects of a zone first."""
     ground = OccupiedGround()
+    hundreds = factory.scenery.crowding * road.length / 100
     for zone in ZONES:
         for (class_name, posture), density in zone.density.items():
             for side in (-1, 1):
-                for _ in range(factory.rng.poisson(density * road.length / 100)):
+                for _ in range(factory.rng.poisson(density * hundreds)):
                     size = factory.draw(class_name, posture)
                     place = _find_place(road, zone, side, size, ground, factory.rng)
                     if place is not None:

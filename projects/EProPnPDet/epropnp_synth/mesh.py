@@ -86,6 +86,12 @@ def fit_to_box(mesh: Mesh, size_lwh: Sequence[float], margin: float = 0.01) -> M
     return Mesh(triangles, mesh.colors, mesh.surface)
 
 
+def in_one_color(mesh: Mesh) -> Mesh:
+    """The same triangles, all with the mean colour and neither gloss, glow nor texture."""
+    colors = np.broadcast_to(mesh.colors.mean(0), mesh.colors.shape)
+    return Mesh(mesh.triangles, colors, np.zeros_like(mesh.surface))
+
+
 def _fan(points: NDArray) -> NDArray:
     """Triangles around the first point of a convex polygon (n, 3)."""
     return np.stack(

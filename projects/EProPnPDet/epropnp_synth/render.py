@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from epropnp_data.geometry.poses import Pose
 
+from .difficulty import SHARP, Optics
 from .rig import Camera
 from .shading import shade
 from .snapshot import Snapshot
@@ -15,11 +17,14 @@ EDGE_CONTRAST = 0.06  # in display values; pixels that differ more from a neighb
 _SUB_PIXELS = np.array(
     [[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]], np.float32
 )
-_NOISE = 0.006  # standard deviation of sensor noise, of full scale
 
 
 def render_image(
-    snapshot: Snapshot, camera: Camera, ego_to_global: Pose, rng: np.random.Generator
+    snapshot: Snapshot,
+    camera: Camera,
+    ego_to_global: Pose,
+    rng: np.random.Generator,
+    optics: Optics = SHARP,
 ) -> NDArray:
     """RGB image (H, W, 3) uint8 from a camera, the ego vehicle standing at ``ego_to_global``."""
     ego_to_local = snapshot.to_local(ego_to_global)
@@ -38,8 +43,11 @@ def render_image(
     edges = np.flatnonzero(_edge_mask(image.reshape(height, width, 3)).ravel())
     fine = colors_at((centers[edges, None] + _SUB_PIXELS).reshape(-1, 2))
     image[edges] = (image[edges] + fine.reshape(-1, 4, 3).sum(1)) / 5
-    image += _NOISE * rng.standard_normal((height * width, 1), np.float32)
-    image += 0.5 * _NOISE * rng.standard_normal(image.shape, np.float32)
+    if optics.blur:
+        blurred = cv2.GaussianBlur(image.reshape(height, width, 3), (0, 0), optics.blur)
+        image = blurred.reshape(-1, 3)
+    image += optics.noise * rng.standard_normal((height * width, 1), np.float32)
+    image += 0.5 * optics.noise * rng.standard_normal(image.shape, np.float32)
     return np.clip(255 * image + 0.5, 0, 255).astype(np.uint8).reshape(height, width, 3)
 
 

@@ -12,6 +12,7 @@ from epropnp_data.geometry.poses import Pose
 from epropnp_data.nuscenes.records import BoxAnnotation, Keyframe, Reading
 from epropnp_data.nuscenes.taxonomy import CATEGORY_OF_CLASS, LIDAR, visibility_level
 
+from .difficulty import SHARP, Optics
 from .lidar import LidarSweep, scan
 from .render import render_image
 from .rig import Camera, nuscenes_lidar
@@ -35,6 +36,7 @@ class Recorder:
         cameras: those of the vehicle.
         annotated: whether the boxes are published.
         seed: seed of sensor noise.
+        optics: of the cameras.
     """
 
     root: Path
@@ -43,6 +45,7 @@ class Recorder:
     cameras: tuple[Camera, ...]
     annotated: bool
     seed: tuple[int, ...]
+    optics: Optics = SHARP
 
     def record(self, world: World, index: int) -> Keyframe:
         """Render and scan keyframe number ``index`` of a world."""
@@ -72,7 +75,7 @@ class Recorder:
         stamp = self._stamp(time + camera.delay)
         channel = camera.calibration.channel
         filename = f"samples/{channel}/{self.log_name}__{channel}__{stamp}.jpg"
-        image = render_image(snapshot, camera, pose, rng)
+        image = render_image(snapshot, camera, pose, rng, self.optics)
         ok, data = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         if not ok:
             raise RuntimeError(f"cv2 cannot encode {filename}")

@@ -18,7 +18,7 @@ from epropnp_data.geometry.poses import Pose
 from epropnp_data.raycast import RayCaster
 
 from .actors import Actor
-from .mesh import Mesh
+from .mesh import Mesh, in_one_color
 from .shapes import build_shape
 from .world import World
 
@@ -76,7 +76,8 @@ _cached_shape = lru_cache(maxsize=512)(build_shape)
 
 def actor_mesh(actor: Actor) -> Mesh:
     """Mesh of an actor in its own frame."""
-    return _cached_shape(actor.class_name, actor.size_lwh, actor.posture, actor.look)
+    mesh = _cached_shape(actor.class_name, actor.size_lwh, actor.posture, actor.look)
+    return mesh if actor.marked else in_one_color(mesh)
 
 
 def take_snapshot(world: World, time: float) -> Snapshot:

@@ -9,6 +9,7 @@ import numpy as np
 from epropnp_data.geometry.poses import Pose
 
 from .actors import Actor
+from .difficulty import USUAL, Scenery
 from .factory import ActorFactory
 from .layout import place_static
 from .light import Light, draw_light
@@ -59,17 +60,18 @@ class World:
         return Pose.from_yaw(state.yaw, state.x, state.y)
 
 
-def build_world(seed: int, index: int, duration: float) -> World:
+def build_world(seed: int, index: int, duration: float, scenery: Scenery = USUAL) -> World:
     """World number ``index`` of a data set.
 
     Args:
         seed: seed of the data set.
         index: which world; worlds of different indices are independent.
         duration: seconds the ego vehicle drives.
+        scenery: how hard it is to see.
     """
     rng = np.random.default_rng([seed, index])
     road = _draw_road(2 * MARGIN + 9.5 * duration, rng)
-    factory = ActorFactory(rng)
+    factory = ActorFactory(rng, scenery)
     place_static(road, factory)
     ego = place_traffic(road, duration, MARGIN, factory)
     place_walkers(road, duration, factory)
