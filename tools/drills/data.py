@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from .launch import ROOT, import_libraries, start
+from .launch import ROOT, start
 
 STORE = ROOT / "work_dirs/drills"
 DETECTOR = "configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py"
@@ -14,7 +14,6 @@ RECORD_ALL = ("default_hooks.logger.interval=1", "log_processor.window_size=1")
 @cache
 def nuscenes_root() -> Path:
     """Two training and one validation keyframes per scene, images of 224 x 126."""
-    import_libraries()
     root = STORE / "nuscenes"
     sizes = ["--scenes", "3", "--samples-per-scene", "2", "--image-scale", "0.14"]
     start(
@@ -28,7 +27,6 @@ def nuscenes_root() -> Path:
 @cache
 def bop_root() -> Path:
     """Four training and two test images of three objects."""
-    import_libraries()
     root = STORE / "bop"
     arguments = [root, "--train-images", "8", "--test-images", "4"]
     start("create_synthetic_bop", arguments, STORE / "data.log").finish()

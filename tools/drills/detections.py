@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from .data import import_libraries
 from .frame import DrillError, Outcome
 from .launch import start
 from .ranks import run_script
@@ -13,7 +12,6 @@ def same_detections(
     folder: Path, command: Callable[..., list[str]], root: Path, name: str, *options: str
 ) -> Outcome:
     """Test a network after one step with one process and, by tools/dist_test.sh, with two."""
-    import_libraries()
     start("train", command(folder / "train", 1), folder / "train.log").finish()
     files = [command(folder, 1)[0], folder / "train/iter_1.pth"]
     alone, both = (

@@ -10,7 +10,6 @@ from .data import (
     SIXDOF,
     bop_root,
     detector_run,
-    import_libraries,
     nuscenes_root,
     sixdof_run,
 )
@@ -25,7 +24,6 @@ STEPS = 20
 
 def train_alike(folder: Path, command: Callable[..., list[str]]) -> Outcome:
     """Train 20 steps with 0, 1, 1 and 3 loader workers."""
-    import_libraries()
     results = []
     for number, workers in enumerate((0, 1, 1, 3)):
         loader = [f"train_dataloader.num_workers={workers}"]
@@ -48,7 +46,6 @@ def train_alike(folder: Path, command: Callable[..., list[str]]) -> Outcome:
 
 def test_alike(folder: Path) -> Outcome:
     """Test both networks twice each."""
-    import_libraries()
     runs = (
         (DETECTOR, detector_run, nuscenes_root(), "results_nusc.json"),
         (SIXDOF, sixdof_run, bop_root(), "results_bop.csv"),
@@ -71,7 +68,6 @@ def generate_alike(
     folder: Path, make: Callable[[Path], tuple[str, list]], workers: Sequence[int]
 ) -> Outcome:
     """Generate the same with other numbers of workers."""
-    import_libraries()
     found = []
     for number in workers:
         tool, arguments = make(folder / str(number))

@@ -6,17 +6,15 @@ from pathlib import Path
 from .data import (
     bop_root,
     detector_run,
-    import_libraries,
     nuscenes_root,
     sixdof_run,
 )
 from .detections import same_detections
 from .divided import BATCH, STEPS, in_pieces, one_and_two, steps
 from .frame import Case, DrillError, Outcome
-from .launch import ROOT
 from .ranks import run_script, start_two
 
-EVERY_POINT = "model.bbox_head.criterion.object_sampler.type=EveryPoint"
+EVERY_POINT = "model.bbox_head.criterion.object_sampler.type=drills.fixed_sampling.EveryPoint"
 TEST_BATCH = "test_dataloader.batch_size=2"
 ALL_DETECTIONS = (  # also the unlikely ones of a network without training
     TEST_BATCH,
@@ -32,13 +30,17 @@ def detector_alike(work_dir: Path, count: int, *options: str) -> list[str]:
 
 def sixdof_alike(work_dir: Path, count: int, *options: str) -> list[str]:
     """The 6DoF network with points that determine a pose."""
-    return sixdof_run(work_dir, count, *options, "default_hooks.spread.type=SpreadPoints")
+    return sixdof_run(
+        work_dir, count, *options, "default_hooks.spread.type=drills.fixed_sampling.SpreadPoints"
+    )
 
 
 def objects_per_image() -> list[int]:
     """Annotations of each image that training would see without its filter for empty ones."""
     from mmdet3d.registry import DATASETS
     from mmengine.registry import init_default_scope
+
+    import epropnp_det  # noqa: F401 - registers the data set
 
     init_default_scope("mmdet3d")
     root = str(nuscenes_root())
@@ -49,7 +51,6 @@ def objects_per_image() -> list[int]:
 
 def without_objects(folder: Path) -> Outcome:
     """One process gets images with objects only, the other images without any."""
-    import_libraries()
     counts = objects_per_image()
     rich = max(range(len(counts)), key=counts.__getitem__)
     empty = counts.index(0)
@@ -64,9 +65,8 @@ def without_objects(folder: Path) -> Outcome:
 
 def uneven_epochs(folder: Path) -> Outcome:
     """Three images for two processes, three epochs."""
-    import_libraries()
     options = (
-        "default_hooks.record.type=StepRecord",
+        "default_hooks.record.type=drills.faults.StepRecord",
         "train_cfg._delete_=True",
         "train_cfg.type=ResumableEpochLoop",
         "train_cfg.max_epochs=3",
@@ -76,7 +76,7 @@ def uneven_epochs(folder: Path) -> Outcome:
     )
     arguments = [word for word in detector_run(folder / "work", 1) if "max_iters" not in word]
     for process in start_two("train", [*arguments, *options], folder):
-        process.finish(600)
+        process.finish(900)
     counts = [len(steps(folder / "work", rank)) for rank in (0, 1)]
     if counts != [6, 6]:
         raise DrillError(f"steps {counts}, expected 6 and 6")
@@ -85,7 +85,6 @@ def uneven_epochs(folder: Path) -> Outcome:
 
 def refused_shards(folder: Path) -> Outcome:
     """A sampler that does not fill up."""
-    import_libraries()
     options = (
         "train_dataloader.dataset.indices=3",
         "train_dataloader.sampler.type=DefaultSampler",
@@ -93,7 +92,7 @@ def refused_shards(folder: Path) -> Outcome:
         f"{BATCH}=1",
     )
     processes = start_two("train", detector_run(folder / "work", 4, *options), folder)
-    codes = [process.wait(300) for process in processes]
+    codes = [process.wait(900) for process in processes]
     text = processes[0].output()
     if codes != [2, 2] or "[2, 1] batches per epoch" not in text:
         raise DrillError(f"exit codes {codes}: {processes[0].tail()}")
@@ -103,17 +102,12 @@ def refused_shards(folder: Path) -> Outcome:
 def process_fails(folder: Path, kind: str, expected: str) -> Outcome:
     """Let the second process fail at its third step under tools/dist_train.sh."""
     work = folder / "work"
-    fault = (f"kind={kind}", "rank=1", "step=2", "type=ProcessFault")
+    fault = (f"kind={kind}", "rank=1", "step=2", "type=drills.faults.ProcessFault")
     options = (
-        "default_hooks.record.type=StepRecord",
+        "default_hooks.record.type=drills.faults.StepRecord",
         *(f"default_hooks.fault.{setting}" for setting in fault),
     )
-    base, *arguments = detector_run(work, 1000, *options)
-    config = folder / "config.py"
-    imports = ["epropnp_det", "drills.faults"]
-    config.write_text(
-        f"_base_ = [{str(ROOT / base)!r}]\ncustom_imports = dict(imports={imports})\n"
-    )
+    config, *arguments = detector_run(work, 1000, *options)
     code, output = run_script("dist_train", config, "2", *arguments)
     if code == 0 or expected not in output:
         raise DrillError(f"exit code {code}, {expected!r} is missing: {output[-300:]}")

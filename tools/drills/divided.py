@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .data import import_libraries
 from .frame import DrillError, Outcome
 from .launch import start
 from .ranks import start_two
@@ -12,8 +11,8 @@ from .ranks import start_two
 STEPS = 5
 TOLERANCE = 1e-4  # of a loss, or of one where the loss is below one; single precision, five steps
 COMPARED = (
-    "default_hooks.fixed.type=FixedSampling",
-    "default_hooks.record.type=StepRecord",
+    "default_hooks.fixed.type=drills.fixed_sampling.FixedSampling",
+    "default_hooks.record.type=drills.faults.StepRecord",
     "optim_wrapper.optimizer.type=SGD",
     "train_cfg.type=ResumableIterLoop",
     "train_dataloader.sampler.type=ResumableSampler",
@@ -54,7 +53,6 @@ def one_and_two(
     folder: Path, command: Callable[..., list[str]], batch: int, *options: str
 ) -> Outcome:
     """Train in one process and in two with half of the batch each."""
-    import_libraries()
     options = (*COMPARED, *options)
     whole, parts = folder / "one", folder / "two"
     start("train", command(whole, STEPS, *options, f"{BATCH}={batch}"), folder / "one.log").finish()
@@ -69,7 +67,6 @@ def in_pieces(
     folder: Path, command: Callable[..., list[str]], batch: int, *options: str
 ) -> Outcome:
     """Train on whole batches and sample by sample."""
-    import_libraries()
     options = (*COMPARED, *options, f"{BATCH}={batch}")
     whole, parts = folder / "whole", folder / "pieces"
     pieces = ("default_hooks.pieces.type=PiecewiseStepHook", "default_hooks.pieces.max_samples=1")

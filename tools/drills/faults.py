@@ -1,4 +1,4 @@
-"""Hooks that a drill adds to a run by ``--cfg-options default_hooks.NAME.type=...``."""
+"""Hooks that a drill adds: ``--cfg-options default_hooks.NAME.type=drills.faults.CLASS``."""
 
 import json
 import os
@@ -7,17 +7,13 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
-from mmdet3d.registry import HOOKS, OPTIM_WRAPPERS
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from epropnp_mm.engine import FiniteGradAmpOptimWrapper
 
-from . import fixed_sampling  # noqa: F401 - registers its hook
 
-
-@HOOKS.register_module()
 class StepRecord(Hook):
     """Writes the losses, images and number of objects of every step, one file per process."""
 
@@ -34,7 +30,6 @@ class StepRecord(Hook):
             file.write(json.dumps(entry) + "\n")
 
 
-@HOOKS.register_module()
 class ProcessFault(Hook):
     """Lets one process fail at a step: ``kind`` is "kill" (SIGKILL) or "raise"."""
 
@@ -52,7 +47,6 @@ class ProcessFault(Hook):
         raise OSError(f"drill: process {self.rank} fails at step {self.step}")
 
 
-@HOOKS.register_module()
 class NonFinite(Hook):
     """Puts a NaN into one step, or into each one from there on.
 
@@ -100,7 +94,6 @@ class NonFinite(Hook):
             sample.crop.noc_gt[0, 3, 3] = nan()
 
 
-@OPTIM_WRAPPERS.register_module()
 class CpuAmpOptimWrapper(FiniteGradAmpOptimWrapper):
     """The wrapper of ``--amp`` with a loss scaler of the CPU, for machines without a GPU."""
 

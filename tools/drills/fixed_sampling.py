@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from mmdet3d.registry import HOOKS, TASK_UTILS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -18,7 +17,6 @@ from epropnp_det.models.structures import ObjectSamples
 CELLS = 24 * 24  # of a crop of the small 6DoF network, which draws (crops, cells)
 
 
-@TASK_UTILS.register_module()
 @dataclass(frozen=True)
 class EveryPoint:
     """Object sampler that takes every point which has a ground truth, with weight one."""
@@ -57,7 +55,6 @@ def batch_axis(shape: tuple[int, ...]) -> int | None:
     return 0 if len(shape) == 1 or shape[1:] == (CELLS,) else 1
 
 
-@HOOKS.register_module()
 class FixedSampling(Hook):
     """Replaces torch's random numbers, and keeps batch normalisation from looking at batches."""
 
@@ -75,7 +72,6 @@ class FixedSampling(Hook):
                 module.eval()
 
 
-@HOOKS.register_module()
 class SpreadPoints(Hook):
     """Puts the points that an untrained 6DoF network finds of an object apart.
 

@@ -1,7 +1,7 @@
 """Damaged files of every kind: each is read or refused by a message, none ends in another error."""
 
-import contextlib
 import json
+import multiprocessing
 import os
 import resource
 import traceback
@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from .frame import Case, DrillError, Outcome
-from .launch import import_libraries
 from .mutations import mutate
 
 COUNT = 1000  # damaged files of each kind
@@ -55,7 +54,7 @@ def read_damaged(kind: str, folder: Path, count: int, seed: int) -> Iterator[str
     Yields:
         ``read``, ``refused``, or the traceback of another error.
     """
-    from .parsers import PARSERS  # needs the libraries that the drill imports first
+    from .parsers import PARSERS  # loads all libraries
 
     parser = PARSERS[kind]
     parser.make(folder)
@@ -74,23 +73,26 @@ def read_damaged(kind: str, folder: Path, count: int, seed: int) -> Iterator[str
             yield "read"
 
 
+def write_report(report: Path, kind: str, folder: Path, count: int) -> None:
+    """What the process of `run_apart` does."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries complain there
+    report.write_text(json.dumps(list(read_damaged(kind, folder, count, SEED))))
+
+
 def run_apart(kind: str, folder: Path, count: int) -> list[str]:
-    """`read_damaged` in a process of its own, whose end is an outcome as well.
+    """`read_damaged` in a fresh process, whose end is an outcome as well.
 
     Raises:
         DrillError: the reader brought the whole process down.
     """
     report = folder.with_name(f"{folder.name}-report.json")
-    child = os.fork()
-    if child == 0:
-        with contextlib.suppress(BaseException):
-            resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries complain there
-            report.write_text(json.dumps(list(read_damaged(kind, folder, count, SEED))))
-        os._exit(0)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if status != 0 or not report.is_file():
-        raise DrillError(f"the reader of {kind} ended the process (status {status})")
+    context = multiprocessing.get_context("spawn")  # see `drills.launch`
+    child = context.Process(target=write_report, args=(report, kind, folder, count))
+    child.start()
+    child.join()
+    if child.exitcode != 0 or not report.is_file():
+        raise DrillError(f"the reader of {kind} ended the process (status {child.exitcode})")
     found = json.loads(report.read_text())
     report.unlink()
     return found
@@ -98,9 +100,6 @@ def run_apart(kind: str, folder: Path, count: int) -> list[str]:
 
 def check(kind: str, folder: Path) -> Outcome:
     """Read damaged files of a kind."""
-    import_libraries()
-    import drills.parsers  # noqa: F401  once, before the processes fork
-
     found = run_apart(kind, folder, COUNT)
     wrong = [item for item in found if item not in ("read", "refused")]
     seen = f"{found.count('refused')} refused, {found.count('read')} read as something valid"

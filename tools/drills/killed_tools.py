@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .data import DETECTOR, bop_root, detector_run, import_libraries, nuscenes_root
+from .data import DETECTOR, bop_root, detector_run, nuscenes_root
 from .frame import DrillError, Outcome
 from .launch import Process, start
 
@@ -47,6 +47,13 @@ def count_files(folder: Path, pattern: str) -> int:
     return sum(1 for _ in folder.glob(pattern)) if pattern else 0
 
 
+def duration(tool: str, arguments: Sequence[str | Path], log: Path) -> float:
+    """Seconds of a whole run of a tool."""
+    begin = time.monotonic()
+    start(tool, arguments, log).finish()
+    return time.monotonic() - begin
+
+
 def killed_later(process: Process, delay: float, began: Callable[[], bool]) -> bool:
     """Kill a process some time after something is the case; False if it ended before."""
     process.wait(900, until=began)
@@ -66,7 +73,8 @@ def tool_with_kills(
 ) -> Outcome:
     """Compare what a tool that is killed over and over writes with what it writes undisturbed.
 
-    A run that ends before its time is compared as well, and the next one begins with nothing.
+    A run that ends before its time is compared as well, and the next one begins with nothing. No
+    run is killed while it loads libraries, which takes as long as ``--help``.
 
     Args:
         folder: empty.
@@ -75,16 +83,16 @@ def tool_with_kills(
         kills: to be made.
         kept: pattern of files of which each run adds one before it is killed.
     """
-    import_libraries()
     whole, cut, generator = folder / "whole", folder / "cut", random.Random(1)
-    begin = time.monotonic()
-    start(*make(whole), folder / "whole.log").finish()
-    seconds = time.monotonic() - begin
+    tool, arguments = make(whole)
+    seconds = duration(tool, arguments, folder / "whole.log")
+    imports = duration(tool, ["--help"], folder / "help.log")
     killed = lives = 0
     while killed < kills:
         before = count_files(cut, kept)
         process = start(*make(cut), folder / f"life_{lives:02d}.log")
-        delay = generator.uniform(0, seconds / 20 if kept else seconds)
+        shortest, longest = (0, (seconds - imports) / 20) if kept else (imports, seconds)
+        delay = generator.uniform(shortest, longest)
         lives += 1
         if killed_later(process, delay, lambda k=before: not kept or count_files(cut, kept) > k):
             killed += 1
@@ -126,7 +134,6 @@ def info_files(root: Path) -> tuple[str, list]:
 
 def killed_test(folder: Path) -> Outcome:
     """Kill a test of 12 batches; what was tested must not be tested again."""
-    import_libraries()
     start("train", detector_run(folder / "train", 1), folder / "train.log").finish()
 
     def command(root: Path) -> tuple[str, list]:

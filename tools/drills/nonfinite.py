@@ -6,21 +6,21 @@ from pathlib import Path
 
 import torch
 
-from .data import detector_run, import_libraries, sixdof_run
+from .data import detector_run, sixdof_run
 from .frame import Case, DrillError, Outcome
 from .launch import start
 
 PLACES = ("image", "calibration", "target", "one object", "batch")
 STEPS = 2 * len(PLACES) + 1
 SAVE_LAST = "default_hooks.checkpoint.interval=1000"
-CPU_AMP = ("optim_wrapper.type=CpuAmpOptimWrapper", "optim_wrapper.dtype=bfloat16")
+CPU_AMP = ("optim_wrapper.type=drills.faults.CpuAmpOptimWrapper", "optim_wrapper.dtype=bfloat16")
 
 
 def fault(number: int, where: str, first: int, last: int) -> list[str]:
     """Options that add a `NonFinite` hook."""
     name = f"default_hooks.fault{number}"
     where = where.replace(" ", "_")
-    settings = (f"where={where}", f"step={first}", f"last={last}", "type=NonFinite")
+    settings = (f"where={where}", f"step={first}", f"last={last}", "type=drills.faults.NonFinite")
     return [f"{name}.{setting}" for setting in settings]
 
 
@@ -33,7 +33,6 @@ def skipped_steps(output: str) -> dict[int, str]:
 
 def every_place(folder: Path, command: Callable[..., list[str]], *options: str) -> Outcome:
     """Spoil every second step of one training, each time in another place."""
-    import_libraries()
     faults = [
         option
         for number, where in enumerate(PLACES)
@@ -59,7 +58,6 @@ def every_place(folder: Path, command: Callable[..., list[str]], *options: str) 
 
 def dead_training(folder: Path, where: str) -> Outcome:
     """Spoil every step from the third on."""
-    import_libraries()
     options = [*fault(0, where, 2, 999), "custom_hooks.0.max_consecutive=3"]
     process = start("train", detector_run(folder / "work", 20, *options), folder / "log")
     code = process.wait(900)

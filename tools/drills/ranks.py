@@ -1,4 +1,4 @@
-"""A tool in two joined processes, forked here or started by its script."""
+"""A tool in two joined processes, started one by one or started by its script."""
 
 import os
 import socket

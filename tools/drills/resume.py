@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from .data import detector_run, import_libraries, sixdof_run
+from .data import detector_run, sixdof_run
 from .frame import Case, DrillError, Outcome
 from .killed_tools import (
     TEST_KILLS,
@@ -59,7 +59,6 @@ def final_state(work_dir: Path) -> dict[str, torch.Tensor]:
 
 def train_with_kills(folder: Path, command: Callable[..., list[str]], *options: str) -> Outcome:
     """Compare a training that is killed over and over with one that is not."""
-    import_libraries()
     whole, cut, generator = folder / "whole", folder / "cut", random.Random(0)
     options = (*CHECKPOINTS, *options)
     start("train", command(whole, STEPS, *options), folder / "whole.log").finish()
@@ -116,7 +115,6 @@ def compare_trainings(whole: Path, cut: Path) -> None:
 
 def truncated_checkpoint(folder: Path) -> Outcome:
     """Cut the newest checkpoint, at several places, and resume."""
-    import_libraries()
     hook = "default_hooks.checkpoint"
     options = (f"{hook}.interval=1", f"{hook}.max_keep_ckpts=2")
     start("train", sixdof_run(folder, 2, *options), folder / "first.log").finish()

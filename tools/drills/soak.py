@@ -7,7 +7,7 @@ import numpy as np
 
 from .data import SIXDOF, bop_root
 from .frame import Case, DrillError, Outcome
-from .launch import ROOT, import_libraries
+from .launch import ROOT
 
 STEPS = 2000
 INFERENCES = 10_000
@@ -89,7 +89,6 @@ def train(cfg, watch: Watch) -> None:
 
 def check_training(folder: Path) -> Outcome:
     """Train the tiny network."""
-    import_libraries()
     import epropnp_6dof  # noqa: F401
 
     watch = Watch()
@@ -99,7 +98,6 @@ def check_training(folder: Path) -> Outcome:
 
 def check_inference(folder: Path) -> Outcome:
     """Poses from images, again and again, with the weights of the first steps."""
-    import_libraries()
     from mmdet3d.registry import DATASETS, MODELS
     from mmengine.registry import init_default_scope
     from mmengine.runner import save_checkpoint
