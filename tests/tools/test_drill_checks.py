@@ -3,7 +3,10 @@
 import json
 
 import pytest
+import torch
+from mmengine.logging import HistoryBuffer
 
+from drills.data import read_checkpoint
 from drills.detections import without_times
 from drills.divided import TOLERANCE, compare_losses
 from drills.frame import DrillError
@@ -74,3 +77,15 @@ def test_growth_is_noticed(memory, files):
 def test_times_are_not_compared():
     assert without_times("scene_id,im_id,time\n1,2,0.5\n") == "scene_id,im_id\n1,2\n"
     assert without_times('{"results": 1}') == '{"results": 1}'
+
+
+def test_checkpoints_are_read_without_the_packages_of_their_networks(tmp_path):
+    content = {"message_hub": {"loss": HistoryBuffer([1.0, 2.0], [1, 1])}}
+    torch.save(content, tmp_path / "a.pth")
+    allowed = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()  # as in an interpreter that loaded torch alone
+    try:
+        history = read_checkpoint(tmp_path / "a.pth")["message_hub"]["loss"]
+    finally:
+        torch.serialization.add_safe_globals(allowed)
+    assert history.data[0].tolist() == [1.0, 2.0]

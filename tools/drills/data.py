@@ -3,6 +3,10 @@
 from functools import cache
 from pathlib import Path
 
+import torch
+
+from epropnp_mm.compat import allow_mmengine_checkpoints
+
 from .launch import ROOT, start
 
 STORE = ROOT / "work_dirs/drills"
@@ -58,3 +62,9 @@ def sixdof_run(work_dir: Path, steps: int, *options: str) -> list[str]:
     ]
     where = ["--data-root", str(bop_root()), "--work-dir", str(work_dir)]
     return [SIXDOF, *where, "--cfg-options", *settings]
+
+
+def read_checkpoint(path: Path) -> dict:
+    """Content of a checkpoint that a run wrote, by torch's safe loading."""
+    allow_mmengine_checkpoints()
+    return torch.load(path, weights_only=True)

@@ -11,6 +11,7 @@ from .data import (
     bop_root,
     detector_run,
     nuscenes_root,
+    read_checkpoint,
     sixdof_run,
 )
 from .detections import without_times
@@ -30,7 +31,7 @@ def train_alike(folder: Path, command: Callable[..., list[str]]) -> Outcome:
         loader += [f"train_dataloader.persistent_workers={workers > 0}"]
         work = folder / f"{number}"
         start("train", command(work, STEPS, *PLACED, *loader), folder / f"{number}.log").finish()
-        state = torch.load(work / f"iter_{STEPS}.pth", weights_only=True)["state_dict"]
+        state = read_checkpoint(work / f"iter_{STEPS}.pth")["state_dict"]
         results.append((recorded_losses(work), state))
     (losses, state), *others = results
     for other_losses, other_state in others:

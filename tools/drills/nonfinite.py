@@ -4,9 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
-from .data import detector_run, sixdof_run
+from .data import detector_run, read_checkpoint, sixdof_run
 from .frame import Case, DrillError, Outcome
 from .launch import start
 
@@ -41,7 +39,7 @@ def every_place(folder: Path, command: Callable[..., list[str]], *options: str) 
     arguments = command(folder / "work", STEPS, SAVE_LAST, *faults, *options)
     output = start("train", arguments, folder / "log").finish()
     named = skipped_steps(output)
-    state = torch.load(folder / f"work/iter_{STEPS}.pth", weights_only=True)
+    state = read_checkpoint(folder / f"work/iter_{STEPS}.pth")
     broken = [name for name, value in state["state_dict"].items() if not value.isfinite().all()]
     if broken:
         raise DrillError(f"{len(broken)} entries of the model are not finite, first {broken[0]}")
@@ -64,7 +62,7 @@ def dead_training(folder: Path, where: str) -> Outcome:
     path = folder / "work/stopped_iter_5.pth"
     if code != 2 or "3 steps in a row had non-finite gradients" not in process.output():
         raise DrillError(f"exit code {code}: {process.tail()}")
-    state = torch.load(path, weights_only=True)["state_dict"]
+    state = read_checkpoint(path)["state_dict"]
     finite = all(value.isfinite().all() for value in state.values())
     if not finite and where != "weights":
         raise DrillError("the saved state is not finite")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from .data import detector_run, sixdof_run
+from .data import detector_run, read_checkpoint, sixdof_run
 from .frame import Case, DrillError, Outcome
 from .killed_tools import (
     TEST_KILLS,
@@ -51,7 +51,7 @@ def recorded_losses(work_dir: Path) -> dict[int, set[tuple]]:
 
 def final_state(work_dir: Path) -> dict[str, torch.Tensor]:
     """Weights and running means of the last checkpoint, moments of the optimizer with them."""
-    content = torch.load(work_dir / f"iter_{STEPS}.pth", weights_only=True)
+    content = read_checkpoint(work_dir / f"iter_{STEPS}.pth")
     moments = content["optimizer"]["state"]
     flat = {f"moment.{i}.{k}": torch.as_tensor(v) for i, s in moments.items() for k, v in s.items()}
     return {**content["state_dict"], **flat}
