@@ -101,7 +101,7 @@ def clipped_cost(dof, num=5, points=37, delta=2.0, gravity=False, dtype=torch.fl
 def around(pose, samples, spread=0.1):
     """Poses (S, B, P) near given ones, quaternions of unit length."""
     generator = torch.Generator().manual_seed(5)
-    noise = torch.randn(samples, *pose.shape, generator=generator, dtype=pose.dtype)
+    noise = torch.randn(samples, *pose.shape, generator=generator, dtype=pose.dtype).to(pose)
     poses = pose + spread * noise
     if pose.shape[-1] == 7:
         poses[..., 3:] /= poses[..., 3:].norm(dim=-1, keepdim=True)

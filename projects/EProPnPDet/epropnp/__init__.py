@@ -37,6 +37,7 @@ from epropnp.conversions import (
     yaw_pose,
 )
 from epropnp.cost import LeastSquaresCost, Linearization, NormalEquations, PoseCost
+from epropnp.cuda_graphs import CUDAGraphs
 from epropnp.diagnostics import Diagnostics
 from epropnp.distortion import DistortedCamera
 from epropnp.gauss_newton import GaussNewton, gauss_newton, gauss_newton_step
@@ -82,6 +83,7 @@ __all__ = [
     "AdaptiveTukeyPnPCost",
     "Backend",
     "BestPeak",
+    "CUDAGraphs",
     "Cauchy",
     "CauchyPnPCost",
     "Diagnostics",

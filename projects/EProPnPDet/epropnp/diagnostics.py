@@ -172,7 +172,7 @@ def distance_to_minimum(equations: NormalEquations) -> Tensor:
     """
     gradient = equations.gradient
     factor, solved = linear.factorize(linear.damped(equations.hessian))
-    step = torch.cholesky_solve(gradient.unsqueeze(-1), factor).squeeze(-1)
+    step = linear.substituted(factor, gradient.unsqueeze(-1)).squeeze(-1)
     length = (gradient * step).sum(-1).clamp(min=0.0).sqrt()
     return torch.where(solved, length, math.inf)
 

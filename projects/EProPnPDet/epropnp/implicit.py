@@ -75,5 +75,5 @@ class _ImplicitStep(torch.autograd.Function):
                 "gauss_newton_step for a second derivative"
             )
         factor, solved = ctx.saved_tensors
-        step = -torch.cholesky_solve(grad.unsqueeze(-1), factor).squeeze(-1)
+        step = -linear.substituted(factor, grad.unsqueeze(-1)).squeeze(-1)
         return torch.where(solved.unsqueeze(-1), step, 0.0), None, None

@@ -14,6 +14,7 @@ from epropnp.arguments import (
     check_part,
 )
 from epropnp.backends import Backend, default_backend
+from epropnp.calls import Call, Runner, directly
 from epropnp.camera import PerspectiveCamera
 from epropnp.cost import PoseCost
 from epropnp.initializers import RSLMSolver, Starts
@@ -42,6 +43,7 @@ class EProPnP(nn.Module):
         peaks: where sampling begins: the solution alone if None, as published; `DistinctPeaks()`
             where a second mode must not be missed.
         backend: arithmetic of start, solver, sampler and loss.
+        runner: carries out the calls; `CUDAGraphs` replays them on a GPU.
 
     Raises:
         TypeError: arguments of the wrong kind.
@@ -63,6 +65,7 @@ class EProPnP(nn.Module):
         sampler: Sampler | None = None,
         peaks: PeakRule | None = None,
         backend: Backend | None = None,
+        runner: Runner | None = None,
     ):
         super().__init__()
         check_count("mc_samples", mc_samples, 1)
@@ -74,6 +77,7 @@ class EProPnP(nn.Module):
         check_part("sampler", sampler, "sample")
         check_part("peaks", peaks, "__call__")
         check_part("backend", backend, *BACKEND)
+        check_part("runner", runner, "__call__")
         if solver is None:
             solver = LMSolver(self.dof, normalize=bool(normalize), init_solver=RSLMSolver())
         self.solver = solver
@@ -97,6 +101,7 @@ class EProPnP(nn.Module):
         self.sampler = sampler or AMIS(mc_samples, num_iter, family)
         self.peaks = peaks or BestPeak()
         self.backend = backend or default_backend()
+        self.runner = runner or directly
 
     @full_precision
     def forward(  # noqa: PLR0913 - the signature users know
@@ -117,11 +122,11 @@ class EProPnP(nn.Module):
         generator: torch.Generator | None = None,
     ) -> PnPSolution:
         """Solve for the most likely pose of each object; arguments as in `LMSolver.forward`."""
-        problem = self._problem(x3d, x2d, w2d, camera, cost_fun, mask)
         options = SolveOptions(
             force_init_solve, fast_mode, with_pose_cov, with_pose_opt_plus, with_diagnostics
         )
-        return self._solve(problem, pose_init, options, generator)
+        call = Call(x3d, x2d, w2d, camera, cost_fun, pose_init, mask, options, generator=generator)
+        return self.runner(self._solve_call, call)
 
     @full_precision
     def monte_carlo_forward(  # noqa: PLR0913 - the signature users know
@@ -168,11 +173,11 @@ class EProPnP(nn.Module):
             TypeError: arguments of the wrong kind.
             ValueError: shapes that do not fit, or neither a start pose nor a start solver.
         """
-        problem = self._problem(x3d, x2d, w2d, camera, cost_fun, mask)
         options = SolveOptions(
             force_init_solve, fast_mode, True, with_pose_opt_plus, with_diagnostics
         )
-        return self._sample(problem, pose_init, options, symmetry, generator, starts)
+        points = (x3d, x2d, w2d, camera, cost_fun, pose_init, mask)
+        return self.runner(self._sample_call, Call(*points, options, symmetry, starts, generator))
 
     @full_precision
     def solve_cost(
@@ -215,18 +220,16 @@ class EProPnP(nn.Module):
         problem = problem_of(cost, self.solver.normalize)
         return self._sample(problem, pose_init, options, symmetry, generator)
 
-    def _problem(
-        self,
-        x3d: Tensor,
-        x2d: Tensor,
-        w2d: Tensor,
-        camera: PerspectiveCamera,
-        cost_fun: CostSetting,
-        mask: Tensor | None,
-    ) -> Problem:
-        manifold = pose_manifold(self.dof, camera)
-        normalize = self.solver.normalize
-        return build_problem(x3d, x2d, w2d, camera, cost_fun, manifold, normalize, mask)
+    def _solve_call(self, call: Call) -> PnPSolution:
+        return self._solve(self._problem(call), call.pose_init, call.options, call.generator)
+
+    def _sample_call(self, call: Call) -> MonteCarloResult:
+        given, rest = call.pose_init, (call.symmetry, call.generator, call.starts)
+        return self._sample(self._problem(call), given, call.options, *rest)
+
+    def _problem(self, call: Call) -> Problem:
+        manifold, normalize = pose_manifold(self.dof, call.camera), self.solver.normalize
+        return build_problem(*call[:5], manifold, normalize, call.mask)
 
     def _solve(
         self,

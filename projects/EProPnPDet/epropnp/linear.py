@@ -65,6 +65,15 @@ def factorize(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(solved[..., None, None], factor, identity), solved
 
 
+def substituted(factor: Tensor, columns: Tensor) -> Tensor:
+    """Solution (..., D, k) of systems with Cholesky factors (..., D, D); no gradient.
+
+    `torch.cholesky_solve` of a GPU waits for it, and cannot be captured in a CUDA graph.
+    """
+    half = torch.linalg.solve_triangular(factor, columns, upper=False)
+    return torch.linalg.solve_triangular(factor.mT, half, upper=True)
+
+
 def solve(matrix: Tensor, vector: Tensor) -> Tensor:
     """Solve symmetric (..., D, D) systems for (..., D); the solution of a failed system is zero.
 
@@ -84,7 +93,7 @@ class _Solve(torch.autograd.Function):
     @staticmethod
     def forward(matrix, vector):
         factor, solved = factorize(matrix)
-        solution = torch.cholesky_solve(vector.unsqueeze(-1), factor).squeeze(-1)
+        solution = substituted(factor, vector.unsqueeze(-1)).squeeze(-1)
         return torch.where(solved.unsqueeze(-1), solution, torch.zeros_like(solution))
 
     @staticmethod
@@ -104,4 +113,6 @@ def inverse(matrix: Tensor) -> tuple[Tensor, Tensor]:
     A failed matrix has the identity as inverse.
     """
     factor, solved = factorize(matrix)
-    return torch.cholesky_inverse(factor), solved
+    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    rows = torch.linalg.solve_triangular(factor, identity.expand_as(factor), upper=False).mT
+    return contract(rows, rows), solved

@@ -244,7 +244,7 @@ def _angular_moment(covariance: Tensor) -> Tensor:
     """
     identity = torch.eye(3, dtype=covariance.dtype, device=covariance.device)
     factor = torch.linalg.cholesky_ex(identity + covariance).L
-    across = torch.cholesky_solve(covariance, factor)
+    across = linear.substituted(factor, covariance)
     moment = torch.nn.functional.pad(0.5 * (across + across.mT), (1, 0, 1, 0))
     moment[..., 0, 0] = 1.0
     return moment

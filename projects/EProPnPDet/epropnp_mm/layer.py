@@ -67,6 +67,7 @@ for _layer_class in (
     epropnp.AdaptiveTukeyPnPCost,
     epropnp.AMIS,
     epropnp.BestPeak,
+    epropnp.CUDAGraphs,
     epropnp.CauchyPnPCost,
     epropnp.DistinctPeaks,
     epropnp.EProPnP4DoF,
