@@ -51,6 +51,7 @@ def test_published_variants_differ_as_tabulated():
 
 
 TWINS = {
+    "coord-ransac_lite0-256_lmo-rendered.py": "epropnp-6dof-v2_lite0-256_lmo-rendered.py",
     "coord-ransac_lite0_lmo-rendered.py": "epropnp-6dof-v2_lite0_lmo-rendered.py",
     "coord-ransac_r34_lmo-pbr.py": "epropnp-6dof-v2_r34_lmo-pbr.py",
 }
