@@ -12,7 +12,7 @@ metrics = ["NDS", "mAP", "mATE", "mASE", "mAOE"]
 seeds = [0, 1, 2]
 budgets = dict(
     cpu=dict(processes=2, iterations=2000),
-    cuda=dict(processes=1, iterations=4000, options=["train_dataloader.batch_size=8"], workers=2),
+    cuda=dict(processes=1, iterations=2000, options=["train_dataloader.batch_size=8"], workers=2),
 )
 tuned_by = "learning_rate"
 

@@ -11,7 +11,7 @@ metrics = ["NDS", "mAP", "mATE", "mASE", "mAOE"]
 seeds = [0]
 budgets = dict(
     cpu=dict(processes=2, iterations=1000),
-    cuda=dict(processes=1, iterations=1000, options=["train_dataloader.batch_size=8"], workers=2),
+    cuda=dict(processes=1, iterations=600, options=["train_dataloader.batch_size=8"], workers=2),
 )
 
 detectors = dict(epropnp="EPro-PnP-Det v2", fcos3d="FCOS3D", pgd="PGD")
