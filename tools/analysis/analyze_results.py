@@ -9,7 +9,6 @@ calibration beside that checkpoint, where the inferencers find it.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from functools import partial
@@ -27,6 +26,7 @@ from epropnp_results.analysis import (
     error_table,
     evaluate_calibration,
     fit_calibration,
+    hold_out,
     risk_coverage,
 )
 from epropnp_results.analysis.calibration import binned_trust
@@ -52,15 +52,6 @@ def parse_args() -> argparse.Namespace:
     if not 0 < args.held_out < 1:
         parser.error("--held-out must be between 0 and 1")
     return args
-
-
-def split(pairs: Pairs, share: float) -> tuple[Pairs, Pairs]:
-    """Pairs of held-out images and of the others, by a hash of the image's name."""
-    digests = [hashlib.sha256(name.encode()).digest()[:4] for name in pairs.image]
-    held = np.array([int.from_bytes(d, "big") / 2**32 < share for d in digests])
-    if held.all() or not held.any():
-        raise ValueError(f"{len(set(pairs.image))} images are too few to hold some out")
-    return pairs.select(held), pairs.select(~held)
 
 
 def right(pairs: Pairs, task: str) -> np.ndarray:
@@ -134,7 +125,7 @@ def run(args: argparse.Namespace) -> None:
     if pairs.place_grid is None and pairs.intervals is None:
         print_errors(error_table(pairs))
         raise ValueError(f"{results.path}: holds no densities, so that nothing can be calibrated")
-    held, tested = split(pairs, args.held_out)
+    held, tested = hold_out(pairs, args.held_out)
     fitted = fit_calibration(held)
     content = report(pairs, fitted, tested, results.header["task"])
     folder = args.out_dir or args.results_dir / "analysis"

@@ -9,7 +9,7 @@
 
 from .calibration import calibration_error, coverage, risk_coverage
 from .errors import error_table
-from .samples import Pairs, collect_pairs
+from .samples import Pairs, collect_pairs, hold_out
 from .temperature import (
     Calibration,
     best_temperature,
@@ -29,5 +29,6 @@ __all__ = [
     "error_table",
     "evaluate_calibration",
     "fit_calibration",
+    "hold_out",
     "risk_coverage",
 ]

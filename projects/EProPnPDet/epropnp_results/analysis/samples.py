@@ -1,5 +1,6 @@
 """Pairs of detections and true objects as columns of numbers."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
@@ -89,6 +90,23 @@ def collect_pairs(
         raise ValueError(f"{results.path}: no detection matches a true object")
     names = set(rows[0]).intersection(*rows)  # densities and intervals, where all have them
     return Pairs(**{name: np.array([row[name] for row in rows]) for name in names})
+
+
+def hold_out(pairs: Pairs, share: float) -> tuple[Pairs, Pairs]:
+    """Pairs of held-out images and of the others, by a hash of the image's name.
+
+    Args:
+        pairs: of many images.
+        share: of the images that are held out.
+
+    Raises:
+        ValueError: one of the two would be empty.
+    """
+    digests = [hashlib.sha256(name.encode()).digest()[:4] for name in pairs.image]
+    held = np.array([int.from_bytes(d, "big") / 2**32 < share for d in digests])
+    if held.all() or not held.any():
+        raise ValueError(f"{len(set(pairs.image))} images are too few to hold some out")
+    return pairs.select(held), pairs.select(~held)
 
 
 def _rows_of(
