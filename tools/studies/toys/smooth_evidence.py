@@ -21,8 +21,8 @@ from epropnp.distributions import wrap_angle
 
 TITLE = "Log evidence and optimum between two modes"
 POSES = ((-1.5, 1.0, 20.0, 0.4), (1.5, 1.0, 20.0, 0.4 + torch.pi))
-FOCAL, PIXELS = 700.0, 4.0  # focal length, and deviation that the weights stand for, pixels
-STEPS, SAMPLES, SEEDS = 81, 4096, 4
+FOCAL, PIXELS = 700.0, 8.0  # focal length, and deviation that the weights stand for, pixels
+STEPS, SAMPLES, SEEDS = 81, 8192, 4
 
 
 class Sweep(NamedTuple):
@@ -65,14 +65,14 @@ def weights(share: Tensor, num: int) -> Tensor:
 def sweep(steps: int = STEPS, samples: int = SAMPLES, seeds: int = SEEDS) -> Sweep:
     """Move the weight from one opinion to the other and note what the layer says."""
     x3d, x2d = two_opinions()
-    share = torch.linspace(0.3, 0.7, steps, dtype=torch.float64, requires_grad=True)
+    share = torch.linspace(0.5, 0.75, steps, dtype=torch.float64, requires_grad=True)
     points = [value.double().expand(steps, -1, -1) for value in (x3d, x2d)]
     w2d = weights(share, len(x3d) // 2)
     camera = PerspectiveCamera().bind(torch.diag(torch.tensor([FOCAL, FOCAL, 1.0]).double()))
     start = RSLMSolver(dof=4, num_points=8, num_proposals=64, num_iter=5)
     solver = LMSolver(dof=4, num_iter=30, init_solver=start)
     layer = EProPnP4DoF(samples, solver=solver, peaks=DistinctPeaks())
-    options = {"camera": camera, "cost_fun": CauchyPnPCost(delta=1.0)}
+    options = {"camera": camera, "cost_fun": CauchyPnPCost(delta=2.0)}
     # the better of the minima from both sides, and what the cost there asks of the weights
     pose = torch.tensor(POSES, dtype=torch.float64)
     found = [
