@@ -53,6 +53,7 @@ def test_only_levels_by_trust_hold_for_the_least_trusted():
     assert found["place, conformal: error"] < FEW
     assert found["hardest place, conformal: error"] > 0.12
     assert found["hardest place, by trust: error"] < 2 * FEW
+    assert found["place, by trust: error"] < FEW
 
 
 def test_risk_by_trust_and_by_score():
