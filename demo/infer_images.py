@@ -8,8 +8,9 @@ The camera comes from --intrinsics fx fy cx cy, or a JSON file with intrinsics (
 gravity), or a text file with the 3x3 matrix; or is guessed from --fov DEGREES. A camera that is not
 level: --gravity PITCH ROLL, degrees it looks down and is turned clockwise, or --horizon ROW.
 
-OUT_DIR (work_dirs/infer_images) gets the results as JSON and arrays (docs/results.md), pictures
-and, for videos, video.mp4. An interrupted run goes on. tools/explore.py OUT_DIR makes a page of it.
+OUT_DIR (work_dirs/infer_images) gets the results as JSON and arrays (docs/results_folder.md),
+pictures and, for videos, video.mp4. An interrupted run goes on. tools/explore.py OUT_DIR makes a
+page of it.
 6DoF poses of known objects: demo/infer_poses.py.
 """
 

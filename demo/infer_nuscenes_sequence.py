@@ -5,8 +5,8 @@ r"""A film of one scene: six cameras, and the ground from above with position de
         --scene scene-0103
 
 The scene is one of the config's test split, the first where none is named. OUT_DIR
-(work_dirs/sequence) gets the results as files (docs/results.md), one picture per keyframe and
-SCENE.mp4. An interrupted run goes on with the images that are missing.
+(work_dirs/sequence) gets the results as files (docs/results_folder.md), one picture per keyframe
+and SCENE.mp4. An interrupted run goes on with the images that are missing.
 """
 
 import argparse

@@ -13,8 +13,9 @@ MODELS holds models_info.json (BOP); meshes in it are only drawn. The camera com
 fx fy cx cy (OpenCV's pixels: the first one's centre is 0), a text file with the 3x3 matrix, or a
 JSON file with intrinsics (and distortion); or is guessed from --fov.
 
-OUT_DIR (work_dirs/infer_poses) gets the results as JSON and arrays (docs/results.md), pictures and,
-for videos, video.mp4. An interrupted run goes on. tools/explore.py OUT_DIR makes a page of it.
+OUT_DIR (work_dirs/infer_poses) gets the results as JSON and arrays (docs/results_folder.md),
+pictures and, for videos, video.mp4. An interrupted run goes on. tools/explore.py OUT_DIR makes a
+page of it.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Write one web page to explore results in: ``python tools/explore.py RESULTS_DIR``.
 
-RESULTS_DIR comes from demo/infer_images.py or tools/test.py --results-dir (docs/results.md). The
-page holds everything it shows, opens from disk and asks no network for anything.
+RESULTS_DIR comes from demo/infer_images.py or tools/test.py --results-dir (docs/results_folder.md).
+The page holds everything it shows, opens from disk and asks no network for anything.
 """
 
 import argparse

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 
 from studies.rows import Row
-from studies.runs import TTA_PREFIX
+from studies.runs import TTA, TTA_PREFIX
 from studies.study import Run, Study, select_runs
 
 
@@ -20,13 +20,15 @@ def study_table(study: Study, rows: Sequence[Row], device: str) -> str:
         if not mine:
             continue
         minutes = _spread([row.seconds["train"] / 60 for row in mine], 1)
+        minutes += f" | {_spread([row.seconds['test'] / 60 for row in mine], 1)}"
         lines.append(_line(model.title, mine, study.metrics, minutes))
         if model.tta and all(f"{TTA_PREFIX}{study.decisive}" in row.metrics for row in mine):
             names = [f"{TTA_PREFIX}{name}" for name in study.metrics]
-            lines.append(_line(f"{model.title}, mirror image too", mine, names, "same"))
+            again = _spread([row.seconds[TTA] / 60 for row in mine], 1)
+            lines.append(_line(f"{model.title}, mirror image too", mine, names, f"same | {again}"))
     if not lines:
         return ""
-    heads = ["", "seeds", *study.metrics, "training, minutes"]
+    heads = ["", "seeds", *study.metrics, "training, minutes", "test, minutes"]
     return "\n".join(["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|", *lines])
 
 

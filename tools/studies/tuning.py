@@ -3,12 +3,13 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from studies.rows import Row, read_rows
+from studies.rows import RESULTS, Row, read_rows
 from studies.study import Model, Run, Study, read_study
 
 
-def tuned(study: Study) -> Study:
+def tuned(study: Study, folder: Path = RESULTS) -> Study:
     """A study whose models have the options of the best candidates.
 
     Nothing changes where the study is not tuned by another, nor for a model whose candidates have
@@ -17,7 +18,7 @@ def tuned(study: Study) -> Study:
     if not study.tuned_by:
         return study
     chooser = read_study(study.tuned_by)
-    rows = read_rows(chooser.name)
+    rows = read_rows(chooser.name, folder)
     models = tuple(
         model._replace(options=(*model.options, *best_options(chooser, model.tuning, rows)))
         for model in study.models

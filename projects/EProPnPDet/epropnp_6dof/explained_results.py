@@ -1,4 +1,7 @@
-"""Found poses as results files (``docs/results.md``): densities, correspondences, what was seen."""
+"""Found poses as results files: densities, correspondences, what was seen.
+
+The format is described in ``docs/results_folder.md``.
+"""
 
 from itertools import groupby
 from pathlib import Path

@@ -1,6 +1,6 @@
 """A pose distribution in numbers for files: credible intervals, trust, densities on grids.
 
-What the names mean stands in ``docs/results.md``. Shapes: S samples, B objects.
+What the names mean stands in ``docs/results_folder.md``. Shapes: S samples, B objects.
 """
 
 from dataclasses import replace

@@ -5,7 +5,7 @@
 * ``regions``: credible regions of densities on grids.  ``space``: the ground plane cameras share.
 * ``pictures``: results drawn.  ``explore``: one web page of them.  ``viewers``: Rerun, viser.
 
-The format is described in ``docs/results.md``. Nothing here needs torch or mm* packages.
+The format is described in ``docs/results_folder.md``. Nothing here needs torch or mm* packages.
 """
 
 from .matching import Match, match_objects

@@ -59,8 +59,9 @@ class ObjectResult:
         velocity: (vx, vz) in the ground plane, m/s, or None.
         attribute: name of its state, or None.
         covariance: (D, D) of the pose (x, y, z, then rotation about camera axes or yaw), or None.
-        intervals: per credible level a dictionary, see ``docs/results.md``; empty without density.
-        trust: diagnostics by name, see ``docs/results.md``; empty without density.
+        intervals: per credible level a dictionary, see ``docs/results_folder.md``; empty without
+            density.
+        trust: diagnostics by name, see ``docs/results_folder.md``; empty without density.
         truth_index: which entry of the image's truth this is, where that is known beforehand.
     """
 

@@ -104,7 +104,7 @@ class ResultsFolder:
         Args:
             result: its record.
             arrays: per name an array whose first axis counts ``result.objects``; the names are
-                those of ``docs/results.md``.
+                those of ``docs/results_folder.md``.
 
         Raises:
             ValueError: an array does not fit the objects.

@@ -109,7 +109,7 @@ def test_scenes_of_the_test_may_be_a_set_of_their_own(tmp_path, monkeypatch):
     assert test.command[test.command.index("--data-root") + 1] == "data/study_tuning"
 
 
-def test_the_best_candidate_gives_its_options(study, tmp_path, monkeypatch):
+def test_the_best_candidate_gives_its_options(study, tmp_path):
     chooser = read_study("learning_rate")
     runs = select_runs(chooser, "cpu", ["fcos3d_0.0015", "fcos3d_0.003", "pgd_0.006"], [0, 1])
     scores = dict(zip([run.name for run in runs], [0.2, 0.5, 0.1, 0.6, 0.3, 0.1], strict=True))
@@ -117,8 +117,7 @@ def test_the_best_candidate_gives_its_options(study, tmp_path, monkeypatch):
         add_row(row_of(run, metrics={"NDS": scores[run.name]}), tmp_path)
     ignored = row_of(runs[1], settings="of another time", metrics={"NDS": 9.0})
     add_row(ignored, tmp_path)
-    monkeypatch.setattr(tuning, "read_rows", lambda name: read_rows(name, tmp_path))
-    epropnp, fcos3d, pgd = tuning.tuned(study).models
+    epropnp, fcos3d, pgd = tuning.tuned(study, tmp_path).models
     assert epropnp.options == ()
     assert fcos3d.options == ("optim_wrapper.optimizer.lr=0.0015",)  # 0.4 on average, not 0.35
     assert pgd.options == ("optim_wrapper.optimizer.lr=0.006",)
@@ -185,12 +184,14 @@ def test_table_has_mean_and_spread_of_the_newest_rows(study):
     spread = statistics.stdev([0.1, 0.2, 0.3])
     assert f"| EPro-PnP-Det v2 | 3 | 0.200 +- {spread:.3f} |" in table
     assert "PGD" not in table
-    assert table.splitlines()[-1].endswith("| 1.0 +- 1.0 |")
+    assert table.splitlines()[-1].endswith("| 1.0 +- 1.0 | 0.0 +- 0.0 |")
     assert study_table(study, [], "cpu") == ""
     mirrored = {f"TTA {name}": 0.5 for name in study.metrics}
-    rows = [row_of(run, metrics=row_of(run).metrics | mirrored) for run in runs]
+    seconds = {"train": 60.0, "test": 6.0, "test_tta": 12.0}
+    rows = [row_of(run, metrics=row_of(run).metrics | mirrored, seconds=seconds) for run in runs]
     lines = study_table(study, rows, "cpu").splitlines()
     assert lines[-1].startswith("| EPro-PnP-Det v2, mirror image too | 3 | 0.500 +- 0.000 |")
+    assert lines[-1].endswith("| same | 0.2 +- 0.0 |")
 
 
 def test_metrics_are_those_of_the_summary(tmp_path):

@@ -1,6 +1,7 @@
 """The log evidence is smooth where the optimum jumps from one mode to another."""
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,21 +9,17 @@ import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
-from epropnp import (
-    CauchyPnPCost,
-    DistinctPeaks,
-    EProPnP4DoF,
-    LMSolver,
-    PerspectiveCamera,
-    RSLMSolver,
-    YawPose,
-)
+from epropnp import CauchyPnPCost, LMSolver, PerspectiveCamera, YawPose
+from epropnp.cost import PoseCost
 from epropnp.distributions import wrap_angle
+from epropnp.problem import build_problem
+from epropnp.solvers import pose_manifold
 
 TITLE = "Log evidence and optimum between two modes"
 POSES = ((-1.5, 1.0, 20.0, 0.4), (1.5, 1.0, 20.0, 0.4 + torch.pi))
 FOCAL, PIXELS = 700.0, 8.0  # focal length, and deviation that the weights stand for, pixels
-STEPS, SAMPLES, SEEDS = 81, 8192, 8
+STEPS, SAMPLES = 81, 8192  # samples of each peak
+FREEDOM = 3  # degrees of freedom of the proposals
 
 
 class Sweep(NamedTuple):
@@ -62,56 +59,67 @@ def weights(share: Tensor, num: int) -> Tensor:
     return halves.repeat_interleave(num, dim=1)[..., None].expand(-1, -1, 2)
 
 
-def sweep(steps: int = STEPS, samples: int = SAMPLES, seeds: int = SEEDS) -> Sweep:
-    """Move the weight from one opinion to the other and note what the layer says."""
+class Peak(NamedTuple):
+    """A minimum of each of B costs: pose (B, 4), and a root (B, 4, 4) of its covariance."""
+
+    pose: Tensor
+    root: Tensor
+
+
+def sweep(steps: int = STEPS, samples: int = SAMPLES) -> Sweep:
+    """Move the weight from one opinion to the other and note optimum and evidence."""
     x3d, x2d = two_opinions()
     share = torch.linspace(0.5, 0.75, steps, dtype=torch.float64, requires_grad=True)
     points = [value.double().expand(steps, -1, -1) for value in (x3d, x2d)]
-    w2d = weights(share, len(x3d) // 2)
+    matches = (*points, weights(share, len(x3d) // 2))
     camera = PerspectiveCamera().bind(torch.diag(torch.tensor([FOCAL, FOCAL, 1.0]).double()))
-    start = RSLMSolver(dof=4, num_points=8, num_proposals=64, num_iter=5)
-    solver = LMSolver(dof=4, num_iter=30, init_solver=start)
-    layer = EProPnP4DoF(samples, solver=solver, peaks=DistinctPeaks())
-    options = {"camera": camera, "cost_fun": CauchyPnPCost(delta=2.0)}
-    # the better of the minima from both sides, and what the cost there asks of the weights
-    pose = torch.tensor(POSES, dtype=torch.float64)
+    solver, cost_fun = LMSolver(dof=4, num_iter=30), CauchyPnPCost(delta=2.0)
+    cost = build_problem(*matches, camera, cost_fun, pose_manifold(4, camera)).cost
     found = [
-        layer.monte_carlo_forward(*points, w2d, **options, pose_init=one.expand(steps, 4))
-        for one in pose
+        solver(*matches, camera, cost_fun, pose.expand(steps, 4), with_pose_cov=True)
+        for pose in torch.tensor(POSES, dtype=torch.float64)
     ]
-    second = found[1].cost < found[0].cost
-    best = torch.where(second[:, None], found[1].pose_opt, found[0].pose_opt)
-    at_best = layer.monte_carlo_forward(*points, w2d, **options, pose_init=best)
-    (cost_slope,) = torch.autograd.grad(at_best.cost_target.sum(), share, retain_graph=True)
-    heading = wrap_angle(best[:, 3])
-    evidence, slope = _evidence(layer, [*points, w2d], options, best, share, seeds)
-    return Sweep(
-        *(
-            values.detach().tolist()
-            for values in (share, heading, at_best.cost_target, cost_slope, evidence, slope)
-        )
-    )
+    peaks = [Peak(each.pose_opt, torch.linalg.cholesky(each.pose_cov)) for each in found]
+    values = torch.stack([cost.value(peak.pose) for peak in peaks])
+    second = values[1] < values[0]
+    least = values.amin(0)
+    heading = wrap_angle(torch.where(second, peaks[1].pose[:, 3], peaks[0].pose[:, 3]))
+    evidence = log_evidence(cost, peaks, samples)
+    slopes = [
+        torch.autograd.grad(curve.sum(), share, retain_graph=True)[0] for curve in (least, evidence)
+    ]
+    curves = (share, heading, least, slopes[0], evidence, slopes[1])
+    return Sweep(*(curve.detach().tolist() for curve in curves))
 
 
-def _evidence(
-    layer: EProPnP4DoF,
-    matches: list[Tensor],
-    options: dict,
-    best: Tensor,
-    share: Tensor,
-    seeds: int,
-) -> tuple[Tensor, Tensor]:
-    """Log evidence and its slope, of the samples of all seeds together."""
-    draws = [
-        layer.monte_carlo_forward(
-            *matches, **options, pose_init=best, generator=torch.Generator().manual_seed(seed)
-        ).pose_sample_logweights
-        for seed in range(seeds)
-    ]
-    pooled = torch.cat(draws)
-    evidence = pooled.logsumexp(0) - torch.tensor(float(len(pooled))).log()
-    (slope,) = torch.autograd.grad(evidence.sum(), share)
-    return evidence, slope
+def log_evidence(cost: PoseCost, peaks: list[Peak], samples: int) -> Tensor:
+    """Log (B,) of the integral of exp(-cost), by importance sampling around all peaks.
+
+    As many draws of Student's t with three degrees of freedom from each, the same random numbers
+    for all B, so that nothing but the cost changes along the way.
+    """
+    generator = torch.Generator().manual_seed(0)
+    normal = torch.randn(samples, 4, generator=generator, dtype=torch.float64)
+    chi = torch.randn(samples, FREEDOM, generator=generator, dtype=torch.float64).square().sum(1)
+    draws = normal / (chi / FREEDOM).sqrt()[:, None]
+    poses = torch.cat(
+        [peak.pose + torch.einsum("bij,sj->sbi", peak.root, draws) for peak in peaks]
+    ).detach()
+    densities = torch.stack([_log_density(poses, peak) for peak in peaks])
+    mixture = densities.logsumexp(0) - math.log(len(peaks))
+    return (-cost.value(poses) - mixture.detach()).logsumexp(0) - math.log(len(poses))
+
+
+def _log_density(poses: Tensor, peak: Peak) -> Tensor:
+    """Log density (S, B) of Student's t around a peak, at poses (S, B, 4)."""
+    apart = poses - peak.pose
+    apart = torch.cat((apart[..., :3], wrap_angle(apart[..., 3:])), dim=-1)
+    scaled = torch.linalg.solve_triangular(peak.root, apart[..., None], upper=False)[..., 0]
+    constant = math.lgamma((FREEDOM + 4) / 2) - math.lgamma(FREEDOM / 2)
+    constant -= 2 * math.log(FREEDOM * math.pi)
+    volume = peak.root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    spread = (scaled.square().sum(-1) / FREEDOM).log1p()
+    return constant - volume - (FREEDOM + 4) / 2 * spread
 
 
 def measure(steps: int = STEPS) -> dict[str, Any]:

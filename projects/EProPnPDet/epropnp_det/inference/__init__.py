@@ -3,7 +3,8 @@
     infer = Detector3D(config, checkpoint)
     found = infer(image, intrinsics)           # found.result.objects, found.arrays
 
-* ``detector3d``: the object above.  ``records``: detections as plain data (``docs/results.md``).
+* ``detector3d``: the object above.  ``records``: detections as plain data, see
+  ``docs/results_folder.md``.
 * ``dataset_results``: results of a test split with its ground truth.
 """
 

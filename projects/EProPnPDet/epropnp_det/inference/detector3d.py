@@ -30,7 +30,7 @@ class Found(NamedTuple):
 
     Attributes:
         result: record; ``result.objects`` are the detections, best first.
-        arrays: correspondences and densities of the objects, see ``docs/results.md``.
+        arrays: correspondences and densities of the objects, see ``docs/results_folder.md``.
         image: (h, w, 3) BGR, without lens distortion but as tilted as it came; pixels of the
             record are pixels of it.
     """

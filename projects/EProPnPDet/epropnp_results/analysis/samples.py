@@ -22,7 +22,7 @@ class Pairs:
         label: (N,) str class.
         image: (N,) str name of the image.
         score: (N,) of the detector.
-        trust: (N,) see ``docs/results.md``; NaN without densities.
+        trust: (N,) see ``docs/results_folder.md``; NaN without densities.
         distance: (N,) metres to the true object.
         truncation: (N,) share of the detection's 2D box border that touches the image border.
         visibility: (N,) share of the true object that can be seen, NaN where that is unknown.

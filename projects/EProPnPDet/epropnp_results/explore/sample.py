@@ -27,7 +27,7 @@ class Entry(NamedTuple):
         score: of the detector.
         distance: metres from the camera.
         error: metres to the matched true object.
-        trust: see ``docs/results.md``.
+        trust: see ``docs/results_folder.md``.
     """
 
     kind: int

@@ -1,0 +1,163 @@
+"""The page ``docs/results.md``: tables of all rows there are, beside the published scores."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from studies.published import published_scores
+from studies.rows import RESULTS, Row, read_all_rows, read_rows
+from studies.study import DEVICES, Study, read_study
+from studies.table import study_table
+from studies.tuning import tuned
+
+CALIBRATION = "calibration"
+STEPS = ("as it is", "temperature", "conformal", "by trust")
+SUBJECTS = ("place", "heading", "hardest place", "hardest heading")
+INTRODUCTION = """# What was measured
+
+Written by `python tools/results_page.py` from `results/*.json`; nothing here is typed by hand.
+Every table names the command that fills it, every row in the files has its commit, machine and
+seconds.
+
+**nuScenes and LineMOD are not to be had here.** What stands below was measured on generated scenes
+with the official nuScenes evaluator, with small networks from scratch: it compares methods under
+equal conditions and says nothing about scores on nuScenes. The published scores are listed
+[at the end](#published-scores-not-reproduced-here) as targets for whoever has the data. Also on
+real data: LM-O, see [lmo.md](lmo.md); twelve nuScenes images, overfitted, see
+[training.md](training.md#a-few-real-images). Numbers that the published system gave on recorded
+inputs are reproduced by the tests (`make test`)."""
+SECTIONS = {
+    "head_to_head": """## Three detectors on the same data
+
+The same backbone, widths, images, batches and number of images; validation scenes are unseen
+streets in light and weather of their own. Learning rates: see [below](#learning-rates).""",
+    "ablations": """## One part changed at a time
+
+EPro-PnP as above, but for what the line says.""",
+    "harder": """## Data that are harder to see
+
+Twice as many standing objects, which hide each other, of three quarters of the size, no colours
+that tell front from back, noise and blur.""",
+    "learning_rate": """## Learning rates
+
+One seed each, half as many steps or fewer, scored on scenes that no other table reads; the best
+NDS decides.""",
+}
+PUBLISHED = """## Published scores, not reproduced here
+
+With the data and a GPU: train by the config, or convert the authors' weights
+(`python tools/convert_checkpoint.py PUBLISHED.pth OUR.pth`) and test; commands are on top of each
+config. None of these numbers was reproduced here, where neither data nor weights are; what was
+reproduced is the arithmetic ([compatibility.md](compatibility.md))."""
+
+
+def results_page(folder: Path = RESULTS) -> str:
+    """Text of the page."""
+    parts = [INTRODUCTION]
+    parts += [_study_section(name, folder) for name in ("head_to_head", "ablations", "harder")]
+    parts += [_calibration_section(folder), _toys_section(), _lmo_section()]
+    parts += [_study_section("learning_rate", folder), _published_section()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _study_section(name: str, folder: Path) -> str:
+    study = tuned(read_study(name), folder)
+    lines = [SECTIONS[name]]
+    rows = read_all_rows(folder)
+    for device in DEVICES:
+        if device in study.budgets and (table := study_table(study, rows, device)):
+            lines += [_command(study, device), table]
+    if len(lines) == 1:
+        lines.append(f"Not measured yet: `python tools/run_study.py {name} --device cuda`.")
+    elif name != "learning_rate":
+        lines.append(f"![metrics, one point a training](pictures/results_{name}.png)")
+    return "\n\n".join(lines)
+
+
+def _command(study: Study, device: str) -> str:
+    budget = study.budget(device)
+    where = "one GPU" if device == "cuda" else f"{budget.processes} CPU cores"
+    return (
+        f"`python tools/run_study.py {study.name} --device {device}`: {where}, "
+        f"{budget.iterations} steps of 8 images. Mean and standard deviation over the seeds."
+    )
+
+
+def _calibration_section(folder: Path) -> str:
+    text = """## May the densities be believed?
+
+`python tools/calibration_study.py RESULTS_DIR` on the validation images of EPro-PnP: half of them
+fit a temperature for each class and split conformal levels, the others are counted. Place is the
+position on the ground. The calibration error is the mean difference of coverage and level at 19
+levels; the hardest are the least trusted quarter. "By trust": conformal levels of each quarter of
+trust."""
+    rows = read_rows(CALIBRATION, folder)
+    if not rows:
+        command = "python tools/test.py CONFIG CHECKPOINT --results-dir RESULTS_DIR"
+        return f"{text}\n\nNot measured yet; the results come from `{command}`."
+    mean = _means(rows)
+    return "\n\n".join([text, _calibration_table(mean), _risk_table(mean), _heading_table(mean)])
+
+
+def _means(rows: Sequence[Row]) -> dict[str, float]:
+    names = set.intersection(*(set(row.metrics) for row in rows))
+    return {name: statistics.fmean(row.metrics[name] for row in rows) for name in sorted(names)}
+
+
+def _calibration_table(mean: dict[str, float]) -> str:
+    def cells(subject: str, show: Callable[[str], str]) -> str:
+        return " | ".join(show(f"{subject}, {step}") for step in STEPS)
+
+    lines = []
+    for subject in SUBJECTS:
+        lines.append(f"| {subject}, error | {cells(subject, lambda n: _3(mean[f'{n}: error']))} |")
+        for level in ("50%", "90%"):
+            shares = cells(subject, lambda n, level=level: f"{mean[f'{n}: {level}']:.0%}")
+            lines.append(f"| {subject}, inside {level} regions | {shares} |")
+    return _table(["", *STEPS], lines)
+
+
+def _risk_table(mean: dict[str, float]) -> str:
+    text = "Mean position error in metres of the objects that are kept, weakest left out first:"
+    lines = [
+        f"| {order} | {_3(mean[f'risk of half by {order}'])} | {_3(mean[f'risk by {order}'])} |"
+        for order in ("trust", "score")
+    ]
+    return f"{text}\n\n{_table(['by', 'half of them', 'mean over all shares'], lines)}"
+
+
+def _heading_table(mean: dict[str, float]) -> str:
+    text = """Openness is the share of the circle that a density of headings is spread over (1 is
+flat). Mass behind is that beyond 90 degrees from the mode (0.5: flat, or two opposite peaks)."""
+    labels = [name.removeprefix("openness, ") for name in mean if name.startswith("openness, ")]
+    lines = [
+        f"| {label} | {_3(mean[f'openness, {label}'])} | {_3(mean[f'mass behind, {label}'])} |"
+        for label in labels
+    ]
+    return f"{text}\n\n{_table(['class', 'openness', 'mass behind'], lines)}"
+
+
+def _toys_section() -> str:
+    return """## The layer by itself
+
+Correspondences from nothing but poses, the identity of SE(3), the scatter of gradients against
+samples, evidence where the optimum jumps: [toy_studies.md](toy_studies.md)."""
+
+
+def _lmo_section() -> str:
+    return """## LM-O
+
+Trained on rendered images, tested on the 200 real frames: [lmo.md](lmo.md)."""
+
+
+def _published_section() -> str:
+    lines = [f"| `{each.config}` | {each.score} |" for each in published_scores()]
+    return f"{PUBLISHED}\n\n{_table(['config', 'score'], lines)}"
+
+
+def _table(heads: Sequence[str], lines: Sequence[str]) -> str:
+    return "\n".join(["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|", *lines])
+
+
+def _3(value: float) -> str:
+    return f"{value:.3f}"
