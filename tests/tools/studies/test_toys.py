@@ -42,9 +42,10 @@ def test_the_optimum_jumps_where_the_slope_of_the_evidence_does_not():
     evidence, slope = measured["evidence"], measured["evidence_slope"]
     for index in range(1, 40):
         difference = (evidence[index + 1] - evidence[index - 1]) / (2 * step)
-        # central differences are off by the change of the slope at most
+        # central differences are off by the change of the slope at most, and by sampling: each
+        # step draws around peaks of its own; 0.06 nats are four deviations of 16384 such weights
         change = max(abs(slope[index + i] - slope[index]) for i in (-1, 1))
-        assert abs(difference - slope[index]) < change + 0.1
+        assert abs(difference - slope[index]) < change + 0.06 / (2 * step)
 
 
 def test_more_samples_scatter_less():
