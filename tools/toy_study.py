@@ -2,7 +2,7 @@
 """Study the layer by itself: ``python tools/toy_study.py NAME``, one core, seconds to minutes.
 
 Writes what was measured to ``results/toy_NAME.json`` and draws it in
-``docs/pictures/toy_NAME.png``; ``--plot`` only draws.
+``docs/pictures/toy_NAME.png``; ``--plot`` only draws. What the studies say: docs/toy_studies.md.
 """
 
 import argparse

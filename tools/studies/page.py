@@ -25,12 +25,17 @@ equal conditions and says nothing about scores on nuScenes. The published scores
 [at the end](#published-scores-not-reproduced-here) as targets for whoever has the data. Also on
 real data: LM-O, see [lmo.md](lmo.md); twelve nuScenes images, overfitted, see
 [training.md](training.md#a-few-real-images). Numbers that the published system gave on recorded
-inputs are reproduced by the tests (`make test`)."""
+inputs are reproduced by the tests (`make test`).
+
+`python tools/run_study.py` lists the studies. What has a row with the same settings is not run
+again, and a stopped run goes on; `--parallel N` does several runs at a time, `--slurm FOLDER` writes
+batch files for a cluster."""
 SECTIONS = {
     "head_to_head": """## Three detectors on the same data
 
-The same backbone, widths, images, batches and number of images; validation scenes are unseen
-streets in light and weather of their own. Learning rates: see [below](#learning-rates).""",
+The same backbone, widths, image size and batches, and the same number of images on a GPU, the same
+time on CPUs; validation scenes are unseen streets in light and weather of their own.
+Learning rates: see [below](#learning-rates).""",
     "ablations": """## One part changed at a time
 
 EPro-PnP as above, but for what the line says.""",
