@@ -14,7 +14,6 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from result_plots import plot_calibration, plot_errors, plot_groups
 from tqdm import tqdm
 
@@ -22,6 +21,7 @@ from epropnp_results import ResultsError, ResultsFolder
 from epropnp_results.analysis import (
     Calibration,
     Pairs,
+    as_promised,
     collect_pairs,
     error_table,
     evaluate_calibration,
@@ -31,11 +31,6 @@ from epropnp_results.analysis import (
 )
 from epropnp_results.analysis.calibration import binned_trust
 from epropnp_results.analysis.temperature import calibration_path, quantities
-
-RIGHT = {  # metres, share of the distance, degrees: what trust promises
-    "detection": (0.5, 0.05, 20.0),
-    "pose": (0.005, 0.02, 5.0),
-}
 
 
 def parse_args() -> argparse.Namespace:
@@ -54,13 +49,6 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def right(pairs: Pairs, task: str) -> np.ndarray:
-    """Whether a detection is as near as its trust promises."""
-    metres, share, degrees = RIGHT[task]
-    near = pairs.position <= metres + share * pairs.distance
-    return near & (np.degrees(pairs.angle) <= degrees)
-
-
 def report(pairs: Pairs, fitted: Calibration, tested: Pairs, task: str) -> dict:
     """Everything as plain numbers."""
     risk = risk_coverage(tested.position, tested.trust)
@@ -71,7 +59,7 @@ def report(pairs: Pairs, fitted: Calibration, tested: Pairs, task: str) -> dict:
         trust=dict(
             zip(
                 ("mean_trust", "right", "count"),
-                binned_trust(tested.trust, right(tested, task)).T.tolist(),
+                binned_trust(tested.trust, as_promised(tested, task)).T.tolist(),
                 strict=True,
             )
         ),

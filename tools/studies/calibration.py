@@ -8,8 +8,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from epropnp_results.analysis import Pairs, fit_calibration, hold_out, risk_coverage
-from epropnp_results.analysis.calibration import LEVELS
+from epropnp_results.analysis import (
+    Pairs,
+    as_promised,
+    fit_calibration,
+    hold_out,
+    risk_coverage,
+)
+from epropnp_results.analysis.calibration import LEVELS, sharpness
 from epropnp_results.analysis.temperature import (
     calibrated_densities,
     conformal_level,
@@ -73,12 +79,25 @@ def trust_groups(held: np.ndarray, tested: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def risk_metrics(pairs: Pairs) -> dict[str, float]:
-    """Mean position error of the most trusted part, over all parts and at half, by two orders."""
+    """Risk of the best part of the objects, the mean over all parts and that of half of them.
+
+    Risks are the mean "position" error in metres and the share that is "wrong", farther off than
+    trust promises. The best are those of largest trust, of the smallest 90 % "region" of places,
+    or of largest score.
+    """
+    place = calibrated_densities(pairs, "place", None)
+    orders = {
+        "trust": pairs.trust,
+        "region": -sharpness(place.grids, place.cells),
+        "score": pairs.score,
+    }
+    risks = {"position": pairs.position, "wrong": 1.0 - as_promised(pairs, "detection")}
     metrics = {}
-    for name, order in (("trust", pairs.trust), ("score", pairs.score)):
-        risk = risk_coverage(pairs.position, order)
-        metrics[f"risk by {name}"] = float(risk.mean())
-        metrics[f"risk of half by {name}"] = float(risk[max(len(risk) // 2 - 1, 0)])
+    for name, order in orders.items():
+        for kind, errors in risks.items():
+            risk = risk_coverage(errors, order)
+            metrics[f"{kind} risk by {name}"] = float(risk.mean())
+            metrics[f"{kind} risk of half by {name}"] = float(risk[max(len(risk) // 2 - 1, 0)])
     return metrics
 
 

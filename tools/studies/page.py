@@ -12,6 +12,7 @@ from studies.tuning import tuned
 
 CALIBRATION = "calibration"
 STEPS = ("as it is", "temperature", "conformal", "by trust")
+ORDERS = {"trust": "trust", "region": "size of the 90 % region", "score": "the detector's score"}
 SUBJECTS = ("place", "heading", "hardest place", "hardest heading")
 INTRODUCTION = """# What was measured
 
@@ -28,8 +29,8 @@ real data: LM-O, see [lmo.md](lmo.md); twelve nuScenes images, overfitted, see
 inputs are reproduced by the tests (`make test`).
 
 `python tools/run_study.py` lists the studies. What has a row with the same settings is not run
-again, and a stopped run goes on; `--parallel N` does several runs at a time, `--slurm FOLDER` writes
-batch files for a cluster."""
+again, and a stopped run goes on; `--parallel N` does several runs at a time, `--slurm FOLDER`
+writes batch files for a cluster."""
 SECTIONS = {
     "head_to_head": """## Three detectors on the same data
 
@@ -123,12 +124,16 @@ def _calibration_table(mean: dict[str, float]) -> str:
 
 
 def _risk_table(mean: dict[str, float]) -> str:
-    text = "Mean position error in metres of the objects that are kept, weakest left out first:"
-    lines = [
-        f"| {order} | {_3(mean[f'risk of half by {order}'])} | {_3(mean[f'risk by {order}'])} |"
-        for order in ("trust", "score")
-    ]
-    return f"{text}\n\n{_table(['by', 'half of them', 'mean over all shares'], lines)}"
+    text = """Risk of the objects that are kept when the weakest are left out: mean position error in
+metres, and share that is farther off than trust promises (0.5 m plus 5 % of the distance, 20
+degrees). "Half" keeps half of them, "mean" is that over all shares."""
+    names = [f"{kind} risk{part}" for kind in ("position", "wrong") for part in (" of half", "")]
+    lines = []
+    for order, title in ORDERS.items():
+        cells = " | ".join(_3(mean[f"{name} by {order}"]) for name in names)
+        lines.append(f"| {title} | {cells} |")
+    heads = ["weakest by", "position, half", "mean", "wrong, half", "mean"]
+    return f"{text}\n\n{_table(heads, lines)}"
 
 
 def _heading_table(mean: dict[str, float]) -> str:

@@ -56,20 +56,33 @@ def test_only_levels_by_trust_hold_for_the_least_trusted():
     assert found["place, by trust: error"] < FEW
 
 
-def test_risk_by_trust_and_by_score():
+def test_risk_by_trust_region_and_score():
     pairs = make_pairs(4, 1.0)
     pairs = replace(
         pairs,
         position=np.array([1.0, 2.0, 3.0, 4.0]),
         trust=np.array([0.9, 0.8, 0.7, 0.6]),
         score=np.array([0.1, 0.2, 0.3, 0.4]),
+        angle=np.array([0.1, 0.1, 0.1, 0.4]),  # 20 degrees are 0.35
+        cell_area=np.array([1.0, 3.0, 2.0, 4.0]),  # the grids are alike
     )
-    assert risk_metrics(pairs) == {
-        "risk by trust": (1 + 1.5 + 2 + 2.5) / 4,
-        "risk of half by trust": 1.5,
-        "risk by score": (4 + 3.5 + 3 + 2.5) / 4,
-        "risk of half by score": 3.5,
-    }
+    # at 20 metres 1.5 are right: the first alone is, the fourth is turned too far as well
+    assert risk_metrics(pairs) == pytest.approx(
+        {
+            "position risk by trust": (1 + 1.5 + 2 + 2.5) / 4,
+            "position risk of half by trust": 1.5,
+            "wrong risk by trust": (0 + 1 / 2 + 2 / 3 + 3 / 4) / 4,
+            "wrong risk of half by trust": 0.5,
+            "position risk by region": (1 + 2 + 2 + 2.5) / 4,
+            "position risk of half by region": 2.0,
+            "wrong risk by region": (0 + 1 / 2 + 2 / 3 + 3 / 4) / 4,
+            "wrong risk of half by region": 0.5,
+            "position risk by score": (4 + 3.5 + 3 + 2.5) / 4,
+            "position risk of half by score": 3.5,
+            "wrong risk by score": (1 + 1 + 1 + 3 / 4) / 4,
+            "wrong risk of half by score": 1.0,
+        }
+    )
 
 
 def test_flat_and_opposite_headings_are_told_from_sharp_ones():

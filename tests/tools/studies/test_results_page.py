@@ -55,7 +55,12 @@ def test_calibration_is_the_mean_of_its_rows(tmp_path):
         for step in ("as it is", "temperature", "conformal", "by trust")
         for number in ("error", "50%", "90%")
     ]
-    names += [f"risk{half} by {order}" for half in ("", " of half") for order in ("trust", "score")]
+    names += [
+        f"{kind} risk{part} by {order}"
+        for kind in ("position", "wrong")
+        for part in ("", " of half")
+        for order in ("trust", "region", "score")
+    ]
     names += ["openness, car", "mass behind, car"]
     (run, *_) = select_runs(read_study("harder"), "cuda")
     for value in (0.1, 0.4):
@@ -68,6 +73,7 @@ def test_calibration_is_the_mean_of_its_rows(tmp_path):
     mean = statistics.fmean([0.1, 0.4])
     assert f"| place, error | {' | '.join([f'{mean:.3f}'] * 4)} |" in page
     assert f"| hardest heading, inside 90% regions | {' | '.join(['25%'] * 4)} |" in page
+    assert f"| the detector's score | {' | '.join([f'{mean:.3f}'] * 4)} |" in page
     assert f"| car | {mean:.3f} | {mean:.3f} |" in page
 
 

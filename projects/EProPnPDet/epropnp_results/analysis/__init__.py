@@ -8,7 +8,7 @@
 """
 
 from .calibration import calibration_error, coverage, risk_coverage
-from .errors import error_table
+from .errors import as_promised, error_table
 from .samples import Pairs, collect_pairs, hold_out
 from .temperature import (
     Calibration,
@@ -21,6 +21,7 @@ from .temperature import (
 __all__ = [
     "Calibration",
     "Pairs",
+    "as_promised",
     "best_temperature",
     "calibration_error",
     "calibration_path",

@@ -8,7 +8,18 @@ from .samples import Pairs
 
 DISTANCES = (0.0, 10.0, 20.0, 30.0, 40.0, 50.0, np.inf)
 VISIBILITIES = (0.0, 0.4, 0.6, 0.8, 1.0)  # nuScenes' levels
+PROMISES = {  # by task, metres, share of the distance, degrees: what trust is the probability of
+    "detection": (0.5, 0.05, 20.0),
+    "pose": (0.005, 0.02, 5.0),
+}
 Groups = dict[str, np.ndarray]  # name: mask (N,)
+
+
+def as_promised(pairs: Pairs, task: str) -> np.ndarray:
+    """Whether (N,) detections are as near as their trust promises."""
+    metres, share, degrees = PROMISES[task]
+    near = pairs.position <= metres + share * pairs.distance
+    return near & (np.degrees(pairs.angle) <= degrees)
 
 
 def class_groups(pairs: Pairs) -> Groups:
