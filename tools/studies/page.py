@@ -124,8 +124,8 @@ def _calibration_table(mean: dict[str, float]) -> str:
 
 
 def _risk_table(mean: dict[str, float]) -> str:
-    text = """Risk of the objects that are kept when the weakest are left out: mean position error in
-metres, and share that is farther off than trust promises (0.5 m plus 5 % of the distance, 20
+    text = """Risk of the objects that are kept when the weakest are left out: mean position error
+in metres, and share that is farther off than trust promises (0.5 m plus 5 % of the distance, 20
 degrees). "Half" keeps half of them, "mean" is that over all shares."""
     names = [f"{kind} risk{part}" for kind in ("position", "wrong") for part in (" of half", "")]
     lines = []
