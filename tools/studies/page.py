@@ -12,6 +12,11 @@ from studies.tuning import tuned
 
 CALIBRATION = "calibration"
 STEPS = ("as it is", "temperature", "conformal", "by trust")
+MODELS = {
+    "demo": "The detector of `make demo`, synthetic mini_val",
+    "epropnp": "EPro-PnP of the head to head",
+    "harder": "EPro-PnP on the harder data",
+}
 ORDERS = {"trust": "trust", "region": "size of the 90 % region", "score": "the detector's score"}
 SUBJECTS = ("place", "heading", "hardest place", "hardest heading")
 INTRODUCTION = """# What was measured
@@ -92,8 +97,8 @@ def _command(study: Study, device: str) -> str:
 def _calibration_section(folder: Path) -> str:
     text = """## May the densities be believed?
 
-`python tools/calibration_study.py RESULTS_DIR` on the validation images of EPro-PnP: half of them
-fit a temperature for each class and split conformal levels, the others are counted. Place is the
+`python tools/calibration_study.py RESULTS_DIR` on validation images: half of them fit a
+temperature for each class and split conformal levels, the others are counted. Place is the
 position on the ground. The calibration error is the mean difference of coverage and level at 19
 levels; the hardest are the least trusted quarter. "By trust": conformal levels of each quarter of
 trust."""
@@ -101,8 +106,20 @@ trust."""
     if not rows:
         command = "python tools/test.py CONFIG CHECKPOINT --results-dir RESULTS_DIR"
         return f"{text}\n\nNot measured yet; the results come from `{command}`."
-    mean = _means(rows)
-    return "\n\n".join([text, _calibration_table(mean), _risk_table(mean), _heading_table(mean)])
+    parts = [text]
+    for model in dict.fromkeys(row.model for row in rows):
+        own = _newest([row for row in rows if row.model == model])
+        mean = _means(own)
+        trainings = "1 training" if len(own) == 1 else f"mean of {len(own)} trainings"
+        objects = f"{mean['fitted on']:.0f} objects to fit, {mean['tested on']:.0f} to test"
+        parts.append(f"### {MODELS.get(model, model)} ({trainings}; {objects})")
+        parts += [_calibration_table(mean), _risk_table(mean), _heading_table(mean)]
+    return "\n\n".join(parts)
+
+
+def _newest(rows: Sequence[Row]) -> list[Row]:
+    """The newest row of each seed."""
+    return list({(row.device, row.seed): row for row in rows}.values())
 
 
 def _means(rows: Sequence[Row]) -> dict[str, float]:
