@@ -119,7 +119,7 @@ class MonteCarloPoseLoss(nn.Module):
         if not isinstance(norm_factor, Tensor):
             norm_factor = self.norm_factor.new_full((), norm_factor)
         scales = norm_factor.detach().to(self.norm_factor)
-        shares = torch.stack((scales.sum(), scales.new_tensor(float(scales.numel()))))
+        shares = torch.stack((scales.sum(), scales.new_full((), scales.numel())))
         total, count = mean_over_parts(shares)
         batch = torch.where((count > 0) & total.isfinite(), total / count, self.norm_factor)
         self.norm_factor.lerp_(batch, self.momentum)

@@ -73,7 +73,7 @@ class LidarDepthHead(BaseModule):
         intrinsics = geometry.cam_intrinsics[img_inds]
         focal = (intrinsics[:, 0, 0] + intrinsics[:, 1, 1]) / 2
         pred = (code + 1) * self.base_depth * (focal / self.base_focal)[:, None]
-        num_points = mean_over_parts(depth.new_tensor(float(len(depth))), at_least=1)
+        num_points = mean_over_parts(depth.new_full((), len(depth)), at_least=1)
         return self.criterion(
             pred[..., None], depth, torch.log_softmax(logits, 1), avg_factor=num_points
         )

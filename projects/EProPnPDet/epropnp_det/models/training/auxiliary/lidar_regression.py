@@ -54,7 +54,7 @@ def lidar_regression_loss(
     size = (dims.mean(-1) if unit == "mean" else dims.amax(-1))[:, None]
     x3d = predictions.x3d.flatten(2, 3)[targets.roi_inds, :, targets.cells]  # (N, H, 3)
     attention = predictions.attention.flatten(2)[targets.roi_inds, :, targets.cells]
-    num_cells = mean_over_parts(size.new_tensor(float(len(size))), at_least=1e-4)
+    num_cells = mean_over_parts(size.new_full((), len(size)), at_least=1e-4)
     return criterion(
         x3d / size[..., None],
         targets.points_obj / size,

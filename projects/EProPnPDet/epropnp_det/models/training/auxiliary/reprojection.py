@@ -46,7 +46,7 @@ def reprojection_loss(
 
     overlaps = find_overlaps(rois.rois, rois.x2d.shape[1:3])
     evidence = cross_roi_logsumexp(predictions.attention, overlaps).logsumexp(1, keepdim=True)
-    num_cells = mean_over_parts(error.new_tensor(float(len(error))), at_least=1)
+    num_cells = mean_over_parts(error.new_full((), len(error)), at_least=1)
     num_cells = num_cells * rois.x2d.shape[1] * rois.x2d.shape[2]
     return criterion(
         error,

@@ -82,7 +82,7 @@ class ObjectLoss(BaseModule):
         """
         gt_inds = samples.gt_inds
         pose_gt = ground_truth.poses[gt_inds]
-        num_samples = mean_over_parts(pose_gt.new_tensor(float(len(pose_gt))), at_least=1)
+        num_samples = mean_over_parts(pose_gt.new_full((), len(pose_gt)), at_least=1)
         poses = solver.training_poses(objects, geometry, samples.img_inds, pose_gt)
         losses = self._pose(objects, samples, poses, num_samples)
         losses |= self._derivatives(samples, poses, pose_gt, num_samples)

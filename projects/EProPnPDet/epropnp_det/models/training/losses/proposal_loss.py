@@ -62,7 +62,7 @@ class ProposalLoss(BaseModule):
         """
         positive = (targets.labels < self.num_classes).nonzero(as_tuple=True)
         centerness = targets.centerness[positive]
-        num_positive = mean_over_parts(centerness.new_tensor(float(len(centerness))), at_least=1)
+        num_positive = mean_over_parts(centerness.new_full((), len(centerness)), at_least=1)
         total_centerness = mean_over_parts(centerness.sum(), at_least=1e-6)
 
         cls_logits = flatten_levels(maps.cls_logits).flatten(0, 1)

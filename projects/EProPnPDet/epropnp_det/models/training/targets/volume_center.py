@@ -144,7 +144,7 @@ def box_thickness(dims: Tensor, poses: Tensor, directions: Tensor, z_near: float
     )
     near, far = None, None
     for direction, center, half in slabs:
-        slope = 1 / torch.where(direction.abs() < 1e-9, direction.new_tensor(1e-9), direction)
+        slope = 1 / torch.where(direction.abs() < 1e-9, 1e-9, direction)
         middle, reach = center * slope, half * slope.abs()
         near = middle - reach if near is None else torch.maximum(near, middle - reach)
         far = middle + reach if far is None else torch.minimum(far, middle + reach)
