@@ -1,8 +1,8 @@
 # python tools/train.py configs/epropnp_6dof/coord-ransac_lite0_lmo-rendered.py
 # Twin of epropnp-6dof-v2_lite0_lmo-rendered.py without the layer: the same start, the same number
 # of steps, coordinates and mask alone, solved by RANSAC PnP.
-# Score on LM-O: not measured yet (docs/lmo.md).
-# Two CPU cores, no GPU; about 10 minutes, extrapolated. Memory: not measured.
+# Score measured by make lmo on the 200 real images with true boxes: ADD(-S) 0.1 d 6.5, AR MSSD
+# 13.2, AR MSPD 45.2. Two CPU cores, no GPU; 17 minutes beside other work. Memory: not measured.
 _base_ = [
     "../_base_/models/epropnp_6dof_v2_lite0_lmo.py",
     "../_base_/datasets/lmo_rendered.py",

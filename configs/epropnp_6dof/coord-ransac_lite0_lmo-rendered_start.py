@@ -4,7 +4,7 @@
 # First half of make lmo: coordinates of LM-O's eight objects from rendered scenes, on ImageNet
 # features. Score measured on LM-O's 200 real images with true boxes, after 3,000 steps on 1,000
 # scenes: ADD(-S) 0.1 d 7.6, AR MSSD 11.0, AR MSPD 42.8; with the settings below not measured yet.
-# Two CPU cores, no GPU; 45 minutes beside other work. Memory: not measured.
+# Two CPU cores, no GPU; 35 minutes beside other work. Memory: not measured.
 _base_ = [
     "../_base_/models/epropnp_6dof_v2_lite0_lmo.py",
     "../_base_/datasets/lmo_rendered.py",
