@@ -8,7 +8,7 @@ from studies.published import published_scores
 from studies.rows import RESULTS, Row, read_all_rows, read_rows
 from studies.study import DEVICES, Study, read_study
 from studies.table import study_table
-from studies.tuning import tuned
+from studies.tuning import best_options, tuned
 
 CALIBRATION = "calibration"
 STEPS = ("as it is", "temperature", "conformal", "by trust")
@@ -80,9 +80,19 @@ def _study_section(name: str, folder: Path) -> str:
             lines += [_command(study, device), table]
     if len(lines) == 1:
         lines.append(f"Not measured yet: `python tools/run_study.py {name} --device cuda`.")
-    elif name != "learning_rate":
+    elif name == "learning_rate":
+        lines.append(_chosen(study, rows))
+    else:
         lines.append(f"![metrics, one point a training](pictures/results_{name}.png)")
     return "\n\n".join(lines)
+
+
+def _chosen(study: Study, rows: Sequence[Row]) -> str:
+    """What the other studies take: the options of the best candidates."""
+    groups = dict.fromkeys(model.tuning for model in study.models)
+    found = {group: best_options(study, group, rows) for group in groups}
+    said = [f"{group} `{' '.join(words)}`" for group, words in found.items() if words]
+    return f"Chosen: {', '.join(said)}; the config's own where nothing is chosen."
 
 
 def _command(study: Study, device: str) -> str:

@@ -48,6 +48,14 @@ def test_rows_become_tables_and_what_has_none_says_so(tmp_path):
     assert "pictures/results_harder.png" in page
 
 
+def test_the_page_says_which_learning_rate_won(tmp_path):
+    runs = select_runs(read_study("learning_rate"), "cuda", ["pgd_0.003", "pgd_0.006"])
+    for run, value in zip(runs, (0.2, 0.1), strict=True):
+        add_row(row_of(run, value), tmp_path)
+    chosen = "Chosen: pgd `optim_wrapper.optimizer.lr=0.003`; the config's own where nothing is"
+    assert chosen in results_page(tmp_path)
+
+
 def test_calibration_is_the_mean_of_the_newest_rows(tmp_path):
     names = [
         f"{hard}{quantity}, {step}: {number}"
