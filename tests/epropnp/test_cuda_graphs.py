@@ -33,6 +33,7 @@ class Captures:
         assert allow_unused_input
         learnt = [sample.requires_grad for sample in samples]
         memory = [value.detach().clone() for value in run(*samples)]
+        gradients = [torch.zeros_like(sample) for sample in samples]
 
         class Replay(torch.autograd.Function):
             @staticmethod
@@ -55,8 +56,10 @@ class Captures:
                         *((o, g) for o, g in pairs if o.requires_grad), strict=True
                     )
                     found = torch.autograd.grad(outputs, wanted, seeds, allow_unused=True)
-                found = iter(found)
-                return tuple(next(found) if known else None for known in learnt)
+                kept = [memory for memory, known in zip(gradients, learnt, strict=True) if known]
+                for memory, value in zip(kept, found, strict=True):
+                    memory.copy_(value)
+                return tuple(g if k else None for g, k in zip(gradients, learnt, strict=True))
 
         return Replay.apply
 
@@ -157,11 +160,19 @@ def test_an_overwritten_gradient_is_refused(captures):
         first.pose_opt_plus.sum().backward()
 
 
-def test_a_gradient_has_memory_of_its_own(captures):
+def test_a_gradient_outlives_the_next_one(captures):
     captured, _ = layers()
     inputs, rest = arguments(4)
-    captured(*inputs, *rest, with_pose_opt_plus=True).pose_opt_plus.sum().backward()
-    assert all(each.grad is not None for each in inputs)
+
+    def gradient(factor):
+        pose = captured(*inputs, *rest, with_pose_opt_plus=True).pose_opt_plus
+        return torch.autograd.grad(factor * pose.sum(), inputs)
+
+    first = gradient(1.0)
+    kept = [each.clone() for each in first]
+    gradient(2.0)
+    assert all(map(torch.equal, first, kept))
+    assert kept[0].any()
 
 
 def test_the_graph_used_least_goes_first(captures):
