@@ -2,7 +2,7 @@
 # Twin of epropnp-6dof-v2_lite0-256_lmo-rendered.py without the layer: the same start, the same
 # number of steps, coordinates and mask alone, solved by RANSAC PnP.
 # Score measured on LM-O's 200 real images with true boxes after 1,700 steps, from a start of 4,000:
-# ADD(-S) 0.1 d 15.3, AR MSSD 25.4, AR MSPD 59.4
+# ADD(-S) 0.1 d 15.3, AR MSSD 25.5, AR MSPD 59.2
 # (docs/lmo.md). One H100 GPU: 0.11 s a step with both twins at a time, 1.6 GB.
 _base_ = [
     "../_base_/models/epropnp_6dof_v2_lite0_lmo.py",
