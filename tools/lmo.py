@@ -20,6 +20,8 @@ from mmengine.config import Config
 from epropnp_tools.commands import distributed_training, tool
 from epropnp_tools.console import say
 from epropnp_tools.steps import Step, run_program
+from studies.lmo import add_new_row, scores_row
+from studies.rows import RESULTS
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = Path("configs/epropnp_6dof")
@@ -209,6 +211,24 @@ def object_names(data_root: Path) -> dict[str, str]:
     return {key: info.get("name", key) for key, info in infos.items()}
 
 
+def add_rows(args: argparse.Namespace) -> None:
+    """Add the scores to ``results/lmo.json``; only those of the settings that it stands for."""
+    if args.quick or args.detections or args.bop:
+        return
+    for network in NETWORKS:
+        names = ("train", "test")
+        files = [args.work_dir / "steps" / f"{name}_{network.name}.json" for name in names]
+        seconds = {
+            n: json.loads(f.read_text())["seconds"] for n, f in zip(names, files, strict=True)
+        }
+        lengths = [num_iterations(args, START), num_iterations(args, network.config)]
+        config = Config.fromfile(CONFIGS / f"{network.config}.py").pretty_text
+        scores = args.work_dir / network.name / "test" / SCORES
+        row = scores_row(network.name, scores, f"{config} {lengths} {args.images}", "cpu", seconds)
+        if add_new_row(row, RESULTS):
+            say(f"  a row of {network.title} added to {RESULTS}/lmo.json")
+
+
 def main() -> int:
     """Run everything, print the table and write it."""
     args = parse_args()
@@ -219,6 +239,7 @@ def main() -> int:
     if code == 0:
         table = score_table(args)
         (args.work_dir / "table.md").write_text(table + "\n")
+        add_rows(args)
         say(f"\n{table}\n\n  table     {args.work_dir}/table.md")
         say(f"  pictures  {args.work_dir}/report")
     return code
