@@ -4,7 +4,7 @@
 #   test:  tools/test.py configs/epropnp_det/<this file> CKPT
 # For published weights take the config of the same name in published/.
 # Score on val: not measured, none published. One H100 GPU, six images: 1.26 s a step and 15.7 GB,
-# with CUDAGraphs and --amp 0.81 s and 11.2 GB (docs/performance.md).
+# with CUDAGraphs and --amp 0.81 s and 11.2 GB (docs/performance_gpu.md).
 _base_ = [
     "../_base_/models/epropnp_det_v2.py",
     "../_base_/datasets/nus-mono3d.py",
