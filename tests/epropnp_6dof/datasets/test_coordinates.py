@@ -58,12 +58,12 @@ def test_cache_returns_what_was_rendered_and_notices_another_pose(bop_root, imag
     assert [path.name for path in files] == ["0.npz"]
     stored = CoordinateCache(bop_root / "models", tmp_path).get("train/000001/0", *arguments)
     np.testing.assert_array_equal(stored.hit, first.hit)
-    np.testing.assert_allclose(stored.coords, first.coords, atol=2e-6)  # 16 bit of 15 cm
+    np.testing.assert_array_equal(stored.coords, first.coords)  # a first epoch is like the others
     before = files[0].read_bytes()
     turned = RigidPose(instance.pose.rotation @ np.diag([-1.0, -1, 1]), instance.pose.translation)
     other = cache.get("train/000001/0", instance.obj_id, turned, image.cam_mat, (240, 320))
     fresh = CoordinateCache(bop_root / "models", None).get(
         "", instance.obj_id, turned, image.cam_mat, (240, 320)
     )
-    np.testing.assert_allclose(other.coords, fresh.coords, atol=2e-6)
+    np.testing.assert_allclose(other.coords, fresh.coords, atol=2e-6)  # 16 bit of 15 cm
     assert files[0].read_bytes() != before

@@ -101,9 +101,11 @@ class CoordinateCache:
         if stored is not None:
             return stored
         rendered = mesh.raycaster.render(pose, cam_mat, image_shape, self.pixel_center)
-        if path is not None:
-            _write(path, key, rendered, mesh)
-        return rendered
+        if path is None:
+            return rendered
+        levels = _levels(rendered, mesh)
+        _write(path, key, rendered, levels)
+        return rendered._replace(coords=_coords(levels, rendered.hit, mesh))  # as it is read again
 
 
 @lru_cache(maxsize=MESHES_KEPT)
@@ -139,14 +141,20 @@ def _read(path: Path, key: str, mesh: Mesh) -> CoordinateMap | None:
             hit, levels, (left, top) = stored["hit"], stored["levels"], stored["corner"]
     except DAMAGED_ARCHIVE:
         return None  # damaged: it is rendered and written again
+    return CoordinateMap(int(left), int(top), _coords(levels, hit, mesh), hit)
+
+
+def _levels(item: CoordinateMap, mesh: Mesh) -> np.ndarray:
+    fractions = (item.coords - mesh.low) / mesh.size
+    return np.rint(fractions * LEVELS).clip(0, LEVELS).astype(np.uint16)
+
+
+def _coords(levels: np.ndarray, hit: np.ndarray, mesh: Mesh) -> np.ndarray:
     coords = np.where(hit[..., None], levels / LEVELS * mesh.size + mesh.low, 0)
-    return CoordinateMap(int(left), int(top), coords.astype(np.float32), hit)
+    return coords.astype(np.float32)
 
 
-def _write(path: Path, key: str, item: CoordinateMap, mesh: Mesh) -> None:
-    levels = (
-        np.rint((item.coords - mesh.low) / mesh.size * LEVELS).clip(0, LEVELS).astype(np.uint16)
-    )
+def _write(path: Path, key: str, item: CoordinateMap, levels: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = dict(key=key, corner=(item.left, item.top), levels=levels, hit=item.hit)
     part = part_of(path)
