@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+from layer.timing import wait_for
 from torch import nn
 
 METHODS = {  # stage: path of the module, method; of those a detector does not have it has no time
@@ -34,8 +35,7 @@ def make_clock(kind: str, device: torch.device) -> Callable[[], float]:
     read = time.process_time if kind == "cpu" else time.perf_counter
 
     def clock() -> float:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        wait_for(device)
         return read()
 
     return clock

@@ -10,7 +10,7 @@ from epropnp import HuberPnPCost
 from epropnp.problem import build_problem
 from epropnp.solvers import pose_manifold
 from layer.contender import Contender
-from layer.timing import Metric, milliseconds
+from layer.timing import Metric, milliseconds, wait_for
 
 # Operations per point and pose, counted in the kernels' source; a division or a root counts as one.
 OPERATIONS = {"sample costs": 40, "gradient of sample costs": 75}
@@ -71,6 +71,5 @@ def peak_bandwidth(device: torch.device) -> float:
 def _seconds(call: Callable[[], object], device: torch.device) -> float:
     begin = time.perf_counter()
     call()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    wait_for(device)
     return time.perf_counter() - begin

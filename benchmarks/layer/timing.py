@@ -38,15 +38,14 @@ def milliseconds(
 
     On a GPU each call ends when its last kernel has ended.
     """
-    wait = torch.cuda.synchronize if device is not None and device.type == "cuda" else _nothing
     call()
     call()
-    wait()
+    wait_for(device)
     times: list[float] = []
     while len(times) < REPEATS[0] or (sum(times) < 1e3 * LEAST_SECONDS and len(times) < REPEATS[1]):
         begin = time.perf_counter()
         call()
-        wait()
+        wait_for(device)
         times.append(1e3 * (time.perf_counter() - begin))
     lower, _, upper = statistics.quantiles(times, n=4)
     return statistics.median(times), upper - lower
@@ -64,5 +63,7 @@ def timed(
     return Metric(name, median, "ms", spread, error)
 
 
-def _nothing() -> None:
-    pass
+def wait_for(device: torch.device | None) -> None:
+    """Wait until a GPU has done what it was given."""
+    if device is not None and device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -142,6 +142,15 @@ def test_other_kernels_are_another_graph(captures, change):
     assert captures.count == 2
 
 
+def test_layers_that_share_a_runner_have_graphs_of_their_own(captures):
+    runner, (inputs, rest) = CUDAGraphs(4), arguments(2)
+    for num_iter in (0, 5):
+        solver = LMSolver(dof=4, num_iter=num_iter)
+        captured, direct = (EProPnP4DoF(32, 4, solver=solver, runner=r) for r in (runner, None))
+        torch.testing.assert_close(captured(*inputs, *rest).cost, direct(*inputs, *rest).cost)
+    assert captures.count == 2
+
+
 def test_a_result_outlives_the_next_call(captures):
     captured, _ = layers()
     (first, rest), (second, others) = arguments(2), arguments(3)

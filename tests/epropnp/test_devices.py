@@ -121,8 +121,9 @@ def test_gpu_trains_without_waiting_for_it(dof, num, backend):
 
 def signed(pose):
     """Poses with one of the two quaternions of a rotation."""
-    return torch.where((torch.arange(pose.shape[-1], device=pose.device) > 2) & (pose[:, 3:4] < 0)
-                       & (pose.shape[-1] == 7), -pose, pose)  # fmt: skip
+    if pose.shape[-1] == 4:
+        return pose
+    return torch.cat((pose[:, :3], pose[:, 3:] * pose[:, 3:4].sign()), dim=-1)
 
 
 @needs_gpu

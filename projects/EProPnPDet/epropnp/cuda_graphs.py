@@ -66,11 +66,8 @@ class CUDAGraphs:
             self._graphs.popitem(last=False)
         return graph(tensors, num)
 
-    def __deepcopy__(self, memo: dict) -> "CUDAGraphs":
-        """A graph belongs to the memory it was captured with: the copy captures its own."""
-        return CUDAGraphs(self.multiple, self.most)
-
     def __reduce__(self) -> tuple:
+        """A graph belongs to the memory it was captured with: a copy captures its own."""
         return CUDAGraphs, (self.multiple, self.most)
 
 
@@ -225,5 +222,12 @@ def _key(function: Callable, call: Call, tensors: dict[str, Tensor]) -> Hashable
     ]
     kinds = [(n, t.shape, t.dtype, t.device, t.requires_grad) for n, t in tensors.items()]
     cost = (type(call.cost_fun), tuple(sorted(vars(call.cost_fun).items())))
-    name = getattr(function, "__name__", function)
-    return name, type(call.camera), *settings, *kinds, cost, call.options, torch.is_grad_enabled()
+    return (
+        function,
+        type(call.camera),
+        *settings,
+        *kinds,
+        cost,
+        call.options,
+        torch.is_grad_enabled(),
+    )
