@@ -1,4 +1,4 @@
-# python tools/run_study.py learning_rate --device cpu
+# python tools/run_study.py learning_rate --device cpu --parallel 2
 # Which learning rate suits each detector, before they are compared. Trained on the training scenes
 # of the other studies, scored on scenes of their own that no other study reads.
 # Score: tools/run_study.py writes it to results/learning_rate.json; not measured yet. Memory: not
@@ -10,7 +10,7 @@ version = "v1.0-trainval"
 metrics = ["NDS", "mAP", "mATE", "mASE", "mAOE"]
 seeds = [0]
 budgets = dict(
-    cpu=dict(processes=2, iterations=1000),
+    cpu=dict(processes=1, iterations=600, options=["train_dataloader.batch_size=8"]),
     cuda=dict(processes=1, iterations=600, options=["train_dataloader.batch_size=8"], workers=2),
 )
 

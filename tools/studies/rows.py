@@ -83,14 +83,15 @@ def add_row(row: Row, folder: Path = RESULTS) -> None:
 
 
 def commit() -> str:
-    """Commit of the code, with a plus sign where files have changed.
+    """Commit of the code, with a plus sign where files other than results have changed.
 
     ``EPROPNP_COMMIT`` says it where the code is a copy without its history.
     """
     if "EPROPNP_COMMIT" in os.environ:
         return os.environ["EPROPNP_COMMIT"]
     head = _git("rev-parse", "--short=10", "HEAD")
-    return head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
+    return head + ("+" if changed else "")
 
 
 def machine(device: str) -> str:

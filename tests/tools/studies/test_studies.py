@@ -1,6 +1,7 @@
 """Studies: what is run, what its rows are, and the table of them."""
 
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def test_runs_go_seed_by_seed(study):
     assert [(run.seed, run.model.name) for run in runs] == [
         (3, "epropnp"), (3, "pgd"), (4, "epropnp"), (4, "pgd"),
     ]  # fmt: skip
-    assert [run.iterations for run in runs[:2]] == [2000, 2050]
+    assert [run.iterations for run in runs[:2]] == [1000, 1025]
 
 
 @pytest.mark.parametrize(
@@ -74,14 +75,15 @@ def test_what_is_not_there_is_refused_by_name(study, call, message):
 
 def test_steps_say_seed_data_iterations_and_options(study, tmp_path):
     model = Model("x", "X", study.models[0].config, options=("model.test_cfg.nms_iou_2d=0.4",))
-    (run, *_) = select_runs(study, "cpu", seeds=[7])
+    pair = replace(study, budgets={"cpu": study.budget("cpu")._replace(processes=2)})
+    (run, *_) = select_runs(pair, "cpu", seeds=[7])
     train, test = training_steps(run._replace(model=model), tmp_path)
     assert "torch.distributed.run" in train.command
     words = train.command
-    for word in ("randomness.seed=7", "train_cfg.max_iters=2000", "param_scheduler.1.end=2000"):
+    for word in ("randomness.seed=7", "train_cfg.max_iters=1000", "param_scheduler.1.end=1000"):
         assert word in words
     assert words[words.index("--data-root") + 1] == "data/study"
-    assert str(tmp_path / "train/iter_2000.pth") in test.command
+    assert str(tmp_path / "train/iter_1000.pth") in test.command
     assert "model.test_cfg.nms_iou_2d=0.4" in words
     assert "model.test_cfg.nms_iou_2d=0.4" in test.command
 
@@ -251,3 +253,25 @@ def test_command_lists_studies_and_refuses_a_model(repo_dir):
     refused = subprocess.run(command, cwd=repo_dir, capture_output=True, text=True)
     assert refused.returncode == 1
     assert "no model 'yolo'" in refused.stdout
+
+
+def test_the_commit_of_a_row_notices_changed_code_but_not_new_rows(tmp_path, monkeypatch):
+    def git(*words):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], cwd=tmp_path)
+
+    monkeypatch.setattr(rows_module, "ROOT", tmp_path)
+    monkeypatch.delenv("EPROPNP_COMMIT", raising=False)
+    (tmp_path / "results").mkdir()
+    for name in ("code.py", "results/study.json"):
+        (tmp_path / name).write_text("one\n")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "first")):
+        git(*words)
+    clean = rows_module.commit()
+
+    (tmp_path / "results/study.json").write_text("two\n")
+    with_rows = rows_module.commit()
+    (tmp_path / "code.py").write_text("two\n")
+
+    assert re.fullmatch("[0-9a-f]{10}", clean)
+    assert with_rows == clean
+    assert rows_module.commit() == clean + "+"
