@@ -1,14 +1,14 @@
 # python tools/run_study.py ablations --device cpu --parallel 2
 # The parts of EPro-PnP, one changed at a time, with the data and the learning rate of head_to_head.
 # Score: tools/run_study.py writes it to results/ablations.json; not measured yet. One CPU core a
-# training and 1000 steps, or one GPU and 2000, of eight images; time and memory: not measured.
+# training and 600 steps, or one GPU and 2000, of eight images; time and memory: not measured.
 title = "EPro-PnP with one part changed"
 generator = ["data/study", "--scenes", "24", "--seed", "1"]
 version = "v1.0-trainval"
 metrics = ["NDS", "mAP", "mATE", "mASE", "mAOE"]
 seeds = [0, 1]
 budgets = dict(
-    cpu=dict(processes=1, iterations=1000, options=["train_dataloader.batch_size=8"]),
+    cpu=dict(processes=1, iterations=600, options=["train_dataloader.batch_size=8"]),
     cuda=dict(processes=1, iterations=2000, options=["train_dataloader.batch_size=8"], workers=2),
 )
 tuned_by = "learning_rate"

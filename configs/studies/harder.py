@@ -11,7 +11,7 @@ version = "v1.0-trainval"
 metrics = ["NDS", "mAP", "mATE", "mASE", "mAOE"]
 seeds = [0]
 budgets = dict(
-    cpu=dict(processes=1, iterations=1000, options=["train_dataloader.batch_size=8"]),
+    cpu=dict(processes=1, iterations=600, options=["train_dataloader.batch_size=8"]),
     cuda=dict(processes=1, iterations=2000, options=["train_dataloader.batch_size=8"], workers=2),
 )
 tuned_by = "learning_rate"

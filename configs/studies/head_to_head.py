@@ -11,7 +11,7 @@ version = "v1.0-trainval"
 metrics = ["NDS", "mAP", "mATE", "mASE", "mAOE"]
 seeds = [0, 1, 2]
 budgets = dict(
-    cpu=dict(processes=1, iterations=1000, options=["train_dataloader.batch_size=8"]),
+    cpu=dict(processes=1, iterations=600, options=["train_dataloader.batch_size=8"]),
     cuda=dict(processes=1, iterations=2000, options=["train_dataloader.batch_size=8"], workers=2),
 )
 tuned_by = "learning_rate"
@@ -27,12 +27,12 @@ models = dict(
         title="FCOS3D",
         config="configs/studies/detectors/fcos3d_r18-fpn.py",
         tuning="fcos3d",
-        iterations=dict(cpu=1150),
+        iterations=dict(cpu=680),
     ),
     pgd=dict(
         title="PGD",
         config="configs/studies/detectors/pgd_r18-fpn.py",
         tuning="pgd",
-        iterations=dict(cpu=1025),
+        iterations=dict(cpu=605),
     ),
 )

@@ -57,7 +57,7 @@ def test_runs_go_seed_by_seed(study):
     assert [(run.seed, run.model.name) for run in runs] == [
         (3, "epropnp"), (3, "pgd"), (4, "epropnp"), (4, "pgd"),
     ]  # fmt: skip
-    assert [run.iterations for run in runs[:2]] == [1000, 1025]
+    assert [run.iterations for run in runs[:2]] == [600, 605]
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_steps_say_seed_data_iterations_and_options(study, tmp_path):
     train, test = training_steps(run._replace(model=model), tmp_path)
     assert "torch.distributed.run" in train.command
     words = train.command
-    for word in ("randomness.seed=7", "train_cfg.max_iters=1000", "param_scheduler.1.end=1000"):
+    for word in ("randomness.seed=7", "train_cfg.max_iters=600", "param_scheduler.1.end=600"):
         assert word in words
     assert words[words.index("--data-root") + 1] == "data/study"
-    assert str(tmp_path / "train/iter_1000.pth") in test.command
+    assert str(tmp_path / "train/iter_600.pth") in test.command
     assert "model.test_cfg.nms_iou_2d=0.4" in words
     assert "model.test_cfg.nms_iou_2d=0.4" in test.command
 
