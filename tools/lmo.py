@@ -20,8 +20,9 @@ from mmengine.config import Config
 from epropnp_tools.commands import distributed_training, tool
 from epropnp_tools.console import say
 from epropnp_tools.steps import Step, run_program
-from studies.lmo import add_new_row, scores_row
-from studies.rows import RESULTS
+from studies.lmo import scores_row
+from studies.pose_calibration import calibration_row
+from studies.rows import Row, add_new_row
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = Path("configs/epropnp_6dof")
@@ -212,7 +213,7 @@ def object_names(data_root: Path) -> dict[str, str]:
 
 
 def add_rows(args: argparse.Namespace) -> None:
-    """Add the scores to ``results/lmo.json``; only those of the settings that it stands for."""
+    """Add scores and calibration to ``results``; only those of the settings that they stand for."""
     if args.quick or args.detections or args.bop:
         return
     for network in NETWORKS:
@@ -224,9 +225,16 @@ def add_rows(args: argparse.Namespace) -> None:
         lengths = [num_iterations(args, START), num_iterations(args, network.config)]
         config = Config.fromfile(CONFIGS / f"{network.config}.py").pretty_text
         scores = args.work_dir / network.name / "test" / SCORES
-        row = scores_row(network.name, scores, f"{config} {lengths} {args.images}", "cpu", seconds)
-        if add_new_row(row, RESULTS):
-            say(f"  a row of {network.title} added to {RESULTS}/lmo.json")
+        settings = f"{config} {lengths} {args.images}"
+        add_and_say(scores_row(network.name, scores, settings, "cpu", seconds))
+    report = args.work_dir / "report/report.json"
+    add_and_say(calibration_row(NETWORKS[-1].name, report, settings, "cpu"))
+
+
+def add_and_say(row: Row) -> None:
+    """Add a row that is new."""
+    if add_new_row(row):
+        say(f"  a row of {row.model} added to results/{row.study}.json")
 
 
 def main() -> int:

@@ -6,9 +6,10 @@ r"""Look behind the scores of a 6DoF network: visibility, examples, uncertainty.
 
 Writes recall against visibility for each result file, pictures of good, typical and worst poses,
 and how far the pose distribution is to be trusted: coverage of credible regions and log density of
-the true pose before and after one temperature, which is fitted on the validation split of
-``--fit-root`` alone, and whether the predicted spread tells the error. ``report.json`` holds the
-numbers.
+the true pose before and after a temperature and split conformal levels, and whether the predicted
+spread tells the error. They are fitted on half of the validation images of ``--fit-root`` for the
+other half, on all of them for the test images, and on half of the test images for the other half.
+``report.json`` holds the numbers; ``--row NAME`` adds them to ``results/pose_calibration.json``.
 """
 
 import argparse
@@ -21,13 +22,18 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from scipy.stats import spearmanr
 
 from epropnp_6dof.bop import read_results, read_targets
 from epropnp_6dof.datasets.coordinate_cache import CoordinateCache
 from epropnp_6dof.evaluation.beliefs import Beliefs, collect_beliefs
 from epropnp_6dof.evaluation.bop_evaluation import Truth, evaluate_estimates, select_targets
 from epropnp_6dof.evaluation.pose_metric import RESULT_NAME, BOPPoseMetric
+from epropnp_6dof.evaluation.trust import (
+    CORRECT,
+    compare_splits,
+    risk_by_spread,
+    spread_numbers,
+)
 from epropnp_6dof.explained_results import QUANTITY, truth_box
 from epropnp_6dof.inference import ImageObject, PoseInferencer, load_inferencer
 from epropnp_6dof.visualization.curves import (
@@ -37,14 +43,13 @@ from epropnp_6dof.visualization.curves import (
 )
 from epropnp_6dof.visualization.poses import draw_poses
 from epropnp_data.images.reading import read_image
-from epropnp_results.analysis import Calibration, best_temperature, coverage, risk_coverage
+from epropnp_results.analysis import Calibration
 from epropnp_results.analysis.temperature import ALL
+from studies.pose_calibration import calibration_row
+from studies.rows import add_new_row
+from studies.study import DEVICES
 
-TEMPERATURES = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]
-AS_PREDICTED = TEMPERATURES.index(1.0)
-LEVELS = (0.5, 0.9)
-FEWEST = 3  # solved objects for which numbers of the uncertainty mean anything
-CORRECT = 0.1  # ADD(-S) in diameters
+TEMPERATURES = [2.0 ** (step / 2) for step in range(-8, 13)]  # 1/16 to 64
 PICTURES = {"good": 0.02, "typical": 0.5, "worst": 0.98}  # quantile of the error
 NUM_PICTURES = 2  # of each kind
 PICTURE_VISIBILITY = 0.4
@@ -61,6 +66,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--data-root", help="of the test split, instead of the config's")
     parser.add_argument("--fit-root", help="of the validation split, instead of the config's")
     parser.add_argument("--out-dir", type=Path, required=True)
+    parser.add_argument("--row", metavar="NAME", help="of a row of results to add")
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help="of the training, in it")
     parser.add_argument(
         "--save-calibration", action="store_true", help="save the temperature beside CHECKPOINT"
     )
@@ -145,40 +152,6 @@ def beliefs_of(cfg: Config, part: str, inferencer: PoseInferencer) -> Beliefs:
     return collect_beliefs(inferencer.model, loader, models, TEMPERATURES)
 
 
-def describe(beliefs: Beliefs, fitted: int) -> dict:
-    """Numbers of one split: before and after the temperature."""
-    valid = beliefs.valid
-    described = {"count": int(valid.sum())}
-    if valid.sum() < FEWEST:
-        return described
-    for name, index in (("before", AS_PREDICTED), ("after", fitted)):
-        described[name] = {
-            "temperature": TEMPERATURES[index],
-            "coverage": dict(zip(LEVELS, covered(beliefs, index).tolist(), strict=True)),
-            "log_density": float(beliefs.log_density[valid, index].mean()),
-            "median_log_density": float(np.median(beliefs.log_density[valid, index])),
-        }
-    spread, error = beliefs.spread[valid], beliefs.error[valid]
-    risk, wrong = risk_by_spread(beliefs), (error >= CORRECT).astype(float)
-    return described | {
-        "spearman": float(spearmanr(spread, error).statistic),
-        "risk": float(risk[-1]),
-        "area_under_risk": float(risk.mean()),
-        "best_area": float(risk_coverage(wrong, -wrong).mean()),
-    }
-
-
-def covered(beliefs: Beliefs, index: int) -> np.ndarray:
-    """Share of true poses inside the regions of `LEVELS`, at one temperature."""
-    return coverage(beliefs.level[beliefs.valid, index], np.array(LEVELS))
-
-
-def risk_by_spread(beliefs: Beliefs) -> np.ndarray:
-    """Share of wrong poses among the most certain 1, 2, ... N."""
-    wrong = (beliefs.error[beliefs.valid] >= CORRECT).astype(float)
-    return risk_coverage(wrong, -beliefs.spread[beliefs.valid])
-
-
 def report_uncertainty(
     cfg: Config, inferencer: PoseInferencer, out_dir: Path, checkpoint: str | None
 ) -> dict:
@@ -191,20 +164,23 @@ def report_uncertainty(
         checkpoint: the temperature is saved beside it; None saves nothing.
     """
     fit, test = (beliefs_of(cfg, part, inferencer) for part in ("val", "test"))
-    if min(fit.valid.sum(), test.valid.sum()) < FEWEST:
-        return {"validation": describe(fit, AS_PREDICTED), "test": describe(test, AS_PREDICTED)}
-    best = best_temperature(fit.log_density[fit.valid], TEMPERATURES)
-    fitted = TEMPERATURES.index(best)
+    report = {
+        "spread": {"validation": spread_numbers(fit), "test": spread_numbers(test)},
+        "calibration": compare_splits(fit, test, TEMPERATURES),
+    }
+    if not {"validation", "validation to test"} <= set(report["calibration"]):
+        return report
+    best = report["calibration"]["validation to test"]["fitted temperature"]
     if checkpoint is not None:
         found = Calibration({QUANTITY: {ALL: best}}, {}, int(fit.valid.sum()))
         print(f"calibration saved as {found.save_beside(checkpoint)}")
     levels = {
-        "as predicted": test.level[test.valid, AS_PREDICTED],
-        f"temperature {best:g}": test.level[test.valid, fitted],
+        "as predicted": test.level[test.valid, TEMPERATURES.index(1.0)],
+        f"temperature {best:.2g}": test.level[test.valid, TEMPERATURES.index(best)],
     }
     plot_calibration(out_dir / "calibration.png", levels)
     plot_risk(out_dir / "risk_coverage.png", risk_by_spread(test), "wrong (ADD(-S) 0.1 d)")
-    return {"validation": describe(fit, fitted), "test": describe(test, fitted)}
+    return report
 
 
 def main() -> None:
@@ -237,8 +213,14 @@ def main() -> None:
         "uncertainty": report_uncertainty(cfg, inferencer, args.out_dir, saved),
     }
     text = json.dumps(report, indent=1)
-    (args.out_dir / "report.json").write_text(text)
+    path = args.out_dir / "report.json"
+    path.write_text(text)
     print(text)
+    if args.row is not None:
+        try:
+            add_new_row(calibration_row(args.row, path, cfg.pretty_text, args.device))
+        except ValueError as error:
+            sys.exit(f"report_6dof: no row: {error}")
 
 
 if __name__ == "__main__":

@@ -64,10 +64,8 @@ def test_quick_run_writes_tables_pictures_and_calibration_and_is_reused(repo_dir
     folder = tmp_path / "work" / "report"
     report = json.loads((folder / "report.json").read_text())
     assert sum(row["count"] for row in report["recall_by_visibility"]) == 6
-    uncertainty = report["uncertainty"]["test"]
-    assert uncertainty["count"] <= 6
-    if uncertainty["count"] >= 3:  # an untrained network may solve fewer
-        assert set(uncertainty["before"]["coverage"]) == {"0.5", "0.9"}
+    assert report["uncertainty"]["spread"]["test"]["count"] <= 6
+    assert set(report["uncertainty"]["calibration"]) <= {"validation"}  # too few real targets
     for item in report["pictures"]:
         assert (folder / item["file"]).is_file()
     again = run(repo_dir, tmp_path, source)

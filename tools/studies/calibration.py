@@ -9,16 +9,17 @@ from collections.abc import Callable
 import numpy as np
 
 from epropnp_results.analysis import (
+    LEVELS,
     Pairs,
     as_promised,
+    conformal_levels,
     fit_calibration,
     hold_out,
     risk_coverage,
 )
-from epropnp_results.analysis.calibration import LEVELS, sharpness
+from epropnp_results.analysis.calibration import sharpness
 from epropnp_results.analysis.temperature import (
     calibrated_densities,
-    conformal_level,
     quantities,
     tempered_levels,
 )
@@ -64,12 +65,6 @@ def calibration_metrics(pairs: Pairs, held_out: float = 0.5) -> dict[str, float]
             metrics |= _report(f"{quantity}, {name}", inside)
             metrics |= _report(f"hardest {quantity}, {name}", inside[hard])
     return metrics | risk_metrics(tested) | heading_metrics(pairs)
-
-
-def conformal_levels(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Nominal levels (L,) that hold a truth with the wanted probabilities, from levels (N,)."""
-    ordered = np.sort(known)
-    return np.array([conformal_level(ordered, level) for level in wanted])
 
 
 def trust_groups(held: np.ndarray, tested: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

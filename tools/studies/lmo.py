@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from studies.rows import Row, add_row, commit, machine, read_rows
+from studies.rows import Row, commit, machine
 
 STUDY = "lmo"
 TITLES = {
@@ -51,15 +51,6 @@ def scores_row(
         machine=machine(device),
         seconds={name: round(value, 1) for name, value in seconds.items()},
     )
-
-
-def add_new_row(row: Row, folder: Path) -> bool:
-    """Add a row unless there is one of the same settings with the same metrics."""
-    known = [(each.model, each.settings, each.metrics) for each in read_rows(STUDY, folder)]
-    if (row.model, row.settings, row.metrics) in known:
-        return False
-    add_row(row, folder)
-    return True
 
 
 def lmo_table(rows: Sequence[Row]) -> str:

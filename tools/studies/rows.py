@@ -82,6 +82,15 @@ def add_row(row: Row, folder: Path = RESULTS) -> None:
         write_text(path, text + "\n")
 
 
+def add_new_row(row: Row, folder: Path = RESULTS) -> bool:
+    """Add a row unless there is one of the same settings with the same metrics."""
+    known = [(each.model, each.settings, each.metrics) for each in read_rows(row.study, folder)]
+    if (row.model, row.settings, row.metrics) in known:
+        return False
+    add_row(row, folder)
+    return True
+
+
 def commit() -> str:
     """Commit of the code, with a plus sign where files other than results have changed.
 

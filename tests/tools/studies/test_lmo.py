@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from studies.lmo import HEADS, add_new_row, lmo_table, scores_row
-from studies.rows import read_rows
+from studies.lmo import HEADS, lmo_table, scores_row
+from studies.rows import add_new_row, read_rows
 
 
 @pytest.fixture

@@ -44,7 +44,9 @@ def test_rows_become_tables_and_what_has_none_says_so(tmp_path):
         add_row(row_of(run, value), tmp_path)
     page = results_page(tmp_path)
     assert "| FCOS3D | 1 | 0.500 | 0.500 | 0.500 | 0.500 | 0.500 | 1.0 | 0.0 |" in page
-    assert "Not measured yet: `python tools/run_study.py ablations --device cuda`" in page
+    assert (
+        "Not measured yet: `python tools/run_study.py ablations --device cpu --parallel 2`" in page
+    )
     assert "pictures/results_harder.png" in page
 
 

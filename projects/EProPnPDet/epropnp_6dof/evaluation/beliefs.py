@@ -30,6 +30,7 @@ class Beliefs(NamedTuple):
 
     Attributes:
         obj_ids: (N,).
+        images: (N,) names of the images they are on.
         log_density: (N, T) of the true pose, nats; of the likeliest of its equivalents.
         level: (N, T) probability of the poses that are likelier than the true one: uniform in
             [0, 1] if the distribution is right.
@@ -40,11 +41,16 @@ class Beliefs(NamedTuple):
     """
 
     obj_ids: np.ndarray
+    images: np.ndarray
     log_density: np.ndarray
     level: np.ndarray
     spread: np.ndarray
     error: np.ndarray
     valid: np.ndarray
+
+    def select(self, keep: np.ndarray) -> Beliefs:
+        """Those about some of the objects, by a mask (N,) or indices."""
+        return Beliefs(*(column[keep] for column in self))
 
 
 @torch.no_grad()
@@ -83,6 +89,7 @@ def collect_beliefs(
         parts.append(
             Beliefs(
                 np.array([model.obj_id for model in known]),
+                np.array([f"{s.scene_id:06d}/{s.im_id:06d}" for s in samples]),
                 torch.stack(log_density, 1).double().numpy(),
                 torch.stack(level, 1).double().numpy(),
                 relative_spread(predictions, np.array([model.diameter for model in known])),

@@ -7,18 +7,20 @@
   ``intervals``: conformal intervals of position.
 """
 
-from .calibration import calibration_error, coverage, risk_coverage
+from .calibration import LEVELS, calibration_error, coverage, risk_coverage
 from .errors import as_promised, error_table
-from .samples import Pairs, collect_pairs, hold_out
+from .samples import Pairs, collect_pairs, held_out_images, hold_out
 from .temperature import (
     Calibration,
     best_temperature,
     calibration_path,
+    conformal_levels,
     evaluate_calibration,
     fit_calibration,
 )
 
 __all__ = [
+    "LEVELS",
     "Calibration",
     "Pairs",
     "as_promised",
@@ -26,10 +28,12 @@ __all__ = [
     "calibration_error",
     "calibration_path",
     "collect_pairs",
+    "conformal_levels",
     "coverage",
     "error_table",
     "evaluate_calibration",
     "fit_calibration",
+    "held_out_images",
     "hold_out",
     "risk_coverage",
 ]

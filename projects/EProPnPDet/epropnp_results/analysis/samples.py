@@ -1,7 +1,7 @@
 """Pairs of detections and true objects as columns of numbers."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -102,11 +102,25 @@ def hold_out(pairs: Pairs, share: float) -> tuple[Pairs, Pairs]:
     Raises:
         ValueError: one of the two would be empty.
     """
-    digests = [hashlib.sha256(name.encode()).digest()[:4] for name in pairs.image]
+    held = held_out_images(pairs.image, share)
+    return pairs.select(held), pairs.select(~held)
+
+
+def held_out_images(images: Sequence[str], share: float) -> np.ndarray:
+    """Which objects (N,) are on held-out images, by a hash of the image's name.
+
+    Args:
+        images: name of each object's image.
+        share: of the images that are held out.
+
+    Raises:
+        ValueError: all or none would be held out.
+    """
+    digests = [hashlib.sha256(name.encode()).digest()[:4] for name in images]
     held = np.array([int.from_bytes(d, "big") / 2**32 < share for d in digests])
     if held.all() or not held.any():
-        raise ValueError(f"{len(set(pairs.image))} images are too few to hold some out")
-    return pairs.select(held), pairs.select(~held)
+        raise ValueError(f"{len(set(images))} images are too few to hold some out")
+    return held
 
 
 def _rows_of(

@@ -158,6 +158,12 @@ def conformal_level(levels: np.ndarray, wanted: float) -> float:
     return 1.0 if rank > len(levels) else float(levels[rank - 1])
 
 
+def conformal_levels(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Nominal levels (L,) that hold a truth with the wanted probabilities, from levels (N,)."""
+    ordered = np.sort(known)
+    return np.array([conformal_level(ordered, level) for level in wanted])
+
+
 class Densities(NamedTuple):
     """Densities of N objects that integrate to one.
 
