@@ -116,5 +116,6 @@ class SceneWriter:
 
 
 def _write_image(path: Path, image: NDArray) -> None:
-    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []
+    if not cv2.imwrite(str(path), image, options):
         raise OSError(f"{path}: could not be written")
