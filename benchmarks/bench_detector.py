@@ -2,12 +2,12 @@
 
     python benchmarks/bench_detector.py                        # small EPro-PnP, FCOS3D, PGD
     python benchmarks/bench_detector.py CONFIG CONFIG --image 900 1600 --device cuda:0
-    python benchmarks/bench_detector.py CONFIG --checkpoint FILE
+    python benchmarks/bench_detector.py CONFIG CONFIG --checkpoint WEIGHTS WEIGHTS --file IMAGE
 
-All detectors see the same image file. Without a checkpoint each of them works on as many objects as
-its config allows, which is the slowest case. Writes ``detector.json`` and ``detector.md``. Medians
-over batches after one to warm up; ``--clock cpu`` counts processor time instead, where the machine
-has other work.
+All detectors see the same image file, one of noise if none is given. Without a checkpoint each of
+them works on as many objects as its config allows, which is the slowest case. Writes
+``detector.json`` and ``detector.md``. Medians over batches after one to warm up; ``--clock cpu``
+counts processor time instead, where the machine has other work.
 """
 
 import argparse
@@ -55,8 +55,11 @@ def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("configs", nargs="*", help="config files; the studies' three if none")
-    parser.add_argument("--checkpoint", help="weights, of a single config")
-    parser.add_argument("--image", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="pixels")
+    parser.add_argument("--checkpoint", nargs="+", help="weights, one for each detector")
+    parser.add_argument("--file", type=Path, help="image to look at")
+    parser.add_argument(
+        "--image", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="pixels of the noise"
+    )
     parser.add_argument("--batch", type=int, default=6, help="images; six cameras if not given")
     parser.add_argument("--repeats", type=int, default=7, help="batches that are measured")
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
@@ -65,17 +68,23 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--amp", action="store_true", help="mixed precision")
     parser.add_argument("--out", type=Path, default=Path("work_dirs/bench"), help="folder to write")
     args = parser.parse_args()
-    if args.checkpoint is not None and len(args.configs) != 1:
-        parser.error("--checkpoint needs one config that it belongs to")
+    args.configs = args.configs or SMALL
+    args.checkpoint = args.checkpoint or [None] * len(args.configs)
+    if len(args.checkpoint) != len(args.configs):
+        parser.error(f"--checkpoint: {len(args.checkpoint)} for {len(args.configs)} detectors")
+    if args.file is not None and args.image is not None:
+        parser.error("--image is the size of noise, --file has its own")
+    if args.file is not None and not args.file.is_file():
+        parser.error(f"--file {args.file}: there is no such file")
     if args.batch < 1 or args.repeats < 1:
         parser.error("--batch and --repeats must be at least 1")
     return args
 
 
-def measure(name: str, cfg: Config, image: Path, args: argparse.Namespace) -> Row:
+def measure(cfg: Config, checkpoint: str | None, image: Path, args: argparse.Namespace) -> Row:
     """Time and memory of one detector."""
-    model = build(cfg, args.checkpoint, args.device)
-    load = make_loader(cfg, image, tuple(args.image))
+    model = build(cfg, checkpoint, args.device)
+    load = make_loader(cfg, image)
     stopwatch = Stopwatch(make_clock(args.clock, args.device))
     watch(model, stopwatch)
 
@@ -96,7 +105,7 @@ def measure(name: str, cfg: Config, image: Path, args: argparse.Namespace) -> Ro
             values.append(1e3 * stopwatch.seconds[stage])
     milliseconds = {stage: statistics.median(values) for stage, values in times.items()}
     total = statistics.median(map(sum, zip(*times.values(), strict=True)))
-    return Row(name, 1e3 * args.batch / total, milliseconds, memory, objects)
+    return Row(Path(cfg.filename).stem, 1e3 * args.batch / total, milliseconds, memory, objects)
 
 
 def markdown(rows: list[Row], about: dict) -> str:
@@ -118,14 +127,17 @@ def main() -> None:
     args = parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    args.image = args.image or (FULL_IMAGE if args.configs else DEMO_IMAGE)
-    configs = {Path(path).stem: Config.fromfile(path) for path in args.configs or SMALL}
+    size = tuple(args.image or (DEMO_IMAGE if args.configs == SMALL else FULL_IMAGE))
+    configs = [Config.fromfile(path) for path in args.configs]
     with tempfile.TemporaryDirectory() as folder:
-        image = write_image(Path(folder), tuple(args.image))
-        rows = [measure(name, cfg, image, args) for name, cfg in configs.items()]
+        image = args.file or write_image(Path(folder), size)
+        rows = [
+            measure(cfg, checkpoint, image, args)
+            for cfg, checkpoint in zip(configs, args.checkpoint, strict=True)
+        ]
     about = machine(args.device) | dict(
         batch=args.batch,
-        image="x".join(map(str, args.image)),
+        image=args.file.name if args.file else "x".join(map(str, size)),
         clock=args.clock,
         amp=args.amp,
     )

@@ -22,6 +22,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from tqdm import tqdm
 
 from epropnp_6dof.bop import read_results, read_targets
 from epropnp_6dof.datasets.coordinate_cache import CoordinateCache
@@ -49,7 +50,7 @@ from studies.pose_calibration import calibration_row
 from studies.rows import add_new_row
 from studies.study import DEVICES
 
-TEMPERATURES = [2.0 ** (step / 2) for step in range(-8, 13)]  # 1/16 to 64
+TEMPERATURES = [2.0 ** (step / 2) for step in range(-6, 9)]  # 1/8 to 16
 PICTURES = {"good": 0.02, "typical": 0.5, "worst": 0.98}  # quantile of the error
 NUM_PICTURES = 2  # of each kind
 PICTURE_VISIBILITY = 0.4
@@ -149,7 +150,8 @@ def beliefs_of(cfg: Config, part: str, inferencer: PoseInferencer) -> Beliefs:
     evaluator.pop("type")
     metric = BOPPoseMetric(**evaluator)
     models = metric.load_models({truth.obj_id for truth in metric.load_truths()})
-    return collect_beliefs(inferencer.model, loader, models, TEMPERATURES)
+    progress = tqdm(loader, f"beliefs, {part}", unit="batch")
+    return collect_beliefs(inferencer.model, progress, models, TEMPERATURES)
 
 
 def report_uncertainty(

@@ -51,11 +51,12 @@ def write_image(folder: Path, size: tuple[int, int]) -> Path:
     return path
 
 
-def make_loader(cfg: Config, image: Path, size: tuple[int, int]):
+def make_loader(cfg: Config, image: Path):
     """Function that reads an image as the config's test does: an item for a batch."""
     box_type, box_mode = get_box_type("Camera")
-    focal = 0.79 * size[1]  # of the front camera of nuScenes
-    cam2img = [[focal, 0.0, size[1] / 2], [0.0, focal, size[0] / 2], [0.0, 0.0, 1.0]]
+    height, width = cv2.imread(str(image)).shape[:2]
+    focal = 0.79 * width  # of the front camera of nuScenes
+    cam2img = [[focal, 0.0, width / 2], [0.0, focal, height / 2], [0.0, 0.0, 1.0]]
     pipeline = Compose(
         [TRANSFORMS.build(dict(step)) for step in cfg.test_dataloader.dataset.pipeline]
     )

@@ -44,3 +44,18 @@ def test_three_detectors_on_the_same_image(bench, tmp_path, monkeypatch):
         assert row["images_per_second"] > 0
         assert row["objects"] > 0
     assert (tmp_path / "detector.md").read_text().count("\n| ") == 14
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--checkpoint", "a.pth"], "1 for 3 detectors"),
+        (["--file", "nothing.jpg"], "nothing.jpg: there is no such file"),
+        (["--file", "nothing.jpg", "--image", "9", "9"], "--file has its own"),
+    ],
+)
+def test_arguments_that_do_not_belong_together(bench, monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(sys, "argv", ["bench_detector.py", *arguments])
+    with pytest.raises(SystemExit):
+        bench.parse_args()
+    assert message in capsys.readouterr().err
