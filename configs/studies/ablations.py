@@ -1,7 +1,8 @@
 # python tools/run_study.py ablations --device cpu --parallel 2
 # The parts of EPro-PnP, one changed at a time, with the data and the learning rate of head_to_head.
-# Score: tools/run_study.py writes it to results/ablations.json; not measured yet. One CPU core a
-# training and 600 steps, or one GPU and 2000, of eight images; time and memory: not measured.
+# Score: tools/run_study.py writes it to results/ablations.json; table in docs/results.md. One CPU
+# core a training and 600 steps, 14 minutes beside another, or one GPU and 2000, of eight images.
+# Memory: not measured.
 title = "EPro-PnP with one part changed"
 generator = ["data/study", "--scenes", "24", "--seed", "1"]
 version = "v1.0-trainval"

@@ -1,8 +1,8 @@
 # python tools/run_study.py learning_rate --device cpu --parallel 2
 # Which learning rate suits each detector, before they are compared. Trained on the training scenes
 # of the other studies, scored on scenes of their own that no other study reads.
-# Score: tools/run_study.py writes it to results/learning_rate.json; not measured yet. Memory: not
-# measured.
+# Score: tools/run_study.py writes it to results/learning_rate.json; table in docs/results.md.
+# Memory: not measured.
 title = "Learning rates of EPro-PnP, FCOS3D and PGD"
 generator = ["data/study", "--scenes", "24", "--seed", "1"]
 test_generator = ["data/study_tuning", "--scenes", "5", "--seed", "2"]

@@ -10,7 +10,7 @@ from studies.pose_calibration import STUDY as POSE_CALIBRATION
 from studies.pose_calibration import calibration_tables
 from studies.published import published_scores
 from studies.rows import RESULTS, Row, read_all_rows, read_rows
-from studies.study import DEVICES, Study, read_study
+from studies.study import DEVICES, Study, read_study, select_runs
 from studies.table import study_table
 from studies.tuning import best_options, tuned
 
@@ -119,9 +119,11 @@ def _command(study: Study, device: str) -> str:
     words, where = f"{study.name} --device {device}", "one GPU"
     if device == "cpu":
         words, where = f"{words} --parallel 2", f"{budget.processes} CPU core a training"
+    numbers = [run.iterations for run in select_runs(study, device)]
+    steps = " to ".join(map(str, sorted({min(numbers), max(numbers)})))
     return (
-        f"`python tools/run_study.py {words}`: {where}, "
-        f"{budget.iterations} steps of 8 images. Mean and standard deviation over the seeds."
+        f"`python tools/run_study.py {words}`: {where}, {steps} steps of 8 images. "
+        "Mean and standard deviation over the seeds."
     )
 
 

@@ -2,8 +2,8 @@
 # any from it.
 #   python tools/run_study.py ablations --models fixed_threshold        trains and tests it
 #   tools/dist_train.sh configs/studies/ablations/<this file> 2
-# Score: not measured; the study writes it to results/ablations.json. One GPU or two CPU cores; time
-# and memory: not measured.
+# Score measured by the study (600 steps on one CPU core, 13 minutes beside another, seed 0): NDS
+# 0.234, mAP 0.079; rows in results/ablations.json. Memory: not measured.
 _base_ = ["../detectors/epropnp_r18-fpn.py"]
 
 model = dict(bbox_head=dict(pose_solver=dict(cost_fun=dict(delta_gradient="none"))))

@@ -3,8 +3,8 @@
 # are 128 residuals of 64 points for four of them.
 #   python tools/run_study.py ablations --models reprojection        trains and tests it
 #   tools/dist_train.sh configs/studies/ablations/<this file> 2
-# Score: not measured; the study writes it to results/ablations.json. One GPU or two CPU cores; time
-# and memory: not measured.
+# Score measured by the study (600 steps on one CPU core, 14 minutes beside another, seed 0): NDS
+# 0.187, mAP 0.038; rows in results/ablations.json. Memory: not measured.
 _base_ = ["../detectors/epropnp_r18-fpn.py"]
 
 model = dict(
