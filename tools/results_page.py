@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write ``docs/results.md`` and its pictures from ``results/*.json``: no arguments needed."""
+"""Write ``docs/results*.md`` and their pictures from ``results/*.json``: no arguments needed."""
 
 import argparse
 from pathlib import Path
@@ -8,6 +8,7 @@ import matplotlib
 
 from epropnp_data.whole_file import write_text
 from epropnp_tools.console import say
+from studies.calibration_page import calibration_page
 from studies.page import results_page
 from studies.pictures import plot_study
 from studies.rows import RESULTS, read_all_rows
@@ -29,8 +30,10 @@ def main() -> None:
     """Write."""
     args = parse_args()
     matplotlib.use("Agg")
-    write_text(args.docs / "results.md", results_page(args.results))
-    say(str(args.docs / "results.md"))
+    pages = {"results.md": results_page, "results_calibration.md": calibration_page}
+    for name, page in pages.items():
+        write_text(args.docs / name, page(args.results))
+        say(str(args.docs / name))
     pictures = args.docs / "pictures"
     pictures.mkdir(exist_ok=True)
     rows = read_all_rows(args.results)

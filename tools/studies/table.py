@@ -47,3 +47,8 @@ def _spread(values: list[float], digits: int) -> str:
     if len(values) == 1:
         return f"{mean:.{digits}f}"
     return f"{mean:.{digits}f} +- {statistics.stdev(values):.{digits}f}"
+
+
+def markdown_table(heads: Sequence[str], lines: Sequence[str]) -> str:
+    """Table of heads and finished lines."""
+    return "\n".join(["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|", *lines])

@@ -1,8 +1,8 @@
 # FCOS3D of the studies: mmdet3d's head on the backbone, widths, data and schedule of make demo.
 #   python tools/run_study.py head_to_head             trains and tests it beside its siblings
 #   tools/dist_train.sh configs/studies/detectors/<this file> 2
-# Score measured by the study (680 steps on one CPU core, 14 minutes beside another, mean of 2
-# seeds): NDS 0.161, mAP 0.025; rows in results/head_to_head.json. Memory: not measured.
+# Score measured by the study (680 steps on one CPU core, 15 minutes beside another, mean of 3
+# seeds): NDS 0.162, mAP 0.027; rows in results/head_to_head.json. Memory: not measured.
 _base_ = [
     "mmdet3d::_base_/models/fcos3d.py",
     "../../_base_/datasets/synthetic-mono3d_network-camera.py",

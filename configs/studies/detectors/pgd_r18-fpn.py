@@ -1,8 +1,8 @@
 # PGD of the studies: mmdet3d's head on the backbone, widths, data and schedule of make demo.
 #   python tools/run_study.py head_to_head             trains and tests it beside its siblings
 #   tools/dist_train.sh configs/studies/detectors/<this file> 2
-# Score measured by the study (605 steps on one CPU core, 14 minutes beside another, mean of 2
-# seeds): NDS 0.174, mAP 0.037; rows in results/head_to_head.json. Memory: not measured.
+# Score measured by the study (605 steps on one CPU core, 14 minutes beside another, mean of 3
+# seeds): NDS 0.171, mAP 0.035; rows in results/head_to_head.json. Memory: not measured.
 _base_ = [
     "../../_base_/models/pgd_nus.py",
     "../../_base_/datasets/synthetic-mono3d_network-camera.py",

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from studies.calibration_page import calibration_page
 from studies.page import results_page
 from studies.pictures import plot_study
 from studies.published import published_scores
@@ -27,8 +28,9 @@ def row_of(run, value):
 
 
 def test_the_committed_page_is_up_to_date(repo_dir):
-    written = (repo_dir / "docs/results.md").read_text()
-    assert written == results_page(), "write it anew: python tools/results_page.py"
+    for name, page in (("results", results_page), ("results_calibration", calibration_page)):
+        written = (repo_dir / f"docs/{name}.md").read_text()
+        assert written == page(), "write it anew: python tools/results_page.py"
 
 
 def test_pictures_of_the_page_are_there(repo_dir):
@@ -78,12 +80,12 @@ def test_calibration_is_the_mean_of_the_newest_rows(tmp_path):
         metrics = dict.fromkeys(names, value)
         row = replace(row_of(run, 0.0), study="calibration", seed=seed, metrics=metrics)
         add_row(row, tmp_path)
-    page = results_page(tmp_path)
+    page = calibration_page(tmp_path)
     mean = statistics.fmean([0.1, 0.4])
     assert f"| place, error | {' | '.join([f'{mean:.3f}'] * 4)} |" in page
     assert f"| hardest heading, inside 90% regions | {' | '.join(['25%'] * 4)} |" in page
     assert f"| the detector's score | {' | '.join([f'{mean:.3f}'] * 4)} |" in page
-    assert "### EPro-PnP of the head to head (mean of 2 trainings; 0 objects to fit" in page
+    assert "## EPro-PnP of the head to head (mean of 2 trainings; 0 objects to fit" in page
     assert f"| car | {mean:.3f} | {mean:.3f} |" in page
 
 
