@@ -114,7 +114,8 @@ def _calibration_section() -> str:
     return """## May the densities be believed?
 
 Coverage of credible regions before and after a calibration, risk when the weakest are left out,
-open headings, of the detectors above and of LM-O: [results_calibration.md](results_calibration.md)."""
+open headings, of the detectors above and of LM-O:
+[results_calibration.md](results_calibration.md)."""
 
 
 def _toys_section() -> str:
