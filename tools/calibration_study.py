@@ -7,7 +7,6 @@ others say what they are worth. Adds a row to ``results/calibration.json``.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 import time
@@ -20,7 +19,7 @@ from epropnp_results import ResultsError, ResultsFolder
 from epropnp_results.analysis import collect_pairs
 from epropnp_tools.console import say
 from studies.calibration import calibration_metrics
-from studies.rows import RESULTS, Row, add_row, commit, machine
+from studies.rows import RESULTS, Row, add_row, make_row
 from studies.study import DEVICES, StudyError
 
 STUDY = "calibration"
@@ -59,17 +58,15 @@ def judge(args: argparse.Namespace) -> Row:
     pairs = collect_pairs(results, progress, args.min_score)
     metrics = calibration_metrics(pairs, args.held_out)
     made_with = [results.header, args.min_score, args.held_out]
-    digest = hashlib.sha256(json.dumps(made_with, sort_keys=True, default=str).encode())
-    return Row(
-        study=STUDY,
-        model=args.model,
+    return make_row(
+        STUDY,
+        args.model,
+        args.device,
+        json.dumps(made_with, sort_keys=True, default=str),
+        {name: round(value, 4) for name, value in metrics.items()},
+        {"analysis": time.monotonic() - start},
         seed=args.seed,
-        device=args.device,
-        settings=digest.hexdigest()[:12],
-        metrics={name: round(value, 4) for name, value in metrics.items()},
-        commit=commit(),
-        machine=machine("cpu"),
-        seconds={"analysis": round(time.monotonic() - start, 1)},
+        measured_on="cpu",
     )
 
 

@@ -23,6 +23,7 @@ from epropnp_tools.steps import Step, run_program
 from studies.lmo import scores_row
 from studies.pose_calibration import calibration_row
 from studies.rows import Row, add_new_row
+from studies.table import markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = Path("configs/epropnp_6dof")
@@ -185,20 +186,22 @@ def score_table(args: argparse.Namespace) -> str:
     """Mean of both networks, then ADD(-S) 0.1 d and MSPD recall per object, as Markdown."""
     scores = {n.title: read_scores(args, n) for n in NETWORKS}
     heads = [*COLUMNS, *RECALLS]
-    lines = [f"| boxes: {args.detections or 'ground truth'} | " + " | ".join(heads) + " |"]
-    lines.append("|---" * (len(heads) + 1) + "|")
+    means = []
     for title, score in scores.items():
         cells = [f"{score['mean'][column]:.1f}" for column in heads]
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+        means.append(f"| {title} | " + " | ".join(cells) + " |")
     objects = list(next(iter(scores.values()))["objects"])
     names = object_names(args.data_root)
-    lines += ["", "| ADD(-S) 0.1 d / MSPD recall | " + " | ".join(names[o] for o in objects) + " |"]
-    lines.append("|---" * (len(objects) + 1) + "|")
+    each = []
     for title, score in scores.items():
         rows = [score["objects"][obj_id] for obj_id in objects]
         cells = [f"{row['add_0.1d']:.1f} / {row['ar_mspd']:.1f}" for row in rows]
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        each.append(f"| {title} | " + " | ".join(cells) + " |")
+    tables = [
+        markdown_table([f"boxes: {args.detections or 'ground truth'}", *heads], means),
+        markdown_table(["ADD(-S) 0.1 d / MSPD recall", *(names[o] for o in objects)], each),
+    ]
+    return "\n\n".join(tables)
 
 
 def read_scores(args: argparse.Namespace, network: Network) -> dict:
@@ -222,13 +225,17 @@ def add_rows(args: argparse.Namespace) -> None:
         seconds = {
             n: json.loads(f.read_text())["seconds"] for n, f in zip(names, files, strict=True)
         }
-        lengths = [num_iterations(args, START), num_iterations(args, network.config)]
-        config = Config.fromfile(CONFIGS / f"{network.config}.py").pretty_text
         scores = args.work_dir / network.name / "test" / SCORES
-        settings = f"{config} {lengths} {args.images}"
-        add_and_say(scores_row(network.name, scores, settings, "cpu", seconds))
-    report = args.work_dir / "report/report.json"
-    add_and_say(calibration_row(NETWORKS[-1].name, report, settings, "cpu"))
+        add_and_say(scores_row(network.name, scores, settings_of(args, network), "cpu", seconds))
+    reported, report = NETWORKS[-1], args.work_dir / "report/report.json"
+    add_and_say(calibration_row(reported.name, report, settings_of(args, reported), "cpu"))
+
+
+def settings_of(args: argparse.Namespace, network: Network) -> str:
+    """All that decides the results of a network."""
+    lengths = [num_iterations(args, START), num_iterations(args, network.config)]
+    config = Config.fromfile(CONFIGS / f"{network.config}.py").pretty_text
+    return f"{config} {lengths} {args.images}"
 
 
 def add_and_say(row: Row) -> None:

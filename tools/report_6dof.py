@@ -170,7 +170,8 @@ def report_uncertainty(
         "spread": {"validation": spread_numbers(fit), "test": spread_numbers(test)},
         "calibration": compare_splits(fit, test, TEMPERATURES),
     }
-    if not {"validation", "validation to test"} <= set(report["calibration"]):
+    if "validation to test" not in report["calibration"]:
+        print("too few objects have a pose for a calibration: none is fitted, drawn or saved")
         return report
     best = report["calibration"]["validation to test"]["fitted temperature"]
     if checkpoint is not None:

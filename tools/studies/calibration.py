@@ -13,6 +13,7 @@ from epropnp_results.analysis import (
     Pairs,
     as_promised,
     conformal_levels,
+    coverage_numbers,
     fit_calibration,
     hold_out,
     risk_coverage,
@@ -24,7 +25,6 @@ from epropnp_results.analysis.temperature import (
     tempered_levels,
 )
 
-REPORTED = (0.5, 0.9)
 HARDEST = 0.25
 QUARTERS = (0.25, 0.5, 0.75)
 Nominal = Callable[[np.ndarray], np.ndarray]  # wanted levels (L,) to nominal ones
@@ -62,8 +62,8 @@ def calibration_metrics(pairs: Pairs, held_out: float = 0.5) -> dict[str, float]
         }
         hard = tested.trust <= np.quantile(tested.trust, HARDEST)
         for name, inside in outcomes.items():
-            metrics |= _report(f"{quantity}, {name}", inside)
-            metrics |= _report(f"hardest {quantity}, {name}", inside[hard])
+            metrics |= coverage_numbers(f"{quantity}, {name}", inside.mean(0))
+            metrics |= coverage_numbers(f"hardest {quantity}, {name}", inside[hard].mean(0))
     return metrics | risk_metrics(tested) | heading_metrics(pairs)
 
 
@@ -133,12 +133,3 @@ def _by_group(
         own = tested == group
         inside[own] = _inside(levels[own], nominal)
     return inside
-
-
-def _report(name: str, inside: np.ndarray) -> dict[str, float]:
-    """Calibration error, and coverage at the reported levels, of (N, L) at the usual levels."""
-    shares = inside.mean(0)
-    metrics = {f"{name}: error": float(np.abs(shares - LEVELS).mean())}
-    for level in REPORTED:
-        metrics[f"{name}: {level:.0%}"] = float(shares[np.abs(LEVELS - level).argmin()])
-    return metrics

@@ -1,11 +1,11 @@
 """Scores on LM-O's real images as rows of results, and their table."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from studies.rows import Row, commit, machine
+from studies.rows import Row, make_row
+from studies.table import markdown_table
 
 STUDY = "lmo"
 TITLES = {
@@ -40,27 +40,18 @@ def scores_row(
         seconds: of training and test, by name.
     """
     mean = json.loads(scores.read_text())["mean"]
-    return Row(
-        study=STUDY,
-        model=model,
-        seed=0,
-        device=device,
-        settings=hashlib.sha256(settings.encode()).hexdigest()[:12],
-        metrics={name: round(mean[name], 3) for name in HEADS},
-        commit=commit(),
-        machine=machine(device),
-        seconds={name: round(value, 1) for name, value in seconds.items()},
-    )
+    metrics = {name: round(mean[name], 3) for name in HEADS}
+    return make_row(STUDY, model, device, settings, metrics, seconds)
 
 
 def lmo_table(rows: Sequence[Row]) -> str:
     """The newest row of each network, as Markdown; empty without rows."""
     newest = {row.model: row for row in rows}
     heads = ["", *HEADS.values(), "second half, minutes"]
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    lines = []
     for model in [model for model in TITLES if model in newest]:
         row = newest[model]
         cells = [f"{row.metrics[name]:.1f}" for name in HEADS]
         minutes = f"{row.seconds['train'] / 60:.0f}, {row.machine}"
         lines.append(f"| {TITLES[model]} | {' | '.join(cells)} | {minutes} |")
-    return "\n".join(lines) if newest else ""
+    return markdown_table(heads, lines) if newest else ""

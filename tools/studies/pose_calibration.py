@@ -1,12 +1,12 @@
 """What the pose densities of 6DoF networks are worth: rows of results, and their tables."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from studies.lmo import TITLES
-from studies.rows import Row, commit, machine
+from studies.rows import Row, make_row
+from studies.table import markdown_table
 
 STUDY = "pose_calibration"
 SPLITS = {
@@ -38,17 +38,8 @@ def calibration_row(model: str, report: Path, settings: str, device: str) -> Row
         for split, values in found[kind].items()
         for name, value in values.items()
     }
-    return Row(
-        study=STUDY,
-        model=model,
-        seed=0,
-        device=device,
-        settings=hashlib.sha256(settings.encode()).hexdigest()[:12],
-        metrics={name: round(value, 4) for name, value in numbers.items()},
-        commit=commit(),
-        machine=machine("cpu"),
-        seconds={},
-    )
+    metrics = {name: round(value, 4) for name, value in numbers.items()}
+    return make_row(STUDY, model, device, settings, metrics, {}, measured_on="cpu")
 
 
 def calibration_tables(rows: Sequence[Row]) -> str:
@@ -64,7 +55,7 @@ def calibration_tables(rows: Sequence[Row]) -> str:
 def _table(metrics: dict[str, float]) -> str:
     heads = ["", "", "error", "in 50 %", "in 90 %", "log density"]
     heads += ["hardest: error", "in 50 %", "in 90 %"]
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    lines = []
     for split, title in SPLITS.items():
         for step in STEPS:
             own = f"{split}; {step}"
@@ -76,7 +67,7 @@ def _table(metrics: dict[str, float]) -> str:
             cells.append("" if density is None else f"{density:.1f}")
             cells += _cells(metrics, f"{split}; hardest, {step}")
             lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return markdown_table(heads, lines)
 
 
 def _cells(metrics: dict[str, float], name: str) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from epropnp_data.whole_file import write_text
 from epropnp_tools.console import locked
-from studies.study import ROOT, Run, StudyError, study_names
+from studies.study import ROOT, Run, StudyError, digest, study_names
 
 RESULTS = ROOT / "results"
 FORMAT = 1
@@ -71,6 +71,42 @@ def read_rows(study: str, folder: Path = RESULTS) -> list[Row]:
 def read_all_rows(folder: Path = RESULTS) -> list[Row]:
     """Rows of all studies."""
     return [row for name in study_names() for row in read_rows(name, folder)]
+
+
+def make_row(
+    study: str,
+    model: str,
+    device: str,
+    settings: str,
+    metrics: Mapping[str, float],
+    seconds: Mapping[str, float],
+    *,
+    seed: int = 0,
+    measured_on: str | None = None,
+) -> Row:
+    """Row of what was measured with the code as it is.
+
+    Args:
+        study: name of the file.
+        model: that was measured.
+        device: of the training.
+        settings: text of all that decides the result.
+        metrics: by name.
+        seconds: by name; rounded.
+        seed: of the training.
+        measured_on: kind of the device that is named; None for that of the training.
+    """
+    return Row(
+        study=study,
+        model=model,
+        seed=seed,
+        device=device,
+        settings=digest(settings),
+        metrics=metrics,
+        commit=commit(),
+        machine=machine(measured_on or device),
+        seconds={name: round(value, 1) for name, value in seconds.items()},
+    )
 
 
 def add_row(row: Row, folder: Path = RESULTS) -> None:

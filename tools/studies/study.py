@@ -15,6 +15,11 @@ STUDIES = ROOT / "configs/studies"
 DEVICES = ("cpu", "cuda")
 
 
+def digest(text: str) -> str:
+    """Short name of settings that are written out."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
 class StudyError(ValueError):
     """A study file, or a choice from it, that cannot be used; the message says what to change."""
 
@@ -153,7 +158,7 @@ class Run(NamedTuple):
         parts = [config, self.options, self.iterations, budget.processes, self.model.test]
         parts += [self.study.generator, self.study.version]
         parts += [self.study.test_generator, self.model.tta]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+        return digest(json.dumps(parts))
 
 
 @cache

@@ -29,7 +29,7 @@ def study_table(study: Study, rows: Sequence[Row], device: str) -> str:
     if not lines:
         return ""
     heads = ["", "seeds", *study.metrics, "training, minutes", "test, minutes"]
-    return "\n".join(["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|", *lines])
+    return markdown_table(heads, lines)
 
 
 def _line(title: str, rows: Sequence[Row], metrics: Sequence[str], minutes: str) -> str:

@@ -15,14 +15,13 @@ from epropnp_results.analysis import (
     best_temperature,
     conformal_levels,
     coverage,
+    coverage_numbers,
     held_out_images,
     risk_coverage,
 )
 
 from .beliefs import Beliefs
 
-STEPS = ("as predicted", "temperature", "conformal")
-REPORTED = (0.5, 0.9)
 CORRECT = 0.1  # ADD(-S) in diameters
 HARDEST = 0.75  # quantile of the spread from which objects count as hardest
 FEWEST = 8  # solved objects for which the numbers mean anything
@@ -33,9 +32,10 @@ def trust_numbers(
 ) -> dict[str, float]:
     """Calibration of tested objects by what held-out objects say.
 
-    For each of `STEPS`, all objects and the "hardest" quarter (largest spread): "error", the mean
-    difference of coverage and level at 19 levels, and the shares inside the 50 and 90 % regions;
-    for the first two the mean "log density" of the true pose in nats.
+    For beliefs "as predicted", with the "temperature" and with "conformal" levels on top, for all
+    objects and the "hardest" quarter (largest spread): "error", the mean difference of coverage and
+    level at 19 levels, and the shares inside the 50 and 90 % regions; for the first two the mean
+    "log density" of the true pose in nats.
 
     Args:
         held: beliefs that a temperature and conformal levels are fitted on.
@@ -62,11 +62,7 @@ def trust_numbers(
     numbers = {"held out": len(held.valid), "tested": len(tested.valid), "fitted temperature": best}
     for step, (own, regions) in levels.items():
         for prefix, keep in (("", slice(None)), ("hardest, ", hard)):
-            shares = coverage(own[keep], regions)
-            numbers[f"{prefix}{step}: error"] = np.abs(shares - LEVELS).mean()
-            for level in REPORTED:
-                share = shares[np.abs(LEVELS - level).argmin()]
-                numbers[f"{prefix}{step}: {level:.0%}"] = share
+            numbers |= coverage_numbers(f"{prefix}{step}", coverage(own[keep], regions))
     numbers["as predicted: log density"] = tested.log_density[:, plain].mean()
     numbers["temperature: log density"] = tested.log_density[:, fitted].mean()
     return {name: float(value) for name, value in numbers.items()}
@@ -87,17 +83,15 @@ def compare_splits(
         "validation", "validation to test" and "test"; those that have too few objects are missing.
     """
     pairs = {
-        "validation": lambda: _halves(validation, share),
-        "validation to test": lambda: (validation, test),
-        "test": lambda: _halves(test, share),
+        "validation": _halves(validation, share),
+        "validation to test": (validation, test),
+        "test": _halves(test, share),
     }
-    numbers = {}
-    for name, make in pairs.items():
-        try:
-            numbers[name] = trust_numbers(*make(), temperatures)
-        except ValueError:
-            continue
-    return numbers
+    return {
+        name: trust_numbers(held, tested, temperatures)
+        for name, (held, tested) in pairs.items()
+        if min(held.valid.sum(), tested.valid.sum()) >= FEWEST
+    }
 
 
 def risk_by_spread(beliefs: Beliefs) -> np.ndarray:
@@ -109,9 +103,9 @@ def risk_by_spread(beliefs: Beliefs) -> np.ndarray:
 def spread_numbers(beliefs: Beliefs) -> dict[str, float]:
     """Whether the spread tells the error.
 
-    "count" of objects, and where there are enough of them
-    rank correlation ("spearman"), share of wrong poses ("risk"), its mean over all shares of
-    objects that are kept ("area under risk"), and that of the best order ("best area").
+    "count" of objects, and where there are enough of them rank correlation ("spearman"), share of
+    wrong poses ("risk"), its mean over all shares of objects that are kept ("area under risk"), and
+    that of the best order ("best area").
     """
     beliefs = beliefs.select(beliefs.valid)
     numbers = {"count": len(beliefs.valid)}

@@ -7,7 +7,7 @@
   ``intervals``: conformal intervals of position.
 """
 
-from .calibration import LEVELS, calibration_error, coverage, risk_coverage
+from .calibration import LEVELS, calibration_error, coverage, coverage_numbers, risk_coverage
 from .errors import as_promised, error_table
 from .samples import Pairs, collect_pairs, held_out_images, hold_out
 from .temperature import (
@@ -30,6 +30,7 @@ __all__ = [
     "collect_pairs",
     "conformal_levels",
     "coverage",
+    "coverage_numbers",
     "error_table",
     "evaluate_calibration",
     "fit_calibration",

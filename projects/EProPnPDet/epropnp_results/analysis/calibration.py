@@ -8,6 +8,7 @@ level q hold the truth in a share q of all cases.
 import numpy as np
 
 LEVELS = np.linspace(0.05, 0.95, 19)
+REPORTED = (0.5, 0.9)
 TINY = 1e-300
 
 
@@ -47,6 +48,19 @@ def coverage(levels: np.ndarray, wanted: np.ndarray = LEVELS) -> np.ndarray:
 def calibration_error(levels: np.ndarray, wanted: np.ndarray = LEVELS) -> float:
     """Expected calibration error: mean difference of coverage and level."""
     return float(np.abs(coverage(levels, wanted) - wanted).mean())
+
+
+def coverage_numbers(name: str, shares: np.ndarray) -> dict[str, float]:
+    """Calibration error and coverage as "NAME: error", "NAME: 50%", "NAME: 90%".
+
+    Args:
+        name: what they are of.
+        shares: (19,) coverage at `LEVELS`, see `coverage`.
+    """
+    numbers = {f"{name}: error": float(np.abs(shares - LEVELS).mean())}
+    for level in REPORTED:
+        numbers[f"{name}: {level:.0%}"] = float(shares[np.abs(LEVELS - level).argmin()])
+    return numbers
 
 
 def binned_trust(trust: np.ndarray, right: np.ndarray, bins: int = 10) -> np.ndarray:

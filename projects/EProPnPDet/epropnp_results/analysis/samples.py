@@ -103,6 +103,8 @@ def hold_out(pairs: Pairs, share: float) -> tuple[Pairs, Pairs]:
         ValueError: one of the two would be empty.
     """
     held = held_out_images(pairs.image, share)
+    if held.all() or not held.any():
+        raise ValueError(f"{len(set(pairs.image))} images are too few to hold some out")
     return pairs.select(held), pairs.select(~held)
 
 
@@ -112,15 +114,9 @@ def held_out_images(images: Sequence[str], share: float) -> np.ndarray:
     Args:
         images: name of each object's image.
         share: of the images that are held out.
-
-    Raises:
-        ValueError: all or none would be held out.
     """
     digests = [hashlib.sha256(name.encode()).digest()[:4] for name in images]
-    held = np.array([int.from_bytes(d, "big") / 2**32 < share for d in digests])
-    if held.all() or not held.any():
-        raise ValueError(f"{len(set(images))} images are too few to hold some out")
-    return held
+    return np.array([int.from_bytes(d, "big") / 2**32 < share for d in digests], dtype=bool)
 
 
 def _rows_of(
