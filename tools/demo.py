@@ -21,13 +21,16 @@ from epropnp_tools.restart import RECORDS, forget
 from epropnp_tools.steps import Step, run_program
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIG = "configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py"
+CONFIG = "configs/epropnp_det/epropnp-det-v2_lite0-fpn_demo_synthetic.py"
 VERSION = "v1.0-mini"
 IMAGE_SCALE = 0.28  # 448 x 252 pixels
 QUICK_SIZE = ["--scenes", "3", "--samples-per-scene", "2"]
 QUICK_ITERATIONS = 4
 QUICK_OPTIONS = ["train_dataloader.batch_size=2", "default_hooks.checkpoint.interval=2"]
-TRAINING_LINES = r"Iter\(train\)|resumed|Step skipped|WARNING - (?!\"FileClient|\"HardDisk)|Error"
+TRAINING_LINES = (
+    r"Iter\(train\)|resumed|Step skipped|Error"
+    r"|WARNING - (?!\"FileClient|\"HardDisk|.* is skipped since its requires_grad)"
+)
 SCORE_LINES = r"^(mAP|mA.E|NDS):|^Object class|^[a-z_]+ +[01]\.\d|^Over the"
 TEST_LINES = rf"Iter\(test\) +\[ *\d+/\d+\] +eta|{SCORE_LINES}|Error"
 

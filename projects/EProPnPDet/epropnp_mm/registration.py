@@ -3,7 +3,7 @@
 Torch's safe loading then accepts mmengine's checkpoints, too.
 """
 
-from . import engine, layer, order, visualization  # noqa: F401 - only registration
+from . import backbones, engine, layer, order, visualization  # noqa: F401 - only registration
 from .compat import allow_mmengine_checkpoints
 
 allow_mmengine_checkpoints()

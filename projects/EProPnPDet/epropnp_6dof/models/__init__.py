@@ -1,7 +1,6 @@
 """Network, criteria and solvers; importing registers them."""
 
 from .dense_head import DenseCorrespondenceHead
-from .efficientnet_lite import EfficientNetLite0
 from .monte_carlo_criterion import MonteCarloCriterion
 from .object_aware_head import ObjectAwareHead
 from .pose_estimator import DensePoseEstimator
@@ -14,7 +13,6 @@ __all__ = [
     "DenseCorrespondenceHead",
     "DensePoseEstimator",
     "EPnPRefineSolver",
-    "EfficientNetLite0",
     "MonteCarloCriterion",
     "ObjectAwareHead",
     "PoseDataSample",

