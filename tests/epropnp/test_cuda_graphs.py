@@ -1,10 +1,13 @@
-"""What is around a CUDA graph, with a stand-in that overwrites its memory as a graph does.
+"""What is around a CUDA graph, with stand-ins that overwrite their memory as a graph does.
 
 The graphs themselves are tested in `test_devices` where there is a GPU.
 """
 
+import contextlib
 import copy
+import gc
 import pickle
+import weakref
 
 import pytest
 import torch
@@ -19,49 +22,20 @@ from epropnp import (
     set_default_backend,
 )
 from epropnp import cuda_graphs as module
+from graph_stand_ins import Captures, Record, Recording
 from pnp_scenes import scene
 
 
-class Captures:
-    """Stands for `torch.cuda.make_graphed_callables`: counts, and keeps results in fixed memory."""
-
-    def __init__(self):
-        self.count = 0
-
-    def __call__(self, run, samples, allow_unused_input):
-        self.count += 1
-        assert allow_unused_input
-        learnt = [sample.requires_grad for sample in samples]
-        memory = [value.detach().clone() for value in run(*samples)]
-        gradients = [torch.zeros_like(sample) for sample in samples]
-
-        class Replay(torch.autograd.Function):
-            @staticmethod
-            def forward(ctx, *values):
-                for sample, value in zip(samples, values, strict=True):
-                    sample.data.copy_(value)
-                with torch.enable_grad():
-                    values = run(*samples)
-                for kept, value in zip(memory, values, strict=True):
-                    kept.copy_(value.detach())
-                return tuple(kept.detach() for kept in memory)
-
-            @staticmethod
-            def backward(ctx, *grads):
-                with torch.enable_grad():
-                    inputs = [sample.detach().clone() for sample in samples]
-                    wanted = [t.requires_grad_() for t, k in zip(inputs, learnt, strict=True) if k]
-                    pairs = zip(run(*inputs), grads, strict=True)
-                    outputs, seeds = zip(
-                        *((o, g) for o, g in pairs if o.requires_grad), strict=True
-                    )
-                    found = torch.autograd.grad(outputs, wanted, seeds, allow_unused=True)
-                kept = [memory for memory, known in zip(gradients, learnt, strict=True) if known]
-                for memory, value in zip(kept, found, strict=True):
-                    memory.copy_(value)
-                return tuple(g if k else None for g, k in zip(gradients, learnt, strict=True))
-
-        return Replay.apply
+@pytest.fixture
+def recordings(monkeypatch, captures):
+    monkeypatch.setattr(Recording, "made", 0)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Recording)
+    monkeypatch.setattr(torch.cuda, "graph", Record)
+    monkeypatch.setattr(torch.cuda, "Stream", object)
+    monkeypatch.setattr(torch.cuda, "stream", contextlib.nullcontext)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    yield Recording
+    assert captures.count == 0
 
 
 @pytest.fixture
@@ -196,15 +170,150 @@ def test_the_graph_used_least_goes_first(captures):
 def test_what_cannot_be_captured_runs_directly(captures):
     captured, direct = layers()
     inputs, (camera, cost, pose) = arguments(2)
-    generators = [torch.Generator().manual_seed(1) for _ in range(2)]
     found, expected = (
-        layer.monte_carlo_forward(*inputs, camera, cost, pose, generator=generator)
-        for layer, generator in zip((captured, direct), generators, strict=True)
+        layer.monte_carlo_forward(*inputs, camera, cost, pose, generator=seeded(1))
+        for layer in (captured, direct)  # a gradient and a generator
     )
     assert torch.equal(found.pose_samples, expected.pose_samples)
+    assert found.pose_sample_logweights.requires_grad
     captured(*inputs, camera, HuberPnPCost(torch.tensor([1.0, 2.0])), pose)
     captured(*inputs, camera, cost, pose, with_diagnostics=True)
     assert captures.count == 0
+
+
+def seeded(seed, device="cpu"):
+    return torch.Generator(device).manual_seed(seed)
+
+
+def sampled(layer, inputs, rest, generator, **options):
+    with torch.no_grad():
+        return layer.monte_carlo_forward(*inputs, *rest, generator=generator, **options)
+
+
+def test_a_generator_gives_what_it_gives_a_direct_call(recordings):
+    """The stand-in has no filled objects here, so that even the samples are the same."""
+    captured, direct = layers()
+    (inputs, rest), generators = arguments(4), (seeded(1), seeded(1))
+    for _ in range(3):
+        found, expected = (
+            sampled(layer, inputs, rest, generator)
+            for layer, generator in zip((captured, direct), generators, strict=True)
+        )
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    assert torch.equal(generators[0].get_state(), generators[1].get_state())
+    assert recordings.made == 1
+
+
+@pytest.mark.parametrize("num", [0, 1, 3, 4, 5])
+@pytest.mark.parametrize("fast_mode", [False, True])
+def test_a_generator_serves_any_number_of_objects(recordings, num, fast_mode):
+    captured, direct = layers()
+    options = {"with_pose_cov": True, "with_pose_opt_plus": True, "fast_mode": fast_mode}
+    for seed in range(2):  # a replay reads the tensors of its own call
+        inputs, (camera, cost, pose) = arguments(num)
+        with torch.no_grad():
+            found, expected = (
+                layer(*inputs, camera, cost, pose + 0.1 * seed, generator=seeded(1), **options)
+                for layer in (captured, direct)
+            )
+        torch.testing.assert_close(found, expected, equal_nan=True)
+    result = sampled(captured, inputs, (camera, cost, pose), seeded(1))
+    assert result.pose_samples.shape == (32, num, 4)
+    assert not result.pose_sample_logweights.requires_grad
+    assert recordings.made == 2
+
+
+def test_one_seed_is_one_result_whatever_generator_has_it(recordings):
+    captured, _ = layers()
+    inputs, rest = arguments(3)
+    generator = seeded(1)
+    samples = [
+        sampled(captured, inputs, rest, each).pose_samples
+        for each in (generator, generator, seeded(1), seeded(2))
+    ]
+    first, second, again, other = samples
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, other)
+    assert recordings.made == 1
+
+
+def test_a_graph_keeps_neither_the_generator_nor_the_tensors_of_its_call(recordings):
+    captured, _ = layers()
+    inputs, rest = arguments(4)
+    generator = seeded(1)
+    sampled(captured, inputs, rest, generator)
+    known = [weakref.ref(each) for each in (*inputs, generator)]
+    del inputs, generator
+    gc.collect()
+    assert [each() for each in known] == [None] * 4
+
+
+def test_a_seeded_result_outlives_the_next_call(recordings):
+    captured, _ = layers()
+    inputs, rest = arguments(3)
+    result = sampled(captured, inputs, rest, seeded(1))
+    kept = result.pose_samples.clone()
+    sampled(captured, inputs, rest, seeded(2))
+    assert torch.equal(result.pose_samples, kept)
+
+
+def test_one_graph_serves_inference_mode_and_what_is_outside_of_it(recordings):
+    captured, _ = layers()
+    inputs, rest = arguments(3)
+    with torch.inference_mode():
+        first = sampled(captured, inputs, rest, seeded(1)).pose_samples.clone()
+    assert torch.equal(sampled(captured, inputs, rest, seeded(1)).pose_samples, first)
+    assert recordings.made == 1
+
+
+def test_a_call_is_captured_without_gradients(recordings):
+    captured, _ = layers()
+    (inputs, rest), modes, runner = arguments(4), [], captured.runner
+
+    def watched(function, call):
+        return runner(lambda call: modes.append(torch.is_grad_enabled()) or function(call), call)
+
+    captured.runner = watched
+    sampled(captured, inputs, rest, seeded(1))
+    assert modes == [False] * 4  # three to warm up
+
+
+def test_a_call_with_a_generator_is_another_graph(captures, recordings):
+    captured, _ = layers()
+    inputs, rest = arguments(3)
+    with torch.no_grad():
+        for generator in (None, seeded(1), None, seeded(2)):
+            captured(*inputs, *rest, generator=generator)
+    assert (captures.count, recordings.made) == (1, 1)
+    captures.count = 0
+
+
+def test_what_is_no_generator_is_left_to_the_layer(recordings):
+    captured, _ = layers()
+    inputs, rest = arguments(3)
+    with pytest.raises(TypeError, match="generator must be a torch.Generator"):
+        sampled(captured, inputs, rest, 1)
+    assert recordings.made == 0
+
+
+@pytest.mark.parametrize(
+    ("own", "device", "belongs"),
+    [
+        ("cuda", "cuda:1", True),
+        ("cuda:1", "cuda:1", True),
+        ("cuda:0", "cuda:1", False),
+        ("cpu", "cuda:1", False),
+    ],
+)
+def test_a_generator_belongs_to_one_device(monkeypatch, own, device, belongs):
+    class Fake:
+        pass
+
+    monkeypatch.setattr(torch, "Generator", Fake)
+    generator = Fake()
+    generator.device = torch.device(own)
+    assert module._draws_on(generator, torch.device(device)) is belongs
 
 
 def test_tensors_that_are_not_on_a_gpu_run_directly():

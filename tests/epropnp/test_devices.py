@@ -15,6 +15,7 @@ from epropnp import (
     CUDAGraphs,
     EProPnP4DoF,
     EProPnP6DoF,
+    LMSolver,
     MonteCarloPoseLoss,
     PerspectiveCamera,
     set_default_backend,
@@ -98,6 +99,19 @@ def test_gpu_solves_like_the_cpu(dof):
     torch.testing.assert_close(poses[1].cpu(), poses[0], rtol=0, atol=1e-8)  # float64
 
 
+def waiting(function):
+    """Where the host waits for the GPU in a call, and what the call gives."""
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            result = function()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    found = [w for w in caught if "called a synchronizing CUDA operation" in str(w.message)]
+    return [f"{w.filename}:{w.lineno}" for w in found], result
+
+
 @needs_gpu
 @pytest.mark.cuda
 @pytest.mark.parametrize("backend", ["eager", "auto"])
@@ -107,22 +121,15 @@ def test_gpu_trains_without_waiting_for_it(dof, num, backend):
     set_default_backend(None if backend == "auto" else backend)
     step = training_step(dof, "cuda", num)
     step()  # libraries are loaded
-    torch.cuda.set_sync_debug_mode("warn")
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            _, gradients = step()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    waits = [w for w in caught if "called a synchronizing CUDA operation" in str(w.message)]
-    assert [f"{w.filename}:{w.lineno}" for w in waits] == []
+    waits, (_, gradients) = waiting(step)
+    assert waits == []
     assert all(each.isfinite().all() for each in gradients)
 
 
-def signed(pose):
-    """Poses with one of the two quaternions of a rotation."""
+def comparable(pose):
+    """Poses whose rotations have one form: cosine and sine of a yaw, one of two quaternions."""
     if pose.shape[-1] == 4:
-        return pose
+        return torch.cat((pose[:, :3], pose[:, 3:].cos(), pose[:, 3:].sin()), dim=-1)
     return torch.cat((pose[:, :3], pose[:, 3:] * pose[:, 3:4].sign()), dim=-1)
 
 
@@ -141,7 +148,7 @@ def test_gpu_replays_what_it_would_compute(dof, backend):
         for name in ("cost", "cost_target", "valid"):
             torch.testing.assert_close(getattr(found, name), getattr(expected, name))
         for name in ("pose_opt", "pose_opt_plus"):
-            mine, other = (signed(getattr(result, name)) for result in (found, expected))
+            mine, other = (comparable(getattr(result, name)) for result in (found, expected))
             torch.testing.assert_close(mine, other)
         assert not found.pose_opt.requires_grad
         evidence, known = (r.pose_sample_logweights.logsumexp(0) for r in (found, expected))
@@ -149,3 +156,127 @@ def test_gpu_replays_what_it_would_compute(dof, backend):
         for mine, other in zip(gradients, wanted, strict=True):
             assert (mine - other).norm() < 0.5 * other.norm()
     assert not torch.equal(found.pose_samples, replay()[0].pose_samples)
+
+
+def inference(dof, num, runner=None, given=False, dtype=torch.float64):
+    """A layer without gradients on a GPU, as a function of a seed or a generator.
+
+    With ``given`` poses to start from it solves and draws nothing; else it searches and samples.
+    """
+    data = scene(dof, num=num, points=32, noise=0.3, dtype=dtype)
+    solver = LMSolver(dof=dof) if given else None
+    layer = LAYERS[dof](solver=solver, runner=runner).cuda()
+
+    @torch.no_grad()
+    def run(source, turn=0):
+        """``turn`` moves the objects on by so many places."""
+        tensors = (data.x3d, data.x2d, data.w2d, data.camera.cam_mats, data.pose)
+        *inputs, cam_mats, start = (each.detach().cuda().roll(turn, 0) for each in tensors)
+        rest = PerspectiveCamera().bind(cam_mats), AdaptiveHuberPnPCost()
+        generator = source
+        if isinstance(source, int):
+            generator = torch.Generator("cuda").manual_seed(source)
+        if given:
+            return layer(*inputs, *rest, start, with_pose_cov=True, generator=generator)
+        return layer.monte_carlo_forward(*inputs, *rest, generator=generator)
+
+    return run
+
+
+@needs_gpu
+@pytest.mark.cuda
+@pytest.mark.parametrize("backend", ["eager", "auto"])
+@pytest.mark.parametrize("num", [0, 5, 32, 33])
+@pytest.mark.parametrize("dof", [4, 6])
+def test_gpu_replays_with_a_generator_what_it_would_compute(dof, num, backend):
+    set_default_backend(None if backend == "auto" else backend)
+    expected = inference(dof, num, given=True)(1)
+    replay = inference(dof, num, CUDAGraphs(), given=True)
+    for seed, turn in ((1, 0), (2, 1), (2, 2)):
+        found = replay(seed, turn)
+        for name in ("valid", "pose_opt", "pose_cov", "cost"):
+            wanted = getattr(expected, name).roll(turn, 0)
+            torch.testing.assert_close(getattr(found, name), wanted)
+
+
+@needs_gpu
+@pytest.mark.cuda
+@pytest.mark.parametrize("backend", ["eager", "auto"])
+@pytest.mark.parametrize("num", [0, 5, 33])
+@pytest.mark.parametrize("dof", [4, 6])
+def test_gpu_replays_from_random_starts_find_the_same_poses(dof, num, backend):
+    set_default_backend(None if backend == "auto" else backend)
+    expected = inference(dof, num)(1)
+    replay = inference(dof, num, CUDAGraphs())
+    for seed in (1, 2):
+        found = replay(seed)
+        assert found.pose_samples.shape == expected.pose_samples.shape
+        mine, other = comparable(found.pose_opt), comparable(expected.pose_opt)
+        torch.testing.assert_close(mine, other, rtol=0, atol=1e-3)
+        evidence, known = (r.pose_sample_logweights.logsumexp(0) for r in (found, expected))
+        torch.testing.assert_close(evidence, known, rtol=0, atol=0.5)  # 512 samples
+
+
+@needs_gpu
+@pytest.mark.cuda
+@pytest.mark.parametrize("backend", ["eager", "auto"])
+@pytest.mark.parametrize("dof", [4, 6])
+def test_gpu_draws_from_the_generator_of_each_call(dof, backend):
+    set_default_backend(None if backend == "auto" else backend)
+    replay = inference(dof, 5, CUDAGraphs())
+    generator = torch.Generator("cuda").manual_seed(1)
+    default = torch.cuda.get_rng_state()
+    first, second, again, other = (replay(s).pose_samples for s in (generator, generator, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.cuda.get_rng_state(), default)
+    generator = torch.Generator("cuda").manual_seed(1)
+    assert torch.equal(replay(generator).pose_samples, first)
+    assert torch.equal(replay(generator).pose_samples, second)
+
+
+@needs_gpu
+@pytest.mark.cuda
+@pytest.mark.parametrize("dof", [4, 6])
+def test_gpu_draws_the_same_as_a_direct_call_of_as_many_objects(dof):
+    """32 objects are not filled up: seed and place of the generator are those of a direct call."""
+    generators = [torch.Generator("cuda").manual_seed(1) for _ in range(2)]
+    run, replay = inference(dof, 32), inference(dof, 32, CUDAGraphs())
+    for _ in range(2):
+        expected, found = run(generators[0]), replay(generators[1])
+        torch.testing.assert_close(found.pose_samples, expected.pose_samples)
+        assert torch.equal(*(each.get_state() for each in generators))
+
+
+@needs_gpu
+@pytest.mark.cuda
+@pytest.mark.parametrize("backend", ["eager", "auto"])
+@pytest.mark.parametrize("num", [5, 0])
+def test_gpu_replays_without_waiting_for_it(num, backend):
+    set_default_backend(None if backend == "auto" else backend)
+    replay = inference(4, num, CUDAGraphs(), dtype=torch.float32)
+    replay(1)  # captured
+    waits, result = waiting(lambda: replay(2))
+    assert waits == []
+    assert result.pose_opt.shape == (num, 4)
+
+
+@needs_gpu
+@pytest.mark.cuda
+def test_gpu_replays_with_a_generator_after_inference_mode_and_beside_training():
+    runner = CUDAGraphs()
+    replay, step = inference(4, 5, runner), training_step(4, "cuda", 5, runner=runner)
+    with torch.inference_mode():
+        first = replay(1).pose_samples.clone()
+    step()
+    assert torch.equal(replay(1).pose_samples, first)
+    assert all(each.isfinite().all() for each in step()[1])
+    assert len(runner._graphs) == 2
+
+
+@needs_gpu
+@pytest.mark.cuda
+def test_gpu_leaves_a_generator_of_the_cpu_to_the_layer():
+    with pytest.raises(RuntimeError, match="device type"):
+        inference(4, 5, CUDAGraphs())(torch.Generator())

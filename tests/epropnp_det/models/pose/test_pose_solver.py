@@ -7,6 +7,7 @@ import torch
 from mmdet3d.registry import MODELS
 
 from det_pose_objects import PNP, make_objects
+from epropnp import CUDAGraphs
 from epropnp_det.models.pose.pose_solver import PoseSolver
 from epropnp_det.models.pose.scores import localization_score, monte_carlo_scores
 from epropnp_det.models.structures import ObjectPredictions
@@ -140,3 +141,47 @@ def test_another_cost_of_the_derivatives_has_its_own_start(monkeypatch):
     other = dict(relative_delta=0.2)
     _, searches = training_poses_and_searches(monkeypatch, derivative_cost_fun=other)
     assert searches == 2
+
+
+@pytest.mark.parametrize(
+    ("test_pnp", "expected"),
+    [
+        (None, (32, 32)),
+        (dict(runner=dict(multiple=256)), (256, 32)),
+        (dict(mc_samples=128, runner=None), None),
+    ],
+)
+def test_the_runner_of_training_serves_inference_too(test_pnp, expected):
+    stage = PoseSolver(dict(PNP, runner=dict(type="CUDAGraphs")), test_pnp=test_pnp)
+    runner = stage.test_pnp.runner
+    assert stage.pnp.runner.multiple == 32
+    if expected is None:
+        assert not isinstance(runner, CUDAGraphs)
+    else:
+        assert (runner.multiple, runner.most) == expected
+
+
+def test_inference_can_have_a_runner_of_its_own():
+    stage = PoseSolver(PNP, test_pnp=dict(runner=dict(type="CUDAGraphs")))
+    assert isinstance(stage.test_pnp.runner, CUDAGraphs)
+    assert not isinstance(stage.pnp.runner, CUDAGraphs)
+
+
+def test_inference_gives_its_generator_to_the_runner():
+    calls = []
+
+    def runner(function, call):
+        calls.append(call)
+        return function(call)
+
+    stage = PoseSolver(PNP)
+    stage.test_pnp.runner = runner
+    objects, _, geometry, img_inds = make_objects()
+    generator = torch.Generator().manual_seed(0)
+    for options in (dict(with_pose_cov=True, fast_mode=True), dict(mc_scoring_ratio=0.5)):
+        stage.solve(objects, geometry, img_inds, generator=generator, **options)
+    assert [call.generator for call in calls] == [generator] * 2
+    assert [(call.options.fast_mode, call.options.with_pose_cov) for call in calls] == [
+        (True, True),
+        (False, True),
+    ]

@@ -75,7 +75,8 @@ class PoseSolver(nn.Module):
             the cost is another, and each of the two solves of a training step searches for its own
             start.
         test_pnp: entries that replace those of ``pnp`` at inference (merged recursively), e.g.
-            ``dict(solver=dict(num_iter=5))``.
+            ``dict(solver=dict(num_iter=5))``. A runner of ``pnp`` serves inference too, by one of
+            its own kind; ``dict(runner=None)`` leaves it out.
         detach_scales: no gradient from the derivative regularisation to dimensions and weight
             scales (v1).
     """
