@@ -11,4 +11,10 @@ _base_ = [
     "../_base_/runtime_small.py",
 ]
 
+max_iters = 900
 optim_wrapper = dict(optimizer=dict(lr=5e-3))
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.05, by_epoch=False, begin=0, end=100),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=100, end=max_iters, eta_min_ratio=0.01),
+]
+train_cfg = dict(max_iters=max_iters)

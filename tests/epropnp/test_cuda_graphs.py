@@ -267,6 +267,34 @@ def test_one_graph_serves_inference_mode_and_what_is_outside_of_it(recordings):
     assert recordings.made == 1
 
 
+def test_a_call_without_a_generator_serves_inference_mode_and_what_is_outside_of_it(captures):
+    captured, direct = layers()
+    inputs, rest = arguments(3)
+    expected = direct(*inputs, *rest).pose_opt
+    with torch.inference_mode():
+        captured(*inputs, *rest)
+    with torch.no_grad():
+        torch.testing.assert_close(captured(*inputs, *rest).pose_opt, expected)
+    assert captures.count == 1
+
+
+def test_no_garbage_is_collected_during_a_capture(captures, monkeypatch):
+    """A graph of a layer that is gone would be: the layer and its graphs refer to each other."""
+    captured, gone = layers()
+    inputs, rest = arguments(3)
+    gone.itself, gone = gone, weakref.ref(gone)
+    seen = []
+
+    def capture(*args, **options):
+        seen.append((gone(), gc.isenabled()))
+        return captures(*args, **options)
+
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", capture)
+    captured(*inputs, *rest)
+    assert seen == [(None, False)]
+    assert gc.isenabled()
+
+
 def test_a_call_is_captured_without_gradients(recordings):
     captured, _ = layers()
     (inputs, rest), modes, runner = arguments(4), [], captured.runner

@@ -5,6 +5,7 @@ mixes devices fails there, so these tests show both without a GPU.
 """
 
 import copy
+import gc
 import warnings
 
 import pytest
@@ -166,12 +167,15 @@ def inference(dof, num, runner=None, given=False, dtype=torch.float64):
     data = scene(dof, num=num, points=32, noise=0.3, dtype=dtype)
     solver = LMSolver(dof=dof) if given else None
     layer = LAYERS[dof](solver=solver, runner=runner).cuda()
+    held = [
+        each.detach().cuda()
+        for each in (data.x3d, data.x2d, data.w2d, data.camera.cam_mats, data.pose)
+    ]
 
     @torch.no_grad()
     def run(source, turn=0):
         """``turn`` moves the objects on by so many places."""
-        tensors = (data.x3d, data.x2d, data.w2d, data.camera.cam_mats, data.pose)
-        *inputs, cam_mats, start = (each.detach().cuda().roll(turn, 0) for each in tensors)
+        *inputs, cam_mats, start = (each.roll(turn, 0) for each in held)
         rest = PerspectiveCamera().bind(cam_mats), AdaptiveHuberPnPCost()
         generator = source
         if isinstance(source, int):
@@ -273,6 +277,27 @@ def test_gpu_replays_with_a_generator_after_inference_mode_and_beside_training()
     assert torch.equal(replay(1).pose_samples, first)
     assert all(each.isfinite().all() for each in step()[1])
     assert len(runner._graphs) == 2
+
+
+@needs_gpu
+@pytest.mark.cuda
+def test_gpu_replays_without_a_generator_after_inference_mode():
+    replay = inference(4, 5, CUDAGraphs(), given=True)
+    with torch.inference_mode():
+        first = replay(None).pose_opt.clone()
+    torch.testing.assert_close(replay(None).pose_opt, first)
+
+
+@needs_gpu
+@pytest.mark.cuda
+def test_gpu_captures_while_graphs_of_other_layers_are_garbage():
+    threshold = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(3):
+            assert inference(4, 5, CUDAGraphs())(1).pose_opt.isfinite().all()
+    finally:
+        gc.set_threshold(*threshold)
 
 
 @needs_gpu

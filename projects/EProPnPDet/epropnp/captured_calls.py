@@ -71,19 +71,17 @@ class SeededCall:
     ) -> None:
         self._outline = _Outline()
         self._graph = torch.cuda.CUDAGraph()
-        # memory made in inference mode could not be written to outside of it
-        with torch.inference_mode(False), torch.no_grad():
-            self._generator = torch.Generator(call.x3d.device)
-            self._inputs = {name: tensor.detach().clone() for name, tensor in tensors.items()}
-            call = rebuilt(call, self._inputs)._replace(generator=self._generator)
-            torch.cuda.synchronize()
-            with torch.cuda.stream(torch.cuda.Stream()):
-                for _ in range(WARM_UP):
-                    function(call)
-            torch.cuda.synchronize()
-            self._graph.register_generator_state(self._generator)
-            with torch.cuda.graph(self._graph):
-                self._outputs = self._outline.drawn(function(call))
+        self._generator = torch.Generator(call.x3d.device)
+        self._inputs = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+        call = rebuilt(call, self._inputs)._replace(generator=self._generator)
+        torch.cuda.synchronize()
+        with torch.cuda.stream(torch.cuda.Stream()):
+            for _ in range(WARM_UP):
+                function(call)
+        torch.cuda.synchronize()
+        self._graph.register_generator_state(self._generator)
+        with torch.cuda.graph(self._graph):
+            self._outputs = self._outline.drawn(function(call))
 
     def __call__(self, call: Call, tensors: dict[str, Tensor]) -> Any:
         """The result for tensors of the captured sizes, of the call's own objects."""

@@ -4,8 +4,10 @@ A call consists of more than a thousand small kernels, and starting them takes t
 times longer than they run. A graph starts all of them at once.
 """
 
+import gc
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 
 import torch
@@ -60,7 +62,7 @@ class CUDAGraphs:
         key = _key(function, call, tensors)
         if key not in self._graphs:
             kind = LearntCall if call.generator is None else SeededCall
-            with torch.cuda.device_of(call.x3d):
+            with _undisturbed(call.x3d):
                 self._graphs[key] = kind(function, call, tensors)
         self._graphs.move_to_end(key)
         graph = self._graphs[key]
@@ -71,6 +73,29 @@ class CUDAGraphs:
     def __reduce__(self) -> tuple:
         """A graph belongs to the memory it was captured with: a copy captures its own."""
         return CUDAGraphs, (self.multiple, self.most)
+
+
+@contextmanager
+def _undisturbed(tensor: Tensor) -> Iterator[None]:
+    """Where calls are captured: on the device of a tensor, outside of inference mode, no garbage.
+
+    Memory that is made in inference mode cannot be written to outside of it. A graph that is
+    collected during the capture of another ends that one.
+    """
+    learning, collecting = torch.is_grad_enabled(), gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        # leaving inference mode turns gradients on
+        with (
+            torch.cuda.device_of(tensor),
+            torch.inference_mode(False),
+            torch.set_grad_enabled(learning),
+        ):
+            yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _fits(call: Call) -> bool:
