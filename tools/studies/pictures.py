@@ -6,19 +6,20 @@ import matplotlib.pyplot as plt
 
 from studies.rows import Row
 from studies.study import DEVICES, Study, select_runs
+from studies.table import compares
 
-SHOWN = 4  # metrics side by side
+SHOWN = 5  # metrics side by side
 COLORS = {"cpu": "#0072b2", "cuda": "#d55e00"}  # Okabe and Ito
 
 
 def plot_study(study: Study, rows: list[Row], out: Path) -> bool:
-    """Draw the metrics of the finished runs; False, and no file, where there is none."""
+    """Draw the metrics of the finished runs; False, and no file, where nothing is compared."""
     found = {
         device: [
             (run, row) for run in select_runs(study, device) for row in rows if row.belongs_to(run)
         ]
         for device in DEVICES
-        if device in study.budgets
+        if device in study.budgets and compares(study, rows, device)
     }
     if not any(found.values()):
         return False

@@ -32,6 +32,12 @@ def study_table(study: Study, rows: Sequence[Row], device: str) -> str:
     return markdown_table(heads, lines)
 
 
+def compares(study: Study, rows: Sequence[Row], device: str) -> bool:
+    """Whether two models or more have finished runs on a device."""
+    runs = select_runs(study, device)
+    return len({run.model.name for run in runs if _newest([run], rows)}) > 1
+
+
 def _line(title: str, rows: Sequence[Row], metrics: Sequence[str], minutes: str) -> str:
     cells = [_spread([row.metrics[name] for row in rows], 3) for name in metrics]
     return f"| {title} | {len(rows)} | {' | '.join(cells)} | {minutes} |"

@@ -89,12 +89,16 @@ def test_calibration_is_the_mean_of_the_newest_rows(tmp_path):
     assert f"| car | {mean:.3f} | {mean:.3f} |" in page
 
 
-def test_a_plot_is_drawn_where_there_are_rows(tmp_path):
+def test_a_plot_is_drawn_where_there_are_models_to_compare(tmp_path):
     pytest.importorskip("matplotlib").use("Agg")
     study = read_study("harder")
     assert not plot_study(study, [], tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
-    add_row(row_of(select_runs(study, "cpu")[0], 0.3), tmp_path)
+    first, second, *_ = select_runs(study, "cpu")
+    add_row(row_of(first, 0.3), tmp_path)
+    assert not plot_study(study, read_all_rows(tmp_path), tmp_path / "one.png")
+    assert "harder --device cpu --parallel 2`." in results_page(tmp_path)  # still not measured
+    add_row(row_of(second, 0.3), tmp_path)
     assert plot_study(study, read_all_rows(tmp_path), tmp_path / "some.png")
     assert (tmp_path / "some.png").stat().st_size > 5000
 
