@@ -19,7 +19,7 @@ help:  ## list the commands
 setup:  ## local .venv with everything in it; the first time compiles mmcv (about ten minutes)
 	@$(PYTHON) tools/setup_env.py
 
-demo: setup  ## synthetic nuScenes -> training -> official score -> pictures (12 minutes)
+demo: setup  ## synthetic nuScenes -> training -> official score -> pictures (15 minutes)
 	@$(VENV)/bin/python tools/demo.py
 
 demo-6dof: setup  ## synthetic BOP set -> 6DoF training -> scores -> pictures (9 minutes)
