@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-CONFIG = "configs/epropnp_det/epropnp-det-v2_r18-fpn_demo_synthetic.py"
+CONFIG = "configs/epropnp_det/epropnp-det-v2_lite0-fpn_demo_synthetic.py"
 SMALL = ["train_dataloader.batch_size=2", "default_hooks.logger.interval=1"]
 FEW_OBJECTS = "model.bbox_head.criterion.object_sampler.num_per_img=4"
 
