@@ -134,6 +134,12 @@ def comparable(pose):
     return torch.cat((pose[:, :3], pose[:, 3:] * pose[:, 3:4].sign()), dim=-1)
 
 
+def assert_same_evidence(found, expected):
+    """Log evidence of 512 samples each, which are other ones."""
+    evidence, known = (r.pose_sample_logweights.logsumexp(0) for r in (found, expected))
+    torch.testing.assert_close(evidence, known, rtol=0, atol=0.5)
+
+
 @needs_gpu
 @pytest.mark.cuda
 @pytest.mark.parametrize("backend", ["eager", "auto"])
@@ -152,8 +158,7 @@ def test_gpu_replays_what_it_would_compute(dof, backend):
             mine, other = (comparable(getattr(result, name)) for result in (found, expected))
             torch.testing.assert_close(mine, other)
         assert not found.pose_opt.requires_grad
-        evidence, known = (r.pose_sample_logweights.logsumexp(0) for r in (found, expected))
-        torch.testing.assert_close(evidence, known, rtol=0, atol=0.5)  # 512 samples
+        assert_same_evidence(found, expected)
         for mine, other in zip(gradients, wanted, strict=True):
             assert (mine - other).norm() < 0.5 * other.norm()
     assert not torch.equal(found.pose_samples, replay()[0].pose_samples)
@@ -217,8 +222,7 @@ def test_gpu_replays_from_random_starts_find_the_same_poses(dof, num, backend):
         assert found.pose_samples.shape == expected.pose_samples.shape
         mine, other = comparable(found.pose_opt), comparable(expected.pose_opt)
         torch.testing.assert_close(mine, other, rtol=0, atol=1e-3)
-        evidence, known = (r.pose_sample_logweights.logsumexp(0) for r in (found, expected))
-        torch.testing.assert_close(evidence, known, rtol=0, atol=0.5)  # 512 samples
+        assert_same_evidence(found, expected)
 
 
 @needs_gpu
