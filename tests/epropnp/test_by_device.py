@@ -34,7 +34,7 @@ def test_an_operation_goes_to_the_backend_of_its_tensors(operation, device, expe
 
 
 TENSORS = {"pose", "poses", "values", "points", "residuals", "scales", "planar", "chance", "draws"}
-TENSORS |= {"race", "mixture", "log_weights", "log_shares", "index"}
+TENSORS |= {"race", "mixture", "first", "log_weights", "log_shares", "index"}
 
 
 def test_it_has_every_operation_of_the_protocol():

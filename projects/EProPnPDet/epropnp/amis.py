@@ -6,7 +6,6 @@ proposals so far, and the weighted samples place the next proposal.
 Source: EPro-PnP (arXiv 2203.13254), section 3.2, algorithm 1.
 """
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -20,6 +19,7 @@ from epropnp.mixture import Mixture
 from epropnp.peaks import Peaks
 from epropnp.precision import full_precision
 from epropnp.proposals import ProposalFamily
+from epropnp.rounds import log_weights
 
 
 class PoseSamples(NamedTuple):
@@ -107,38 +107,9 @@ class AMIS:
     ) -> PoseSamples:
         """See `Sampler.sample`; the first proposal is a mixture over the peaks."""
         with torch.no_grad():
-            poses, values, log_mixture = self._draw(cost, peaks, backend, generator)
-        attached = backend.attach(cost, poses, values)
-        return PoseSamples(poses, _log_weights(attached, log_mixture), values)
-
-    def _draw(
-        self, cost: PoseCost, peaks: Peaks, backend: Backend, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Poses (S, B, P), their costs (S, B) and log densities (S, B) under the mixture."""
-        first = self.proposals.around(peaks.pose_opt, peaks.pose_cov)
-        newest = every = Mixture(first, peaks.log_shares)
-        poses = peaks.pose_opt.new_zeros((0, *peaks.pose_opt.shape[1:]))
-        values = log_sum = poses.new_zeros(poses.shape[:2])
-        for iteration in range(self.num_iter):
-            if iteration > 0:
-                log_mixture = log_sum - math.log(iteration)
-                fitted = backend.fit(self.proposals, poses, _log_weights(values, log_mixture))
-                newest = Mixture.single(fitted)
-                every = every.joined(newest)
-            new = backend.sample(newest, self.num_samples // self.num_iter, generator)
-            earlier = backend.log_density(newest.proposals, newest.log_shares, poses)
-            log_sum = torch.cat(
-                (
-                    torch.logaddexp(log_sum, earlier),
-                    backend.log_density(every.proposals, every.log_shares, new),
-                )
-            )
-            values = torch.cat((values, backend.values(cost, new)))
-            poses = torch.cat((poses, new))
-        return poses, values, log_sum - math.log(self.num_iter)
-
-
-def _log_weights(values: Tensor, log_mixture: Tensor) -> Tensor:
-    """Log importance weights (S, B); a sample without a cost has no weight."""
-    log_weights = -values - log_mixture
-    return torch.where(log_weights.isnan(), -torch.inf, log_weights)
+            first = self.proposals.around(peaks.pose_opt, peaks.pose_cov)
+            mixture = Mixture(first, peaks.log_shares)
+            found = backend.weighted_poses(cost, mixture, self, generator)
+        attached = backend.attach(cost, found.poses, found.values)
+        weights = log_weights(attached, found.log_mixture)
+        return PoseSamples(found.poses, weights, found.values)

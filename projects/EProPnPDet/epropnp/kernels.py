@@ -80,12 +80,10 @@ def adaptive_delta(
     Returns:
         (B,) relative_delta * mean(w2d) * sqrt(var_x + var_y), with unbiased variances.
     """
-    used = has_weight(w2d).unsqueeze(-1)
-    if every_point:
-        used = torch.ones_like(used)
-    num = used.sum((-2, -1))
-    mean = _sum(x2d, used) / num.clamp(min=1)[:, None, None]
-    variance = _sum((x2d - mean).square(), used).sum((-2, -1)) / (num - 1).clamp(min=1)
+    used = has_weight(w2d)
+    share = (torch.ones_like(used) if every_point else used).to(x2d.dtype)
+    num = share.sum(-1)
+    variance = sum(_squares(axis, share, num) for axis in x2d.unbind(-1)) / (num - 1).clamp(min=1)
     spread = variance.clamp(min=TINY_SQUARE).sqrt()
     return w2d.sum((-2, -1)) / (2 * num).clamp(min=1) * spread * relative_delta
 
@@ -95,9 +93,10 @@ def has_weight(w2d: Tensor) -> Tensor:
     return (w2d[..., 0] > 0) | (w2d[..., 1] > 0)
 
 
-def _sum(values: Tensor, used: Tensor) -> Tensor:
-    """Sum (B, 1, k) of the used (B, n, 1) ones of values (B, n, k)."""
-    return torch.where(used, values, 0.0).sum(-2, keepdim=True)
+def _squares(values: Tensor, share: Tensor, num: Tensor) -> Tensor:
+    """Sum (B,) of squared distances from the mean, of the num (B,) values (B, n) of share one."""
+    mean = (values * share).sum(-1, keepdim=True) / num.clamp(min=1).unsqueeze(-1)
+    return ((values - mean) * share).square().sum(-1)
 
 
 @dataclass(frozen=True, eq=False)

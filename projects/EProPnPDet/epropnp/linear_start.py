@@ -3,7 +3,8 @@
 Multiplied by its depth, the reprojection error of a point is linear in the entries of [R | t]. The
 sum of its squares is then a quadratic form of these twelve numbers, whose matrix is all that is
 kept of the points: every further step costs the same for eight points and for eight thousand. The
-form is minimised over poses from rotations spread evenly, so that each of its minima is found.
+form is minimised over poses, from rotations spread evenly or, over headings, from what the whole
+circle looks like, so that each of its minima is found.
 
 Letters: B objects, n points, K starts, D degrees of freedom, P pose parameters.
 Source: the direct linear transform, restricted to rotations as in Terzakis and Lourakis, "A
@@ -11,7 +12,6 @@ consistently fast and globally optimal solution to the perspective-n-point probl
 there by eigenvectors of the form and sequential quadratic programming.
 """
 
-import math
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -24,13 +24,13 @@ from epropnp.arguments import check_count, check_part
 from epropnp.backends import Backend, StepRule, default_backend
 from epropnp.cost import NormalEquations, weighted_gradient
 from epropnp.frames import ObjectFrame
+from epropnp.heading_minima import heading_minima
 from epropnp.initializers import Start, Starts
 from epropnp.levenberg_marquardt import TrustRegion
 from epropnp.manifolds import PoseManifold
 from epropnp.record import Record
 from epropnp.reprojection import ReprojectionCost
 
-HEADINGS = 8  # at most two minima lie on a circle
 APART = 0.1  # difference of rotation matrices (Frobenius) that makes two minima: about 4 degrees
 
 
@@ -73,7 +73,7 @@ class AlgebraicCost(Record):
         of_translation = blocks[..., 3, :, 3]
         coupling = blocks[..., 3, :, :3].flatten(-2)  # (..., 3, 9)
         pull = linear.apply(coupling, rotation.flatten(-2))
-        return -linear.solve(_regular(of_translation), pull)
+        return -linear.solve(linear.regular(of_translation), pull)
 
     def _entries(self, pose: Tensor) -> Tensor:
         rotation = self.manifold.rotation_matrix(pose)
@@ -106,19 +106,8 @@ def algebraic_cost(cost: ReprojectionCost, backend: Backend | None = None) -> Al
     return AlgebraicCost(form, cost.manifold)
 
 
-def _regular(matrix: Tensor) -> Tensor:
-    """Matrix (..., 3, 3) that can be inverted, if only by a few units of rounding."""
-    diagonal = matrix.diagonal(dim1=-2, dim2=-1)
-    eps = torch.finfo(matrix.dtype).eps
-    ridge = 8.0 * eps * diagonal.sum(-1, keepdim=True) + torch.finfo(matrix.dtype).tiny
-    return matrix + torch.diag_embed(ridge.expand_as(diagonal))
-
-
-def spread_rotations(manifold: PoseManifold, like: Tensor) -> Tensor:
-    """Rotation parameters (K, P - 3), spread evenly: headings, or the octahedral group."""
-    if manifold.dof == 4:
-        turn = torch.arange(HEADINGS, dtype=like.dtype, device=like.device) / HEADINGS
-        return (2.0 * math.pi * turn).unsqueeze(-1)
+def spread_rotations(like: Tensor) -> Tensor:
+    """Quaternions (24, 4), spread evenly over the rotations: the octahedral group."""
     if torch.compiler.is_compiling():  # what is traced is no number to keep
         return _octahedral_group.__wrapped__(like.dtype, like.device)
     return _octahedral_group(like.dtype, like.device)
@@ -134,7 +123,7 @@ def _octahedral_group(dtype: torch.dtype, device: torch.device) -> Tensor:
 
 def algebraic_minima(
     cost: AlgebraicCost, num_minima: int = 2, num_iter: int = 5, backend: Backend | None = None
-) -> Starts:
+) -> Tensor:
     """Lowest minima in front of the camera, distinct in rotation.
 
     Where there are fewer, the lowest is repeated.
@@ -142,14 +131,17 @@ def algebraic_minima(
     Args:
         cost: quadratic form of B objects, whose origin is among their points.
         num_minima: how many of each.
-        num_iter: solver steps from each of `spread_rotations`.
+        num_iter: Newton steps towards each minimum over headings, or solver steps from each of
+            `spread_rotations`.
         backend: arithmetic.
 
     Returns:
-        Poses (num_minima, B, P) and their algebraic costs.
+        Poses (num_minima, B, P).
     """
+    if cost.manifold.dof == 4:
+        return heading_minima(cost, num_minima, num_iter)
     manifold, batch = cost.manifold, cost.form.shape[0]
-    turn = spread_rotations(manifold, cost.form).unsqueeze(-2)
+    turn = spread_rotations(cost.form).unsqueeze(-2)
     turn = turn.expand(-1, batch, -1)
     unplaced = torch.cat((turn.new_zeros((*turn.shape[:-1], 3)), turn), dim=-1)
     start = torch.cat((cost.place(manifold.rotation_matrix(unplaced)), turn), dim=-1)
@@ -169,8 +161,7 @@ def algebraic_minima(
         chosen.append(lowest)
         apart = (rotation - rotation[lowest, objects]).flatten(-2).norm(dim=-1)
         left = torch.where(apart < APART, torch.inf, left)
-    index = torch.stack(chosen)
-    return Starts(found.pose_opt[index, objects], found.cost[index, objects])
+    return found.pose_opt[torch.stack(chosen), objects]
 
 
 @dataclass(frozen=True)
@@ -183,7 +174,7 @@ class LinearStart:
 
     Attributes:
         num_minima: lowest minima of each object.
-        num_iter: solver steps on the quadratic form.
+        num_iter: solver steps on the quadratic form, Newton steps over headings.
         beside: another start, whose poses compete.
 
     Raises:
@@ -213,7 +204,7 @@ class LinearStart:
         frame = ObjectFrame.centered(cost)
         form = algebraic_cost(frame.cost(cost), backend)
         found = algebraic_minima(form, self.num_minima, self.num_iter, backend)
-        poses = frame.leave(found.pose_init)
+        poses = frame.leave(found)
         values = backend.values(cost, poses)
         starts = Starts(poses, torch.where(values.isnan(), torch.inf, values))
         if self.beside is None:

@@ -10,6 +10,7 @@ from epropnp.cost import PoseCost, SubsetCost
 from epropnp.levenberg_marquardt import Solution
 from epropnp.mixture import Mixture
 from epropnp.proposals import Proposal, ProposalFamily
+from epropnp.rounds import Schedule, WeightedPoses
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,16 @@ class ByDevice:
     def distinct_draws(self, chance: Tensor, draws: Tensor, race: Tensor, count: int) -> Tensor:
         """See `Backend.distinct_draws`."""
         return self._of(chance).distinct_draws(chance, draws, race, count)
+
+    def weighted_poses(
+        self,
+        cost: PoseCost,
+        first: Mixture,
+        schedule: Schedule,
+        generator: torch.Generator | None,
+    ) -> WeightedPoses:
+        """See `Backend.weighted_poses`."""
+        return self._of(first.log_shares).weighted_poses(cost, first, schedule, generator)
 
     def sample(self, mixture: Mixture, num: int, generator: torch.Generator | None) -> Tensor:
         """See `Backend.sample`."""

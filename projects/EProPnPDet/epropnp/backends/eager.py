@@ -19,6 +19,7 @@ from epropnp.levenberg_marquardt import Solution
 from epropnp.mixture import Mixture
 from epropnp.precision import full_precision
 from epropnp.proposals import Proposal, ProposalFamily
+from epropnp.rounds import Schedule, WeightedPoses, draw_rounds
 from epropnp.subsets import distinct_draws
 
 CPU_CHUNK = 2**17  # residuals evaluated at a time, about what second level caches hold
@@ -97,6 +98,17 @@ class EagerBackend:
     def distinct_draws(self, chance: Tensor, draws: Tensor, race: Tensor, count: int) -> Tensor:
         """See `Backend.distinct_draws`."""
         return distinct_draws(chance, draws, race, count)
+
+    @torch.no_grad()
+    def weighted_poses(
+        self,
+        cost: PoseCost,
+        first: Mixture,
+        schedule: Schedule,
+        generator: torch.Generator | None,
+    ) -> WeightedPoses:
+        """See `Backend.weighted_poses`."""
+        return draw_rounds(self, cost, first, schedule, generator)
 
     @torch.no_grad()
     def sample(self, mixture: Mixture, num: int, generator: torch.Generator | None) -> Tensor:

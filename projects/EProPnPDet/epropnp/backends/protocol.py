@@ -14,6 +14,7 @@ from epropnp.cost import PoseCost, SubsetCost
 from epropnp.levenberg_marquardt import Solution
 from epropnp.mixture import Mixture
 from epropnp.proposals import Proposal, ProposalFamily
+from epropnp.rounds import Schedule, WeightedPoses
 
 
 class StepRule(Protocol):
@@ -67,6 +68,23 @@ class Backend(Protocol):
 
     def distinct_draws(self, chance: Tensor, draws: Tensor, race: Tensor, count: int) -> Tensor:
         """Subsets (Q, B, count) of points; see `epropnp.subsets.distinct_draws`."""
+        ...
+
+    def weighted_poses(
+        self,
+        cost: PoseCost,
+        first: Mixture,
+        schedule: Schedule,
+        generator: torch.Generator | None,
+    ) -> WeightedPoses:
+        """Samples of the density exp(-cost) of B objects, drawn in rounds.
+
+        Args:
+            cost: of B objects.
+            first: proposals of the first round; the others are fitted to the samples so far.
+            schedule: numbers of samples and rounds, and the family that fits.
+            generator: source of random numbers; torch's default one if None.
+        """
         ...
 
     def sample(self, mixture: Mixture, num: int, generator: torch.Generator | None) -> Tensor:

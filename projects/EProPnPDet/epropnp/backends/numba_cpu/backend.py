@@ -23,7 +23,7 @@ from epropnp.backends.numba_cpu.arrays import (
 )
 from epropnp.backends.numba_cpu.compiled import Job, run
 from epropnp.backends.numba_cpu.differentiable import STEP_KERNELS, point_leaves, zeros
-from epropnp.backends.numba_cpu.sample_cost import sample_values
+from epropnp.backends.numba_cpu.sample_cost import MAP, sample_values
 from epropnp.backends.protocol import StepRule
 from epropnp.cost import PoseCost, SubsetCost
 from epropnp.levenberg_marquardt import Solution, TrustRegion
@@ -34,6 +34,7 @@ from epropnp.proposals import (
     QuaternionPoseProposal,
     YawPoseProposal,
 )
+from epropnp.rounds import Schedule, WeightedPoses
 
 WORK_PER_DRAW = 4  # point evaluations that take as long as a draw
 
@@ -117,7 +118,8 @@ class NumbaBackend(EagerBackend):
         arrays, out = cost_arrays(cost), poses.new_empty(poses.shape[:2])
         samples, objects = out.shape
         work = samples * objects * arrays.points.shape[-1]
-        job = Job(objects, work, 9 + 12 * samples, arrays.points.dtype)
+        size = (MAP + 1 + poses.shape[2]) * samples
+        job = Job(objects, work, size, arrays.points.dtype)
         run(sample_values, job, arrays, as_array(poses), as_array(out))
         return out
 
@@ -161,6 +163,21 @@ class NumbaBackend(EagerBackend):
         job = Job(len(chance), work, 2 * points, inputs[0].dtype)
         run(subsets.distinct_draws, job, *inputs, as_array(guides), as_array(chosen))
         return chosen
+
+    def weighted_poses(
+        self,
+        cost: PoseCost,
+        first: Mixture,
+        schedule: Schedule,
+        generator: torch.Generator | None,
+    ) -> WeightedPoses:
+        """See `Backend.weighted_poses`; rounds that begin with one component are one kernel."""
+        proposals, log_shares = first.proposals, first.log_shares
+        known = len(log_shares) == 1 and kernels.begins(schedule.proposals, proposals)
+        leaves = proposals.leaves().values()
+        if not (known and supported(cost, log_shares, *leaves)):
+            return super().weighted_poses(cost, first, schedule, generator)
+        return kernels.weighted_poses(cost, proposals, schedule, generator)
 
     def sample(self, mixture: Mixture, num: int, generator: torch.Generator | None) -> Tensor:
         """See `Backend.sample`; one component has a kernel."""

@@ -1,63 +1,22 @@
 """Log densities of poses under mixtures of pose proposals.
 
 A component is a multivariate t over translation times a distribution of the rotation. Densities are
-added up as such, in double precision and in units of the largest constant of a component: the range
-is ample, one logarithm per pose is left, and most of the rest runs in vector registers.
+added up as such, in double precision and in units of the constant of a component: the range is
+ample, one logarithm per pose is left, and the rest runs in vector registers.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from epropnp.backends.numba_cpu.bessel import log_scaled_bessel
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
+from epropnp.backends.numba_cpu.elementary import exponential, sine_of_half
+from epropnp.backends.numba_cpu.states import quaternion_of, translation_of
 
 BLOCK = 128  # poses at a time
-COMPONENT = 16  # numbers of a component: those of its translation come first
-ROWS = 10  # of a block: pose, whitened square, exponent, sum
+COMPONENT = 16  # numbers of a component: those of its translation come first, its constant is ninth
+ROWS = 9  # of a block: pose, tail, sum
 LOG_TWO_PI = float(np.log(2.0 * np.pi))
-
-
-class Translations(NamedTuple):
-    """Multivariate t distributions (K, B).
-
-    Attributes:
-        loc: (K, B, 3).
-        factor: (K, B, 3, 3) lower triangular.
-        log_shares: (K, B) of the components.
-        freedom: degrees of freedom.
-        exponent: half the sum of degrees of freedom and dimension.
-        normalizer: log density at the mode of a distribution with a factor of determinant one.
-    """
-
-    loc: NDArray
-    factor: NDArray
-    log_shares: NDArray
-    freedom: float
-    exponent: float
-    normalizer: float
-
-
-class Headings(NamedTuple):
-    """Mixtures of von Mises and uniform distributions (K, B).
-
-    Attributes:
-        loc: (K, B) radians.
-        concentration: (K, B).
-        uniform: share of the uniform part.
-    """
-
-    loc: NDArray
-    concentration: NDArray
-    uniform: float
-
-
-class Directions(NamedTuple):
-    """Angular central Gaussians (K, B): frame and lower triangular factor, both (K, B, 4, 4)."""
-
-    frame: NDArray
-    factor: NDArray
+LOG_AREA = float(np.log(2.0 * np.pi * np.pi))  # of the unit sphere in four dimensions
 
 
 def scratch_size(components: int) -> int:
@@ -66,34 +25,50 @@ def scratch_size(components: int) -> int:
 
 
 @inlined
-def _load(poses, start, count, obj, rows):
-    """Write the numbers of poses as rows."""
-    for s in range(count):
-        for number in range(poses.shape[2]):
-            rows[number, s] = poses[start + s, obj, number]
-
-
-@inlined
-def _component(part, k, obj, out):
+def _translation(row, constants, out):
     """Write location and inverse factor of a translation; log of its constant."""
-    f = part.factor
-    a, b, c = 1.0 / f[k, obj, 0, 0], 1.0 / f[k, obj, 1, 1], 1.0 / f[k, obj, 2, 2]
-    out[0], out[1], out[2] = part.loc[k, obj, 0], part.loc[k, obj, 1], part.loc[k, obj, 2]
+    loc, f = translation_of(row)
+    a = 1.0 / np.float64(f[0, 0])
+    b = 1.0 / np.float64(f[1, 1])
+    c = 1.0 / np.float64(f[2, 2])
+    out[0], out[1], out[2] = loc[0], loc[1], loc[2]
     out[3], out[4], out[5] = a, b, c
-    out[6], out[7], out[8] = f[k, obj, 1, 0], f[k, obj, 2, 0], f[k, obj, 2, 1]
-    return part.log_shares[k, obj] + part.normalizer + np.log(a) + np.log(b) + np.log(c)
+    out[6], out[7], out[8] = f[1, 0], f[2, 0], f[2, 1]
+    return constants.normalizer + np.log(a) + np.log(b) + np.log(c)
 
 
 @inlined
-def _heavy_tail(c, x, y, z, freedom, exponent, out):
+def yaw_part(row, constants, out):
+    """Write the numbers of a component (16,), with the log of its constant in the ninth place."""
+    concentration = np.float64(row[13])
+    out[9] = _translation(row, constants, out)
+    out[10], out[11] = row[12], -2.0 * concentration
+    peak = np.exp(-LOG_TWO_PI - log_scaled_bessel(concentration))
+    out[12] = (1.0 - constants.uniform) * peak
+    out[13] = constants.uniform / (2.0 * np.pi)
+
+
+@inlined
+def quaternion_part(row, constants, out):
+    """Like `yaw_part`."""
+    factor = quaternion_of(row)[1]
+    out[9] = _translation(row, constants, out) - LOG_AREA
+    for line in range(4):
+        out[9] -= np.log(np.float64(factor[line, line]))
+
+
+@inlined
+def _heavy_tail(c, poses, begin, constants, out):
     """Write one over the density of translations, in units of that at the mode."""
-    if exponent == 3.0:
-        for s in range(len(x)):
-            squared = 1.0 + _whitened(c, x[s], y[s], z[s]) / freedom
+    end = begin + len(out)
+    x, y, z = poses[0, begin:end], poses[1, begin:end], poses[2, begin:end]
+    if constants.exponent == 3.0:
+        for s in range(len(out)):
+            squared = 1.0 + _whitened(c, x[s], y[s], z[s]) / constants.freedom
             out[s] = squared * squared * squared
         return
-    for s in range(len(x)):
-        out[s] = (1.0 + _whitened(c, x[s], y[s], z[s]) / freedom) ** exponent
+    for s in range(len(out)):
+        out[s] = (1.0 + _whitened(c, x[s], y[s], z[s]) / constants.freedom) ** constants.exponent
 
 
 @inlined
@@ -105,78 +80,61 @@ def _whitened(c, x, y, z):
 
 
 @inlined
-def _largest_constant(parts):
-    """The largest of the constants of components, of which what they exceed it by is left."""
-    top = -np.inf
-    for k in range(len(parts)):
-        top = max(top, parts[k, 9])
-    for k in range(len(parts)):
-        parts[k, 9] = np.exp(parts[k, 9] - top)
-    return top
+def add_yaw(c, row, constants, poses, begin, tail, total):
+    """Add the densities of poses (4, S), from one on, to a total; the constant itself in ``c``."""
+    _heavy_tail(c, poses, begin, constants, tail)
+    yaw = poses[3, begin : begin + len(total)]
+    share, loc, steep, peak, flat = c[9], c[10], c[11], c[12], c[13]
+    for s in range(len(total)):
+        sine = sine_of_half(yaw[s] - loc)
+        total[s] += share * (peak * exponential(steep * sine * sine) + flat) / tail[s]
 
 
-@kernel
-def yaw_log_density(first, last, scratch, translations, headings, poses, out):
-    """Log densities (S, B) of poses (S, B, 4); scratch `scratch_size`."""
-    components, samples = headings.loc.shape[0], out.shape[0]
-    parts = scratch[: COMPONENT * components].reshape((components, COMPONENT))
-    rows = scratch[COMPONENT * components :].reshape((ROWS, BLOCK))
-    flat = headings.uniform / (2.0 * np.pi)
-    for obj in range(first, last):
-        for k in range(components):
-            concentration = np.float64(headings.concentration[k, obj])
-            parts[k, 9] = _component(translations, k, obj, parts[k])
-            parts[k, 10], parts[k, 11] = headings.loc[k, obj], -2.0 * concentration
-            peak = np.exp(-LOG_TWO_PI - log_scaled_bessel(concentration))
-            parts[k, 12] = (1.0 - headings.uniform) * peak
-        top = _largest_constant(parts)
-        for start in range(0, samples, BLOCK):
-            count = min(BLOCK, samples - start)
-            _load(poses, start, count, obj, rows)
-            x, y, z, yaw = rows[0, :count], rows[1, :count], rows[2, :count], rows[3, :count]
-            tail, total = rows[7, :count], rows[8, :count]
-            total[:] = 0.0
+@inlined
+def add_quaternion(c, row, constants, poses, begin, tail, total):
+    """Add the densities of poses (7, S), from one on, to a total; the constant itself in ``c``."""
+    _heavy_tail(c, poses, begin, constants, tail)
+    frame, factor = quaternion_of(row)
+    end, share = begin + len(total), c[9]
+    w, i = poses[3, begin:end], poses[4, begin:end]
+    j, k = poses[5, begin:end], poses[6, begin:end]
+    for s in range(len(total)):
+        p, q, r, t = local_vector(frame, w[s], i[s], j[s], k[s])
+        squared = whitened_square(factor, p, q, r, t)
+        total[s] += share / (tail[s] * squared * squared)
+
+
+def _log_density(part_of, add):
+    @kernel
+    def log_density(first, last, scratch, rows, log_shares, constants, poses, out):
+        """Log densities (S, B) of poses (S, B, P) under components (K, B, N)."""
+        components, samples, size = len(rows), out.shape[0], poses.shape[2]
+        parts = scratch[: COMPONENT * components].reshape((components, COMPONENT))
+        block = scratch[COMPONENT * components :].reshape((ROWS, BLOCK))
+        for obj in range(first, last):
+            top = -np.inf
             for k in range(components):
-                c = parts[k]
-                _heavy_tail(c, x, y, z, translations.freedom, translations.exponent, tail)
+                part_of(rows[k, obj], constants, parts[k])
+                parts[k, 9] += log_shares[k, obj]
+                top = max(top, parts[k, 9])
+            for k in range(components):  # what they exceed the largest by is left
+                parts[k, 9] = np.exp(parts[k, 9] - top)
+            for start in range(0, samples, BLOCK):
+                count = min(BLOCK, samples - start)
+                tail, total = block[7, :count], block[8, :count]
                 for s in range(count):
-                    sine = np.sin(0.5 * (yaw[s] - c[10]))
-                    total[s] += c[9] * (c[12] * np.exp(c[11] * sine * sine) + flat) / tail[s]
-            for s in range(count):
-                out[start + s, obj] = top + np.log(total[s])
+                    for number in range(size):
+                        block[number, s] = poses[start + s, obj, number]
+                total[:] = 0.0
+                for k in range(components):
+                    add(parts[k], rows[k, obj], constants, block, 0, tail, total)
+                for s in range(count):
+                    out[start + s, obj] = top + np.log(total[s])
+
+    return log_density
 
 
-@kernel
-def quaternion_log_density(first, last, scratch, translations, directions, poses, out):
-    """Log densities (S, B) of poses (S, B, 7); scratch `scratch_size`."""
-    components, samples = translations.loc.shape[0], out.shape[0]
-    parts = scratch[: COMPONENT * components].reshape((components, COMPONENT))
-    rows = scratch[COMPONENT * components :].reshape((ROWS, BLOCK))
-    log_area = np.log(2.0 * np.pi * np.pi)
-    for obj in range(first, last):
-        for k in range(components):
-            factor = directions.factor[k, obj]
-            parts[k, 9] = _component(translations, k, obj, parts[k]) - log_area
-            for row in range(4):
-                parts[k, 9] -= np.log(factor[row, row])
-        top = _largest_constant(parts)
-        for start in range(0, samples, BLOCK):
-            count = min(BLOCK, samples - start)
-            _load(poses, start, count, obj, rows)
-            x, y, z = rows[0, :count], rows[1, :count], rows[2, :count]
-            w, i, j, m = rows[3, :count], rows[4, :count], rows[5, :count], rows[6, :count]
-            tail, total = rows[7, :count], rows[8, :count]
-            total[:] = 0.0
-            for k in range(components):
-                c = parts[k]
-                frame, factor = directions.frame[k, obj], directions.factor[k, obj]
-                _heavy_tail(c, x, y, z, translations.freedom, translations.exponent, tail)
-                for s in range(count):
-                    a, b, g, h = local_vector(frame, w[s], i[s], j[s], m[s])
-                    squared = whitened_square(factor, a, b, g, h)
-                    total[s] += c[9] / (tail[s] * squared * squared)
-            for s in range(count):
-                out[start + s, obj] = top + np.log(total[s])
+LOG_DENSITY = {4: _log_density(yaw_part, add_yaw), 7: _log_density(quaternion_part, add_quaternion)}
 
 
 @inlined

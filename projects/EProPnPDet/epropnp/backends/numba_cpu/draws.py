@@ -2,6 +2,8 @@
 
 The random numbers come from torch's generator, in the order in which the eager distributions ask
 for them, so one seed gives the same samples. Rejection stops at the last sample that is needed.
+
+Axes of random numbers: R rounds, S samples of a round, B objects.
 """
 
 from typing import NamedTuple
@@ -10,16 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
+from epropnp.backends.numba_cpu.elementary import exponential, tangent_of_turns
+from epropnp.backends.numba_cpu.states import quaternion_of, translation_of
+
+CANDIDATES = 16  # candidates of a rejection at a time
 
 
 class HeadingNumbers(NamedTuple):
     """Uniform numbers of the headings of S samples, of which the first are uniform.
 
     Attributes:
-        uniform: (U, B) of uniform headings.
-        candidates: (C, B) of the candidates of rejection.
-        chances: (C, B) by which they are refused.
-        one_more: (1, B) that decide whether the last uniform heading is used, or (0, B).
+        uniform: (R, U, B) of uniform headings.
+        candidates: (R, C, B) of the candidates of rejection.
+        chances: (R, C, B) by which they are refused.
+        one_more: (R, 1, B) that decide whether the last uniform heading is used, or (R, 0, B).
         rest: below which it is.
     """
 
@@ -30,100 +36,142 @@ class HeadingNumbers(NamedTuple):
     rest: np.floating
 
 
+class Numbers(NamedTuple):
+    """Random numbers of R rounds.
+
+    Attributes:
+        normal: (R, S, B, 3 + freedom) of the translations.
+        rotation: `HeadingNumbers`, or normal ones (R, S, B, 4) of quaternions.
+    """
+
+    normal: NDArray
+    rotation: HeadingNumbers | NDArray
+
+
+def scratch_size(num: int) -> int:
+    """Numbers of scratch memory for so many draws."""
+    return 8 * num + 2 * CANDIDATES
+
+
 @inlined
-def _translation(out, s, obj, loc, factor, normal, freedom):
-    """Write a draw of a multivariate t; normal (S, B, 3 + freedom)."""
-    squares = normal[s, obj, 3] * normal[s, obj, 3]
-    for index in range(4, 3 + freedom):
-        squares += normal[s, obj, index] * normal[s, obj, index]
-    stretch = np.sqrt(normal.dtype.type(freedom) / squares)
-    a, b, c = (
-        normal[s, obj, 0] * stretch,
-        normal[s, obj, 1] * stretch,
-        normal[s, obj, 2] * stretch,
-    )
-    out[s, obj, 0] = loc[obj, 0] + factor[obj, 0, 0] * a
-    out[s, obj, 1] = loc[obj, 1] + factor[obj, 1, 0] * a + factor[obj, 1, 1] * b
-    out[s, obj, 2] = (
-        loc[obj, 2] + factor[obj, 2, 0] * a + factor[obj, 2, 1] * b + factor[obj, 2, 2] * c
-    )
+def _translations(row, normal, obj, poses, begin):
+    """Write draws of a multivariate t, from one pose on; normal (S, B, 3 + freedom)."""
+    loc, factor = translation_of(row)
+    freedom = normal.shape[2] - 3
+    end = begin + len(normal)
+    x, y, z = poses[0, begin:end], poses[1, begin:end], poses[2, begin:end]
+    for s in range(len(normal)):
+        squares = normal[s, obj, 3] * normal[s, obj, 3]
+        for index in range(4, 3 + freedom):
+            squares += normal[s, obj, index] * normal[s, obj, index]
+        stretch = np.sqrt(normal.dtype.type(freedom) / squares)
+        a = normal[s, obj, 0] * stretch
+        b = normal[s, obj, 1] * stretch
+        c = normal[s, obj, 2] * stretch
+        x[s] = loc[0] + factor[0, 0] * a
+        y[s] = loc[1] + factor[1, 0] * a + factor[1, 1] * b
+        z[s] = loc[2] + factor[2, 0] * a + factor[2, 1] * b + factor[2, 2] * c
 
 
-@kernel
-def yaw_draws(first, last, scratch, loc, factor, normal, yaw, concentration, numbers, out):
-    """Draws (S, B, 4) of proposals (B,) from normal numbers (S, B, 3 + freedom); scratch S."""
-    dtype = out.dtype.type
+@inlined
+def draw_yaw(row, numbers, turn, obj, scratch, poses, begin):
+    """Write the draws of one round as poses (4, S), from one on; scratch `scratch_size`."""
+    dtype = poses.dtype.type
     one, two, pi = dtype(1), dtype(2), dtype(np.pi)
-    freedom, whole = normal.shape[2] - 3, len(numbers.uniform) - len(numbers.one_more)
-    for obj in range(first, last):
-        for s in range(out.shape[0]):
-            _translation(out, s, obj, loc, factor, normal, freedom)
-        for s in range(whole):
-            out[s, obj, 3] = (two * numbers.uniform[s, obj] - one) * pi
-        _von_mises(obj, concentration[obj], numbers, scratch, out[whole:, obj, 3])
-        for s in range(whole, out.shape[0]):
-            out[s, obj, 3] = (out[s, obj, 3] + yaw[obj] + pi) % (two * pi) - pi
-        if len(numbers.one_more) > 0 and numbers.one_more[0, obj] < numbers.rest:
-            out[whole, obj, 3] = (two * numbers.uniform[whole, obj] - one) * pi
+    uniform, one_more = numbers.rotation.uniform[turn], numbers.rotation.one_more[turn]
+    whole, yaw = len(uniform) - len(one_more), poses[3, begin : begin + numbers.normal.shape[1]]
+    _translations(row, numbers.normal[turn], obj, poses, begin)
+    for s in range(whole):
+        yaw[s] = (two * uniform[s, obj] - one) * pi
+    candidates, chances = numbers.rotation.candidates[turn], numbers.rotation.chances[turn]
+    _von_mises(row[13], candidates, chances, obj, scratch, yaw[whole:])
+    for s in range(whole, len(yaw)):
+        yaw[s] = (yaw[s] + row[12] + pi) % (two * pi) - pi
+    if len(one_more) > 0 and one_more[0, obj] < numbers.rotation.rest:
+        yaw[whole] = (two * uniform[whole, obj] - one) * pi
 
 
 @inlined
-def _von_mises(obj, kappa, numbers, refusals, out):
+def _von_mises(kappa, candidates, chances, obj, scratch, out):
     """Write draws (S,) centred on zero; see `epropnp.distributions.sample_von_mises`."""
     dtype = out.dtype.type
-    one, half, two, pi = dtype(1), dtype(0.5), dtype(2), dtype(np.pi)
+    one, half, two = dtype(1), dtype(0.5), dtype(2)
     root = np.sqrt(one + (two * kappa) * (two * kappa))
     total = root + two * kappa
     slack = one / total
     envelope = (one + slack) / (one + total)
     scale, level = np.sqrt(envelope), half * (one + total)
+    tangents, limits = scratch[:CANDIDATES], scratch[CANDIDATES : 2 * CANDIDATES]
+    refusals = scratch[2 * CANDIDATES :]
     found, refused, wanted = 0, 0, len(out)
-    for c in range(numbers.candidates.shape[0]):
+    for start in range(0, len(candidates), CANDIDATES):
         if found == wanted:
             break
-        tangent = scale * np.tan(pi * (numbers.candidates[c, obj] - half))
-        sine2 = tangent * tangent
-        sine2 = sine2 / (one + sine2) if sine2 < np.inf else one
-        density = np.exp(half * (one - slack) - two * kappa * sine2)
-        density *= (envelope + (one - envelope) * sine2) * level
-        if numbers.chances[c, obj] > density:
-            if refused < wanted:
-                refusals[refused] = tangent
-                refused += 1
-        else:
-            out[found] = two * np.arctan(tangent)
-            found += 1
+        count = min(CANDIDATES, len(candidates) - start)
+        for c in range(count):  # apart from the rest, which then runs in vector registers
+            tangents[c] = candidates[start + c, obj]
+        for c in range(count):
+            tangent = dtype(scale * tangent_of_turns(tangents[c] - half))
+            sine2 = tangent * tangent
+            sine2 = sine2 / (one + sine2) if sine2 < np.inf else one
+            limit = dtype(exponential(half * (one - slack) - two * kappa * sine2))
+            tangents[c], limits[c] = tangent, limit * (envelope + (one - envelope) * sine2) * level
+        for c in range(count):
+            if found == wanted:
+                break
+            passes = not (chances[start + c, obj] > limits[c])
+            out[found] = tangents[c]
+            refusals[min(refused, wanted)] = tangents[c]
+            found, refused = found + passes, refused + (not passes)
     for s in range(found, wanted):
-        out[s] = two * np.arctan(refusals[s - found])
+        out[s] = refusals[s - found]
+    for s in range(wanted):
+        out[s] = two * np.arctan(out[s])
 
 
-@kernel
-def quaternion_draws(first, last, scratch, loc, factor, normal, frame, spread, numbers, out):
-    """Draws (S, B, 7) of proposals (B,).
-
-    From normal numbers (S, B, 3 + freedom) of the translations and (S, B, 4) of the quaternions;
-    ``frame`` and ``spread`` (B, 4, 4) are frame and factor of the latter. Scratch 16.
-    """
-    dtype = out.dtype.type
+@inlined
+def draw_quaternion(row, numbers, turn, obj, scratch, poses, begin):
+    """Write the draws of one round as poses (7, S), from one on; scratch likewise."""
+    dtype = poses.dtype.type
     zero, one, tiny = dtype(0), dtype(1), dtype(np.finfo(np.float32).tiny)
-    freedom, both = normal.shape[2] - 3, scratch[:16].reshape((4, 4))
-    for obj in range(first, last):
-        for row in range(4):
+    frame, spread = quaternion_of(row)
+    both = scratch[:16].reshape((4, 4))
+    for line in range(4):
+        for column in range(4):
+            total = zero
+            for k in range(column, 4):
+                total += frame[line, k] * spread[k, column]
+            both[line, column] = total
+    _translations(row, numbers.normal[turn], obj, poses, begin)
+    normal = numbers.rotation[turn]
+    for s in range(len(normal)):
+        squares = zero
+        for line in range(4):
+            total = zero
             for column in range(4):
-                total = zero
-                for k in range(column, 4):
-                    total += frame[obj, row, k] * spread[obj, k, column]
-                both[row, column] = total
-        for s in range(out.shape[0]):
-            _translation(out, s, obj, loc, factor, normal, freedom)
-            squares = zero
-            for row in range(4):
-                total = zero
-                for column in range(4):
-                    total += both[row, column] * numbers[s, obj, column]
-                out[s, obj, 3 + row] = total
-                squares += total * total
-            norm = np.sqrt(squares)
-            for row in range(4):
-                straight = one if row == 0 else zero
-                out[s, obj, 3 + row] = out[s, obj, 3 + row] / norm if norm > tiny else straight
+                total += both[line, column] * normal[s, obj, column]
+            poses[3 + line, begin + s] = total
+            squares += total * total
+        norm = np.sqrt(squares)
+        for line in range(4):
+            straight = one if line == 0 else zero
+            part = poses[3 + line, begin + s] / norm
+            poses[3 + line, begin + s] = part if norm > tiny else straight
+
+
+def _draws(draw):
+    @kernel
+    def draws(first, last, scratch, rows, numbers, out):
+        """Draws (S, B, P) of one round of proposals in rows (B, N); scratch `scratch_size`."""
+        samples, size = out.shape[0], out.shape[2]
+        poses = scratch[: size * samples].reshape((size, samples))
+        for obj in range(first, last):
+            draw(rows[obj], numbers, 0, obj, scratch[size * samples :], poses, 0)
+            for s in range(samples):
+                for number in range(size):
+                    out[s, obj, number] = poses[number, s]
+
+    return draws
+
+
+DRAWS = {4: _draws(draw_yaw), 7: _draws(draw_quaternion)}

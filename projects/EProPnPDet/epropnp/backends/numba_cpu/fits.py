@@ -1,73 +1,48 @@
 """Proposals fitted to weighted samples, by the rule `ScaledFit`; see `epropnp.proposals`."""
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
 from epropnp.backends.numba_cpu.density import local_vector, whitened_square
+from epropnp.backends.numba_cpu.elementary import direction, exponential, sine_of_half
+from epropnp.backends.numba_cpu.states import quaternion_of, translation_of
 from epropnp.backends.numba_cpu.triangular import cholesky
 from epropnp.fitting import ROUNDING_MARGIN
 from epropnp.proposals import KAPPA_SHARE
 
-ROWS = 8  # of scratch memory, one number per sample: shares, then pose or local quaternion
-SMALL = 64  # numbers of scratch memory besides: matrices
-
-
-class YawFit(NamedTuple):
-    """What a fit writes: (B, 3), (B, 3, 3), (B,) and (B,)."""
-
-    loc: NDArray
-    factor: NDArray
-    yaw: NDArray
-    concentration: NDArray
-
-
-class QuaternionFit(NamedTuple):
-    """What a fit writes: (B, 3), (B, 3, 3), and twice (B, 4, 4)."""
-
-    loc: NDArray
-    factor: NDArray
-    frame: NDArray
-    spread: NDArray
+WORK = 6  # of scratch memory, numbers per sample: shares, then centred pose or local quaternion
+SMALL = 32  # numbers of scratch memory besides: matrices
 
 
 def scratch_size(samples: int, carriers: int) -> int:
-    """Numbers of scratch memory for so many samples."""
-    return ROWS * samples + carriers + SMALL
+    """Numbers of scratch memory to fit so many samples."""
+    return WORK * samples + carriers + SMALL
 
 
 @inlined
-def _shares(log_weights, obj, carriers, largest, out):
-    """Write the softmax (S,) of log weights (S, B), the largest lowered to the carriers-th largest.
+def _shares(log_weights, carriers, largest, out):
+    """Write the softmax (S,) of log weights, the largest lowered to the carriers-th largest.
 
     See `epropnp.fitting.normalized_weights` and `clip_log_weights`.
     """
     dtype = out.dtype.type
-    nothing = dtype(-np.inf)
-    samples = len(out)
-    top, total = _ceiling(log_weights, obj, carriers, largest), dtype(0)
+    top, total = _ceiling(log_weights, carriers, largest), dtype(0)
+    none, samples = top == dtype(-np.inf), len(out)  # if none has a weight, all count the same
     for s in range(samples):
-        value = log_weights[s, obj]
-        if top == nothing:  # no sample has a weight: all count the same
-            share = dtype(1)
-        elif np.isfinite(value):
-            share = np.exp(min(value, top) - top)
-        else:
-            share = dtype(0)
-        out[s] = share
-        total += share
+        value = log_weights[s]
+        share = dtype(exponential(min(value, top) - top)) if np.isfinite(value) else dtype(0)
+        out[s] = dtype(1) if none else share
+        total += out[s]
     for s in range(samples):
         out[s] /= total
 
 
 @inlined
-def _ceiling(log_weights, obj, carriers, largest):
+def _ceiling(log_weights, carriers, largest):
     """The ``carriers``-th largest finite log weight, or the lowest if there are fewer."""
     count = 0
-    for s in range(log_weights.shape[0]):
-        value = log_weights[s, obj]
+    for s in range(len(log_weights)):
+        value = log_weights[s]
         if not np.isfinite(value) or (count == carriers and not value > largest[count - 1]):
             continue
         at = count if count < carriers else carriers - 1
@@ -76,27 +51,26 @@ def _ceiling(log_weights, obj, carriers, largest):
             at -= 1
         largest[at] = value
         count = min(count + 1, carriers)
-    return largest[count - 1] if count > 0 else log_weights.dtype.type(-np.inf)
+    return largest[count - 1] if count > 0 else largest.dtype.type(-np.inf)
 
 
 @inlined
-def _translation(poses, obj, shares, rows, matrix, loc, factor):
-    """Write mean and guarded factor of the translations; three rows and a matrix are scratch."""
+def _translation(poses, shares, centred, matrix, row):
+    """Write mean and guarded factor of translations; rows (3, n) and a matrix are scratch."""
+    loc, factor = translation_of(row)
     zero = loc.dtype.type(0)
     magnitude = zero
     for axis in range(3):
-        row = rows[axis]
+        values, rest = poses[axis, : len(shares)], centred[axis]
         total = zero
         for s in range(len(shares)):
-            row[s] = poses[s, obj, axis]
+            total += shares[s] * values[s]
         for s in range(len(shares)):
-            total += shares[s] * row[s]
-        for s in range(len(shares)):
-            row[s] -= total
+            rest[s] = values[s] - total
         loc[axis] = total
         magnitude = max(magnitude, abs(total))
         for other in range(axis + 1):
-            matrix[axis, other] = _moment(shares, row, rows[other])
+            matrix[axis, other] = _moment(shares, rest, centred[other])
     _guarded(matrix, magnitude, factor, 3)
 
 
@@ -134,61 +108,75 @@ def _guarded(matrix, magnitude, factor, size):
             factor[row, row] = np.sqrt(matrix[row, row])
 
 
-@kernel
-def yaw_fit(first, last, scratch, poses, log_weights, carriers, out):
-    """Fit to poses (S, B, 4) with log weights (S, B); scratch `scratch_size`."""
-    dtype = log_weights.dtype.type
-    one, half, two = dtype(1), dtype(0.5), dtype(2)
-    samples = len(poses)
-    rows, rest = scratch[: ROWS * samples].reshape((ROWS, samples)), scratch[ROWS * samples :]
-    matrix, largest = rest[:9].reshape((3, 3)), rest[SMALL:]
-    for obj in range(first, last):
-        shares = rows[0]
-        _shares(log_weights, obj, carriers, largest, shares)
-        _translation(poses, obj, shares, rows[1:4], matrix, out.loc[obj], out.factor[obj])
-        sines, cosines, spread = dtype(0), dtype(0), dtype(0)
-        for s in range(samples):
-            sines += shares[s] * np.sin(poses[s, obj, 3])
-            cosines += shares[s] * np.cos(poses[s, obj, 3])
-        yaw = np.arctan2(sines, cosines)
-        for s in range(samples):
-            sine = np.sin(half * (poses[s, obj, 3] - yaw))
-            spread += shares[s] * two * sine * sine
-        resultant = one - spread
-        variance, least = spread * (one + resultant), _rounding_variance(abs(yaw) + one, dtype)
-        variance = least if variance < least else variance
-        length = dtype(1e-5) if resultant < dtype(1e-5) else resultant
-        out.yaw[obj] = yaw
-        concentration = length * (two - resultant * resultant) / variance
-        out.concentration[obj] = dtype(KAPPA_SHARE) * concentration
+@inlined
+def fit_yaw(poses, log_weights, plan, scratch, row):
+    """Write the proposal for the first of poses (4, S), by log weights (n,).
+
+    The plan are carriers and steps; scratch `scratch_size`.
+    """
+    dtype = poses.dtype.type
+    one, two, samples = dtype(1), dtype(2), len(log_weights)
+    work, rest = scratch[: WORK * samples].reshape((WORK, samples)), scratch[WORK * samples :]
+    matrix, shares, angles = rest[:9].reshape((3, 3)), work[0], poses[3, :samples]
+    _shares(log_weights, plan[0], rest[SMALL:], shares)
+    _translation(poses, shares, work[1:4], matrix, row)
+    sines, cosines, spread = 0.0, 0.0, 0.0
+    for s in range(samples):
+        sine, cosine = direction(angles[s])
+        sines += shares[s] * sine
+        cosines += shares[s] * cosine
+    yaw = dtype(np.arctan2(sines, cosines))
+    for s in range(samples):
+        sine = sine_of_half(angles[s] - yaw)
+        spread += shares[s] * (2.0 * sine * sine)
+    circular = dtype(spread)
+    resultant = one - circular
+    variance, least = circular * (one + resultant), _rounding_variance(abs(yaw) + one, dtype)
+    variance = least if variance < least else variance
+    length = dtype(1e-5) if resultant < dtype(1e-5) else resultant
+    row[12] = yaw
+    row[13] = dtype(KAPPA_SHARE) * (length * (two - resultant * resultant) / variance)
 
 
-@kernel
-def quaternion_fit(first, last, scratch, poses, log_weights, setting, out):
-    """Fit to poses (S, B, 7); setting: carriers, fixed-point steps. Scratch `scratch_size`."""
-    carriers, steps = setting
-    samples = len(poses)
-    rows, rest = scratch[: ROWS * samples].reshape((ROWS, samples)), scratch[ROWS * samples :]
-    largest = rest[SMALL:]
+@inlined
+def fit_quaternion(poses, log_weights, plan, scratch, row):
+    """Write the proposal for the first of poses (7, S), like `fit_yaw`."""
+    samples, (carriers, steps) = len(log_weights), plan
+    work, rest = scratch[: WORK * samples].reshape((WORK, samples)), scratch[WORK * samples :]
     matrix, moment = rest[:9].reshape((3, 3)), rest[16:32].reshape((4, 4))
-    for obj in range(first, last):
-        shares, local, changed = rows[0], rows[1:5], rows[5]
-        frame, spread = out.frame[obj], out.spread[obj]
-        _shares(log_weights, obj, carriers, largest, shares)
-        _translation(poses, obj, shares, rows[1:4], matrix, out.loc[obj], out.factor[obj])
-        _frame(poses[np.argmax(shares), obj], frame)
-        for s in range(samples):
-            v = local_vector(
-                frame, poses[s, obj, 3], poses[s, obj, 4], poses[s, obj, 5], poses[s, obj, 6]
-            )
-            local[0, s], local[1, s], local[2, s], local[3, s] = v
-        _second_moment(shares, local, moment)
-        for _ in range(steps - 1):
-            if not cholesky(moment, spread, 4):
-                _guarded(moment, moment.dtype.type(1), spread, 4)
-            _reweighted(shares, local, spread, changed)
-            _second_moment(changed, local, moment)
-        _guarded(moment, moment.dtype.type(1), spread, 4)
+    shares, local, changed = work[0], work[1:5], work[5]
+    frame, spread = quaternion_of(row)
+    one = moment.dtype.type(1)
+    _shares(log_weights, carriers, rest[SMALL:], shares)
+    _translation(poses, shares, work[1:4], matrix, row)
+    _frame(poses[:, np.argmax(shares)], frame)
+    for s in range(samples):
+        v = local_vector(frame, poses[3, s], poses[4, s], poses[5, s], poses[6, s])
+        local[0, s], local[1, s], local[2, s], local[3, s] = v
+    _second_moment(shares, local, moment)
+    for _ in range(steps - 1):
+        if not cholesky(moment, spread, 4):
+            _guarded(moment, one, spread, 4)
+        _reweighted(shares, local, spread, changed)
+        _second_moment(changed, local, moment)
+    _guarded(moment, one, spread, 4)
+
+
+def _fits(fit):
+    @kernel
+    def fits(first, last, scratch, poses, log_weights, plan, rows):
+        """Fit rows (B, N) to poses (S, B, P); scratch `scratch_size` and P + 1 per sample."""
+        samples, size = len(poses), poses.shape[2]
+        local = scratch[: size * samples].reshape((size, samples))
+        weights = scratch[size * samples : (size + 1) * samples]
+        for obj in range(first, last):
+            for s in range(samples):
+                weights[s] = log_weights[s, obj]
+                for number in range(size):
+                    local[number, s] = poses[s, obj, number]
+            fit(local, weights, plan, scratch[(size + 1) * samples :], rows[obj])
+
+    return fits
 
 
 @inlined
@@ -218,3 +206,6 @@ def _reweighted(shares, local, factor, out):
         total += out[s]
     for s in range(len(shares)):
         out[s] /= total
+
+
+FITS = {4: _fits(fit_yaw), 7: _fits(fit_quaternion)}

@@ -9,6 +9,7 @@ import numpy as np
 
 from epropnp.backends.numba_cpu import minimize, rows
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
+from epropnp.backends.numba_cpu.elementary import direction
 from epropnp.backends.numba_cpu.projection import quaternion_turn, yaw_turn
 from epropnp.backends.numba_cpu.shares import View, quaternion_share, yaw_share
 from epropnp.backends.numba_cpu.steps import judged, resized
@@ -108,9 +109,10 @@ def _add_quaternion(view, point, sums, z_min, clip_jacobian):
 @inlined
 def _turn_yaw(candidate, tilt, sides, view):
     """Write rotation and translation of the candidates; two rows are scratch."""
+    dtype = view.dtype.type
     for lane in range(LANES):
-        sides[lane] = np.cos(candidate[lane + 3 * LANES])
-        sides[lane + LANES] = np.sin(candidate[lane + 3 * LANES])
+        sine, cosine = direction(candidate[lane + 3 * LANES])
+        sides[lane], sides[lane + LANES] = dtype(cosine), dtype(sine)
     for lane in range(LANES):
         turn = yaw_turn(sides[lane], sides[lane + LANES], rows.nine(tilt, lane, LANES))
         rows.put_nine(view, lane, LANES, turn)
@@ -203,8 +205,8 @@ def _minimizer(kind, add_shares, write_turn):  # noqa: C901 - loops over lanes
     def minimize_subsets(first, last, scratch, cost, index, starts, num_iter, region, poses):
         """Poses (Q, B, P) after steps from starts (Q, B, P), for points index (Q, B, k).
 
-        The range is one of blocks of lanes, which hold one object after the other; lanes that are
-        left over do what the last one does. Scratch `scratch_size`.
+        The range is one of blocks of lanes, which hold one subset of an object after the other;
+        lanes that are left over do what the last one does. Scratch `scratch_size`.
         """
         objects, items = index.shape[1], index.shape[0] * index.shape[1]
         view, tilt = scratch[:VIEW], scratch[VIEW:TILT]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epropnp.backends.numba_cpu.compiled import inlined
+from epropnp.backends.numba_cpu.elementary import direction
 
 
 class CostArrays(NamedTuple):
@@ -113,3 +114,59 @@ def pixel_map(pose, intrinsics, tilt, turn, out):
         for column in range(3):
             out[row, column] = a * turn[0, column] + b * turn[1, column] + c * turn[2, column]
         out[row, 3] = a * pose[0] + b * pose[1] + c * pose[2]
+
+
+@inlined
+def pixel_maps(poses, begin, intrinsics, tilt, out):
+    """Write the maps (12, n) of n poses of (P, S), from one on; see `pixel_map`."""
+    count = out.shape[1]
+    end = begin + count
+    x, y, z = poses[0, begin:end], poses[1, begin:end], poses[2, begin:end]
+    for row in range(3):
+        a, b, c = intrinsics[row, 0], intrinsics[row, 1], intrinsics[row, 2]
+        shift = out[4 * row + 3]
+        for s in range(count):
+            shift[s] = a * x[s] + b * y[s] + c * z[s]
+    if len(poses) == 4:
+        _yaw_maps(poses[3, begin:end], intrinsics, tilt, out)
+    else:
+        w, i, j, k = (
+            poses[3, begin:end],
+            poses[4, begin:end],
+            poses[5, begin:end],
+            poses[6, begin:end],
+        )
+        _quaternion_maps(w, i, j, k, intrinsics, out)
+
+
+@inlined
+def _yaw_maps(yaw, intrinsics, tilt, out):
+    dtype = yaw.dtype.type
+    cosine, sine = out[0], out[2]  # of the first row, which is written last
+    for s in range(len(yaw)):
+        both = direction(yaw[s])
+        sine[s], cosine[s] = dtype(both[0]), dtype(both[1])
+    for row in range(2, -1, -1):
+        a, b, c = intrinsics[row, 0], intrinsics[row, 1], intrinsics[row, 2]
+        first = a * tilt[0, 0] + b * tilt[1, 0] + c * tilt[2, 0]
+        level = a * tilt[0, 1] + b * tilt[1, 1] + c * tilt[2, 1]
+        last = a * tilt[0, 2] + b * tilt[1, 2] + c * tilt[2, 2]
+        by_x, by_y, by_z = out[4 * row], out[4 * row + 1], out[4 * row + 2]
+        for s in range(len(yaw)):
+            cos, sin = cosine[s], sine[s]
+            by_x[s] = first * cos - last * sin
+            by_y[s] = level
+            by_z[s] = first * sin + last * cos
+
+
+@inlined
+def _quaternion_maps(w, i, j, k, intrinsics, out):
+    dtype = w.dtype.type
+    for row in range(3):
+        a, b, c = intrinsics[row, 0], intrinsics[row, 1], intrinsics[row, 2]
+        by_x, by_y, by_z = out[4 * row], out[4 * row + 1], out[4 * row + 2]
+        for s in range(len(w)):
+            turn = quaternion_turn(w[s], i[s], j[s], k[s], dtype)
+            by_x[s] = a * turn[0] + b * turn[3] + c * turn[6]
+            by_y[s] = a * turn[1] + b * turn[4] + c * turn[7]
+            by_z[s] = a * turn[2] + b * turn[5] + c * turn[8]

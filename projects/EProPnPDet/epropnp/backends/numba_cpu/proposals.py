@@ -1,20 +1,14 @@
-"""Draws, densities and fits of the layer's own proposals by kernels."""
-
-import math
+"""Draws, densities, fits and whole rounds of the layer's own proposals by kernels."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from epropnp.backends.numba_cpu import density, draws, fits
-from epropnp.backends.numba_cpu.arrays import as_array
+from epropnp.backends.numba_cpu import density, draws, fits, rounds
+from epropnp.backends.numba_cpu.arrays import as_array, cost_arrays
 from epropnp.backends.numba_cpu.compiled import Job, run
-from epropnp.distributions import (
-    AngularCentralGaussian,
-    MultivariateT,
-    VonMisesUniformMix,
-    candidates_for,
-)
+from epropnp.backends.numba_cpu.states import SIZE, constants, packed, unpacked
+from epropnp.distributions import VonMisesUniformMix, candidates_for
 from epropnp.fitting import ScaledFit
 from epropnp.proposals import (
     Proposal,
@@ -23,9 +17,12 @@ from epropnp.proposals import (
     YawPoseProposal,
     YawProposals,
 )
+from epropnp.reprojection import ReprojectionCost
+from epropnp.rounds import Schedule, WeightedPoses
 
 WORK_PER_DRAW = 4  # point evaluations that take as long as a draw or a density
 DOUBLE = np.dtype(np.float64)
+MADE_BY = {YawProposals: YawPoseProposal, QuaternionProposals: QuaternionPoseProposal}
 
 
 def log_density(proposals: Proposal, log_shares: Tensor, poses: Tensor) -> Tensor:
@@ -34,89 +31,108 @@ def log_density(proposals: Proposal, log_shares: Tensor, poses: Tensor) -> Tenso
     components, objects = log_shares.shape
     work = out.numel() * components * WORK_PER_DRAW
     job = Job(objects, work, density.scratch_size(components), DOUBLE)
-    translations = _translations(proposals.translation, log_shares)
-    if isinstance(proposals, YawPoseProposal):
-        kernel, part = density.yaw_log_density, proposals.yaw
-        rotations = density.Headings(
-            as_array(part.loc), as_array(part.concentration), part.uniform_weight
-        )
-    else:
-        kernel, part = density.quaternion_log_density, proposals.quaternion
-        rotations = density.Directions(as_array(_frame(part)), as_array(part.scale_tril))
-    run(kernel, job, translations, rotations, as_array(poses), as_array(out))
+    rows = [as_array(tensor) for tensor in (packed(proposals), log_shares)]
+    kernel = density.LOG_DENSITY[poses.shape[-1]]
+    run(kernel, job, *rows, constants(proposals), as_array(poses), as_array(out))
     return out
 
 
 def sample(proposals: Proposal, num: int, generator: torch.Generator | None) -> Tensor:
     """Draw (num, B, P) of proposals (1, B); see `Proposal.sample`."""
-    part = proposals.translation
-    loc, factor = part.loc[0], part.scale_tril[0]
-    batch, is_yaw = len(loc), isinstance(proposals, YawPoseProposal)
-    like = {"dtype": loc.dtype, "generator": generator}
-    normal = torch.randn((num, batch, 3 + part.dof), **like)
-    out = loc.new_empty((num, batch, 4 if is_yaw else 7))
-    translations = [as_array(tensor) for tensor in (loc, factor, normal)]
-    job = Job(batch, num * batch * WORK_PER_DRAW, num + 16, translations[0].dtype)
-    if is_yaw:
-        yaw = proposals.yaw
-        rotations = [as_array(yaw.loc[0]), as_array(yaw.concentration[0])]
-        numbers = _heading_numbers(yaw, num, like)
-        run(draws.yaw_draws, job, *translations, *rotations, numbers, as_array(out))
-        return out
-    directions = proposals.quaternion
-    rotations = [as_array(_frame(directions)[0]), as_array(directions.scale_tril[0])]
-    numbers = as_array(torch.randn((num, batch, 4), **like))
-    run(draws.quaternion_draws, job, *translations, *rotations, numbers, as_array(out))
+    rows = packed(proposals)[0]
+    batch, size = len(rows), _size(proposals)
+    numbers = _numbers(proposals, (1, num, batch), generator)
+    out = rows.new_empty((num, batch, size))
+    row_array = as_array(rows)
+    scratch = draws.scratch_size(num)
+    job = Job(batch, num * batch * WORK_PER_DRAW, scratch, row_array.dtype)
+    run(draws.DRAWS[size], job, row_array, numbers, as_array(out))
     return out
-
-
-def _heading_numbers(part: VonMisesUniformMix, num: int, like: dict) -> draws.HeadingNumbers:
-    """Random numbers in the order in which `VonMisesUniformMix.sample` draws them."""
-    whole, rest = part.split(num)
-    batch = part.loc.shape[1]
-    shape = (candidates_for(num - whole), batch)
-    shapes = ((whole + (rest > 0), batch), shape, shape, (int(rest > 0), batch))
-    numbers = [as_array(torch.rand(shape, **like)) for shape in shapes]
-    return draws.HeadingNumbers(*numbers, numbers[0].dtype.type(rest))
 
 
 def fit(family: YawProposals | QuaternionProposals, poses: Tensor, log_weights: Tensor) -> Proposal:
     """See `ProposalFamily.fit`; by the rule `ScaledFit`."""
-    samples, objects = log_weights.shape
+    samples, objects, size = poses.shape
     carriers = family.rule.carriers(samples)
     at, weights = as_array(poses), as_array(log_weights)
-    size = fits.scratch_size(samples, carriers)
-    job = Job(objects, samples * objects * WORK_PER_DRAW, size, at.dtype)
-    loc, factor = poses.new_empty((objects, 3)), poses.new_empty((objects, 3, 3))
-    if isinstance(family, YawProposals):
-        found = [loc, factor, poses.new_empty(objects), poses.new_empty(objects)]
-        out = fits.YawFit(*map(as_array, found))
-        run(fits.yaw_fit, job, at, weights, carriers, out)
-        return YawPoseProposal(MultivariateT(loc, factor), VonMisesUniformMix(*found[2:]))
-    found = [loc, factor, poses.new_empty((objects, 4, 4)), poses.new_empty((objects, 4, 4))]
-    out = fits.QuaternionFit(*map(as_array, found))
-    run(fits.quaternion_fit, job, at, weights, (carriers, family.num_fixed_point), out)
-    return QuaternionPoseProposal(
-        MultivariateT(loc, factor), AngularCentralGaussian(found[3], found[2])
-    )
+    scratch = fits.scratch_size(samples, carriers) + (size + 1) * samples
+    job = Job(objects, samples * objects * WORK_PER_DRAW, scratch, at.dtype)
+    rows = poses.new_empty((objects, SIZE[size]))
+    run(fits.FITS[size], job, at, weights, (carriers, _steps(family)), as_array(rows))
+    return unpacked(rows)
+
+
+def weighted_poses(
+    cost: ReprojectionCost,
+    proposals: Proposal,
+    schedule: Schedule,
+    generator: torch.Generator | None,
+) -> WeightedPoses:
+    """See `Backend.weighted_poses`, beginning with proposals (1, B)."""
+    family, turns, samples = schedule.proposals, schedule.num_iter, schedule.num_samples
+    rows, each = packed(proposals)[0], samples // turns
+    batch, size = len(rows), _size(proposals)
+    numbers = _numbers(proposals, (turns, each, batch), generator)
+    carriers = [family.rule.carriers(max(1, turn * each)) for turn in range(turns)]
+    plan = rounds.Plan(np.array(carriers), _steps(family), constants(proposals))
+    values = rows.new_empty((samples, batch))
+    found = WeightedPoses(rows.new_empty((samples, batch, size)), values, torch.empty_like(values))
+    arrays = cost_arrays(cost)
+    work = samples * batch * (arrays.points.shape[-1] + turns * WORK_PER_DRAW)
+    job = Job(batch, work, rounds.scratch_size(samples, plan, size), DOUBLE)
+    out = rounds.RoundsOut(*map(as_array, found))
+    run(rounds.ROUNDS[size], job, arrays, plan, as_array(rows), numbers, out)
+    return found
+
+
+def _numbers(
+    proposals: Proposal, shape: tuple[int, int, int], generator: torch.Generator | None
+) -> draws.Numbers:
+    """Random numbers of rounds, samples and objects, in the order in which proposals draw them."""
+    turns, num, batch = shape
+    part = proposals.translation
+    normal = part.loc.new_empty((turns, num, batch, 3 + part.dof))
+    if isinstance(proposals, YawPoseProposal):
+        rotation, rest = _heading_numbers(proposals.yaw, shape, part.loc)
+    else:
+        rotation, rest = [part.loc.new_empty((turns, num, batch, 4))], None
+    for turn in range(turns):
+        normal[turn].normal_(generator=generator)
+        for tensor in rotation:
+            if rest is None:
+                tensor[turn].normal_(generator=generator)
+            else:
+                tensor[turn].uniform_(generator=generator)
+    arrays = [as_array(tensor) for tensor in rotation]
+    if rest is not None:
+        arrays = [draws.HeadingNumbers(*arrays, arrays[0].dtype.type(rest))]
+    return draws.Numbers(as_array(normal), *arrays)
+
+
+def _heading_numbers(
+    part: VonMisesUniformMix, shape: tuple[int, int, int], like: Tensor
+) -> tuple[list[Tensor], float]:
+    """Room for the numbers of headings, in the order of `VonMisesUniformMix.sample`."""
+    turns, num, batch = shape
+    whole, rest = part.split(num)
+    one_more, candidates = int(rest > 0), candidates_for(num - whole)
+    counts = (whole + one_more, candidates, candidates, one_more)
+    return [like.new_empty((turns, count, batch)) for count in counts], rest
 
 
 def has_fit(family: object) -> bool:
     """Whether a family has a kernel that fits it."""
-    return type(family) in (YawProposals, QuaternionProposals) and type(family.rule) is ScaledFit
+    return type(family) in MADE_BY and type(family.rule) is ScaledFit
 
 
-def _frame(part: AngularCentralGaussian) -> Tensor:
-    if part.frame is not None:
-        return part.frame
-    return torch.eye(4, dtype=part.scale_tril.dtype).expand_as(part.scale_tril)
+def begins(family: object, proposals: Proposal) -> bool:
+    """Whether there is a kernel for the rounds of a family that begin with such proposals."""
+    return has_fit(family) and type(proposals) is MADE_BY[type(family)]
 
 
-def _translations(part: MultivariateT, log_shares: Tensor) -> density.Translations:
-    dim = part.loc.shape[-1]
-    half = 0.5 * (part.dof + dim)
-    normalizer = (
-        math.lgamma(half) - math.lgamma(0.5 * part.dof) - 0.5 * dim * math.log(part.dof * math.pi)
-    )
-    arrays = (as_array(tensor) for tensor in (part.loc, part.scale_tril, log_shares))
-    return density.Translations(*arrays, float(part.dof), half, normalizer)
+def _steps(family: YawProposals | QuaternionProposals) -> int:
+    return getattr(family, "num_fixed_point", 1)
+
+
+def _size(proposals: Proposal) -> int:
+    return 4 if isinstance(proposals, YawPoseProposal) else 7

@@ -11,8 +11,8 @@ from epropnp.subsets import SHIFT
 
 
 def guide_size(points: int) -> int:
-    """Entries of a guide: a power of two, by which multiplying is exact."""
-    return 1 << max(points - 1, 0).bit_length()
+    """Entries of a guide: a power of two, by which multiplying is exact; four or more a point."""
+    return 4 << max(points - 1, 0).bit_length()
 
 
 @kernel
