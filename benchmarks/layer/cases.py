@@ -74,12 +74,16 @@ def training_step(
 def training_metrics(contender: Contender) -> list[Metric]:
     """Training steps of `WORK`, with the loss after one seed as what they are worth."""
     found = []
-    for start in (None, LinearStart()):
+    starts = {
+        "linear start and 8 random subsets": LinearStart(beside=RSLMSolver(num_proposals=8)),
+        "linear start": LinearStart(),
+    }
+    for name, start in {"": None, **starts}.items():
         for case, work in WORK.items():
             step = training_step(work, contender, start)
             torch.manual_seed(0)
             error = f"loss {step().item():.3f}"
-            label = f"{case}, {'linear start' if start else f'{work[-1]} random subsets'}"
+            label = f"{case}, {name or f'{work[-1]} random subsets'}"
             call = captured(step) if contender.captured else step
             found.append(contender.timed(f"training step | {label}", call, error))
     return found

@@ -59,6 +59,7 @@ def test_lowest_minima_of_the_circle_are_found(gravity):
     value, depth = scanned(form)
     lowest = (value < value.roll(1, 0)) & (value <= value.roll(-1, 0)) & (depth > 0)
     found = heading_minima(form, 2, 6)
+    assert (found[..., 3].abs() < 1.1 * math.pi).all()
     at = (found[..., 3] * (SCAN / (2 * math.pi))).round().long() % SCAN
     for obj in range(OBJECTS):
         places = lowest[:, obj].nonzero().squeeze(-1)

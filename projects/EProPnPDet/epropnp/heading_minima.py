@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from epropnp import linear
+from epropnp.distributions import wrap_angle
 
 if TYPE_CHECKING:
     from epropnp.linear_start import AlgebraicCost
@@ -94,7 +95,7 @@ def heading_minima(cost: "AlgebraicCost", num_minima: int, num_iter: int) -> Ten
     """
     curve = heading_curve(cost)
     steps = torch.arange(GLANCE, dtype=cost.form.dtype, device=cost.form.device)
-    angles = steps * SPACING
+    angles = wrap_angle(steps * SPACING)
     cos, sin = angles.cos().unsqueeze(-1), angles.sin().unsqueeze(-1)
     value = curve.value(cos, sin)
     lowest = (value < value.roll(1, 0)) & (value <= value.roll(-1, 0))
