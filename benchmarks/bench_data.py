@@ -9,6 +9,7 @@ needs about 3 GB for 169,000 training images. Measured, each in a process of its
 start     a training rank's data set and the evaluator's frames
 results   merging the test results of 36,000 images and writing the results file
 prepare   tools/create_data.py of the small set itself with 1 and 2 workers
+loader    one pass of a config's training loader over the small set, with 1 and 2 workers
 
 Time is that of the processors (user and system), which other work on the machine does not change
 much, and of the clock. Writes ``data.json`` and ``data.md``.
@@ -27,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from layer.report import machine
 
 ROOT = Path(__file__).resolve().parents[1]
-GROUPS = ("start", "results", "prepare")
+GROUPS = ("start", "results", "prepare", "loader")
+CONFIG = ROOT / "configs/epropnp_det/epropnp-det-v2_r101-dcn-fpn_2xb6-12e_nus-mono3d.py"
 TRAIN, TEST = 169_000, 36_000  # images
 CAMERAS = 6
 PARTS = Path(__file__).parent / "data_parts.py"
@@ -107,6 +109,8 @@ def run(args: argparse.Namespace, scratch: Path) -> list[dict]:
         records += [
             prepare(args.data_root, workers, scratch / f"by{workers}") for workers in (1, 2)
         ]
+    if "loader" in args.only:
+        records += [measure("loader", args.data_root, args.config, workers) for workers in (1, 2)]
     return records
 
 
@@ -121,6 +125,7 @@ def main() -> None:
     parser.add_argument(
         "--without-table", action="store_true", help="also start from the info file itself"
     )
+    parser.add_argument("--config", type=Path, default=CONFIG, help="whose loader is measured")
     parser.add_argument("--out", type=Path, default=Path("work_dirs/bench"), help="folder to write")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

@@ -92,6 +92,29 @@ def prepare(root: str, version: str, workers: str, out: str) -> Callable[[], dic
     return call
 
 
+def loader(root: str, config: str, workers: str) -> Callable[[], dict]:
+    """Read the training images of a config once, as its data loader does."""
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+    from mmengine.runner import Runner
+
+    cfg = Config.fromfile(config)
+    init_default_scope(cfg.get("default_scope", "mmdet3d"))
+    settings = cfg.train_dataloader
+    settings.dataset.data_root = root
+    settings.num_workers, settings.persistent_workers = int(workers), False
+    batches = Runner.build_dataloader(settings, seed=0)
+
+    def call() -> dict:
+        begin, images = time.perf_counter(), 0
+        for batch in batches:
+            images += len(batch["data_samples"])
+        rate = images / (time.perf_counter() - begin)
+        return {"images": images, "images/s": round(rate, 1), "workers": int(workers)}
+
+    return call
+
+
 def processor_seconds() -> float:
     """Of this process and those it has ended."""
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
@@ -102,9 +125,8 @@ def processor_seconds() -> float:
 def main() -> None:
     """Run one part; the last line is its record."""
     name, *arguments = sys.argv[1:]
-    call = {"start": start, "frames": frames, "results": results, "prepare": prepare}[name](
-        *arguments
-    )
+    parts = (start, frames, results, prepare, loader)
+    call = {part.__name__: part for part in parts}[name](*arguments)
     before = resident("VmHWM")
     processor, clock = processor_seconds(), time.perf_counter()
     found = call()
