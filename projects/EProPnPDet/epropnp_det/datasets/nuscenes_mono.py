@@ -96,9 +96,7 @@ class NuScenesMonoDataset(ImageItems, NuScenesDataset):
                 f"{self.ann_file}: holds no keyframe. The splits of {version} are official "
                 "scene names, and none of them is in the tables"
             )
-        names = zip(table.text("cam_name"), table.text("img_path"), strict=True)
-        images = [osp.join(self.data_prefix[cam_name], path) for cam_name, path in names]
-        check_images(images)
+        check_images(self._image_files(table))
         if not self.test_mode:
             table = self._kept(table)
             self._note_missing_lidar(table)
@@ -130,6 +128,10 @@ class NuScenesMonoDataset(ImageItems, NuScenesDataset):
         self.num_ins_per_cat = counts.tolist()
         total = np.concatenate(([0], np.cumsum(passed)))
         return replace(table, objects=kept, ends=total[table.ends])
+
+    def _image_files(self, table: ImageTable) -> list[str]:
+        names = zip(table.text("cam_name"), table.text("img_path"), strict=True)
+        return [osp.join(self.data_prefix[cam_name], path) for cam_name, path in names]
 
     def _note_missing_lidar(self, table: ImageTable) -> None:
         files = [
