@@ -71,3 +71,18 @@ def test_rounds_of_no_objects(dof):
     proposal = FAMILIES[dof]().around(pose[:0], torch.zeros(0, dof, dof, dtype=pose.dtype))
     found, _ = rounds(COMPILED, cost, Mixture.single(proposal), 2)
     assert found.poses.shape == (60, 0, pose.shape[1])
+
+
+@pytest.mark.parametrize("dof", [4, 6])
+def test_rounds_do_not_depend_on_threads(dof):
+    cost, pose = clipped_cost(dof, num=64, points=64, dtype=torch.float32)
+    proposal = FAMILIES[dof]().around(pose, torch.eye(dof).expand(64, dof, dof) * 1e-2)
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            results.append(rounds(COMPILED, cost, Mixture.single(proposal), 4)[0])
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
