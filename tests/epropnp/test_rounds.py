@@ -75,8 +75,8 @@ def test_rounds_of_no_objects(dof):
 
 @pytest.mark.parametrize("dof", [4, 6])
 def test_rounds_do_not_depend_on_threads(dof):
-    cost, pose = clipped_cost(dof, num=64, points=64, dtype=torch.float32)
-    proposal = FAMILIES[dof]().around(pose, torch.eye(dof).expand(64, dof, dof) * 1e-2)
+    cost, pose = clipped_cost(dof, num=512, points=64, dtype=torch.float32)
+    proposal = FAMILIES[dof]().around(pose, torch.eye(dof).expand(512, dof, dof) * 1e-2)
     before = torch.get_num_threads()
     results = []
     try:
