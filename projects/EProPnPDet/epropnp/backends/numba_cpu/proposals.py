@@ -90,34 +90,27 @@ def _numbers(
 ) -> draws.Numbers:
     """Random numbers of rounds, samples and objects, in the order in which proposals draw them."""
     turns, num, batch = shape
-    part = proposals.translation
-    normal = part.loc.new_empty((turns, num, batch, 3 + part.dof))
-    if isinstance(proposals, YawPoseProposal):
-        rotation, rest = _heading_numbers(proposals.yaw, shape, part.loc)
-    else:
-        rotation, rest = [part.loc.new_empty((turns, num, batch, 4))], None
-    for turn in range(turns):
-        normal[turn].normal_(generator=generator)
-        for tensor in rotation:
-            if rest is None:
-                tensor[turn].normal_(generator=generator)
-            else:
-                tensor[turn].uniform_(generator=generator)
-    arrays = [as_array(tensor) for tensor in rotation]
-    if rest is not None:
-        arrays = [draws.HeadingNumbers(*arrays, arrays[0].dtype.type(rest))]
-    return draws.Numbers(as_array(normal), *arrays)
+    translation, is_yaw = proposals.translation, isinstance(proposals, YawPoseProposal)
+    like = {"dtype": translation.loc.dtype, "generator": generator}
+    counts, rest = _heading_counts(proposals.yaw, num) if is_yaw else ((), 0.0)
+    drawn = []
+    for _ in range(turns):
+        numbers = [torch.randn((num, batch, 3 + translation.dof), **like)]
+        numbers += [torch.rand((count, batch), **like) for count in counts]
+        if not is_yaw:
+            numbers.append(torch.randn((num, batch, 4), **like))
+        drawn.append(numbers)
+    normal, *rotation = (as_array(torch.stack(each)) for each in zip(*drawn, strict=True))
+    if not is_yaw:
+        return draws.Numbers(normal, *rotation)
+    return draws.Numbers(normal, draws.HeadingNumbers(*rotation, normal.dtype.type(rest)))
 
 
-def _heading_numbers(
-    part: VonMisesUniformMix, shape: tuple[int, int, int], like: Tensor
-) -> tuple[list[Tensor], float]:
-    """Room for the numbers of headings, in the order of `VonMisesUniformMix.sample`."""
-    turns, num, batch = shape
+def _heading_counts(part: VonMisesUniformMix, num: int) -> tuple[tuple[int, ...], float]:
+    """How many numbers `VonMisesUniformMix.sample` asks for, in its order, and its chance."""
     whole, rest = part.split(num)
     one_more, candidates = int(rest > 0), candidates_for(num - whole)
-    counts = (whole + one_more, candidates, candidates, one_more)
-    return [like.new_empty((turns, count, batch)) for count in counts], rest
+    return (whole + one_more, candidates, candidates, one_more), rest
 
 
 def has_fit(family: object) -> bool:
