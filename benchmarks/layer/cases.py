@@ -75,10 +75,11 @@ def training_metrics(contender: Contender) -> list[Metric]:
     """Training steps of `WORK`, with the loss after one seed as what they are worth."""
     found = []
     starts = {
+        "": None,
         "linear start and 8 random subsets": LinearStart(beside=RSLMSolver(num_proposals=8)),
         "linear start": LinearStart(),
     }
-    for name, start in {"": None, **starts}.items():
+    for name, start in starts.items():
         for case, work in WORK.items():
             step = training_step(work, contender, start)
             torch.manual_seed(0)

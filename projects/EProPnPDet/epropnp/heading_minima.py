@@ -16,6 +16,7 @@ from torch import Tensor
 
 from epropnp import linear
 from epropnp.distributions import wrap_angle
+from epropnp.initializers import lowest_distinct
 
 if TYPE_CHECKING:
     from epropnp.linear_start import AlgebraicCost
@@ -65,27 +66,23 @@ class Curve(NamedTuple):
 
 def heading_curve(cost: "AlgebraicCost") -> Curve:
     """Curve over headings of the quadratic forms of B objects."""
-    blocks = cost.form.unflatten(-1, (3, 4)).unflatten(-3, (3, 4))  # (B, 3, 4, 3, 4)
-    of_rotation = blocks[..., :3, :, :3].flatten(-4, -3).flatten(-2)  # (B, 9, 9)
-    coupling = blocks[..., 3, :, :3].flatten(-2)  # (B, 3, 9)
-    entries = _rotation_entries(cost)  # (B, 3, 9)
-    pull = linear.contract(coupling, entries)
-    factor, solved = linear.factorize(linear.regular(blocks[..., 3, :, 3]))
-    place = -linear.substituted(factor, pull)
-    place = torch.where(solved[:, None, None], place, 0.0)
+    of_rotation, coupling, _ = cost.blocks()
+    rotations = _rotation_parts(cost)
+    place = cost.place(rotations).movedim(0, -1)  # (B, 3, 3)
+    entries = rotations.flatten(-2).movedim(0, 1)  # (B, 3, 9)
     form = linear.contract(linear.contract(entries, of_rotation), entries)
-    form = form + linear.product(pull.mT, place)
+    form = form + linear.product(linear.contract(entries, coupling), place)
     half = torch.stack((form[:, 0, 0] - form[:, 1, 1], 2.0 * form[:, 0, 1])) / 4.0
     return Curve(half, torch.stack((form[:, 0, 2], form[:, 1, 2])), place)
 
 
-def _rotation_entries(cost: "AlgebraicCost") -> Tensor:
-    """Entries (B, 3, 9) of the rotation matrix that come with the cosine, the sine, and always."""
+def _rotation_parts(cost: "AlgebraicCost") -> Tensor:
+    """Parts (3, B, 3, 3) of the rotation matrix that come with the cosine, the sine, and always."""
     turns = cost.form.new_zeros((3, 1, 4))
     turns[1, 0, 3], turns[2, 0, 3] = 0.5 * math.pi, math.pi
     ahead, aside, back = cost.manifold.rotation_matrix(turns).expand(3, cost.form.shape[0], 3, 3)
     always = 0.5 * (ahead + back)
-    return torch.stack((ahead - always, aside - always, always), dim=1).flatten(-2)
+    return torch.stack((ahead - always, aside - always, always))
 
 
 def heading_minima(cost: "AlgebraicCost", num_minima: int, num_iter: int) -> Tensor:
@@ -94,20 +91,14 @@ def heading_minima(cost: "AlgebraicCost", num_minima: int, num_iter: int) -> Ten
     Where there are fewer, the lowest is repeated.
     """
     curve = heading_curve(cost)
-    steps = torch.arange(GLANCE, dtype=cost.form.dtype, device=cost.form.device)
-    angles = wrap_angle(steps * SPACING)
+    numbers = torch.arange(GLANCE, device=cost.form.device)
+    angles = wrap_angle(numbers.to(cost.form.dtype) * SPACING)
     cos, sin = angles.cos().unsqueeze(-1), angles.sin().unsqueeze(-1)
     value = curve.value(cos, sin)
     lowest = (value < value.roll(1, 0)) & (value <= value.roll(-1, 0))
     left = torch.where(lowest & (curve.depth(cos, sin) > 0), value, torch.inf)
-    chosen: list[Tensor] = []
-    for _ in range(num_minima):
-        least, index = left.min(0)
-        if chosen:
-            index = torch.where(least.isfinite(), index, chosen[0])
-        chosen.append(index)
-        left = left.scatter(0, index.unsqueeze(0), torch.inf)
-    heading = angles[torch.stack(chosen)]
+    same = numbers.unsqueeze(-1)
+    heading = angles[lowest_distinct(left, num_minima, lambda index: same == index)]
     for _ in range(num_iter):
         heading = heading + curve.step(heading)
     return curve.pose(heading)

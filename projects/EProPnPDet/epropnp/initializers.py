@@ -47,6 +47,26 @@ class Starts(NamedTuple):
         )
 
 
+def lowest_distinct(cost: Tensor, num: int, alike: Callable[[Tensor], Tensor]) -> Tensor:
+    """Indices (num, B) of the lowest of costs (K, B), no two of them alike.
+
+    Where there are fewer finite ones, the lowest is repeated.
+
+    Args:
+        cost: (K, B), infinite of what is not to be chosen.
+        num: how many of each object.
+        alike: mask (K, B) of what an index (B,) stands for, that itself included.
+    """
+    chosen: list[Tensor] = []
+    for _ in range(num):
+        index = cost.argmin(0)
+        if chosen:
+            index = torch.where(cost.amin(0).isfinite(), index, chosen[0])
+        chosen.append(index)
+        cost = torch.where(alike(index), torch.inf, cost)
+    return torch.stack(chosen)
+
+
 class Start(Protocol):
     """Finds poses from which to solve."""
 

@@ -83,7 +83,8 @@ def adaptive_delta(
     used = has_weight(w2d)
     share = (torch.ones_like(used) if every_point else used).to(x2d.dtype)
     num = share.sum(-1)
-    variance = sum(_squares(axis, share, num) for axis in x2d.unbind(-1)) / (num - 1).clamp(min=1)
+    squares = sum(moments_of_used(axis, share, num)[1] for axis in x2d.unbind(-1))
+    variance = squares / (num - 1).clamp(min=1)
     spread = variance.clamp(min=TINY_SQUARE).sqrt()
     return w2d.sum((-2, -1)) / (2 * num).clamp(min=1) * spread * relative_delta
 
@@ -93,10 +94,16 @@ def has_weight(w2d: Tensor) -> Tensor:
     return (w2d[..., 0] > 0) | (w2d[..., 1] > 0)
 
 
-def _squares(values: Tensor, share: Tensor, num: Tensor) -> Tensor:
-    """Sum (B,) of squared distances from the mean, of the num (B,) values (B, n) of share one."""
-    mean = (values * share).sum(-1, keepdim=True) / num.clamp(min=1).unsqueeze(-1)
-    return ((values - mean) * share).square().sum(-1)
+def mean_of_used(values: Tensor, share: Tensor, num: Tensor) -> Tensor:
+    """Mean (...) of those of values (..., n) whose share (..., n) is one; there are num (...)."""
+    # a product takes a quarter of the time of a choice
+    return (values * share).sum(-1) / num.clamp(min=1)
+
+
+def moments_of_used(values: Tensor, share: Tensor, num: Tensor) -> tuple[Tensor, Tensor]:
+    """`mean_of_used`, and the sum (...) of squared distances from it."""
+    mean = mean_of_used(values, share, num)
+    return mean, ((values - mean.unsqueeze(-1)) * share).square().sum(-1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,14 +54,6 @@ def damped(matrix: Tensor, damping: float = ABSOLUTE_DAMPING) -> Tensor:
     return matrix + torch.diag_embed((relative * diagonal).clamp(min=damping))
 
 
-def regular(matrix: Tensor) -> Tensor:
-    """Matrix (..., D, D) that can be inverted, if only by a few units of rounding."""
-    diagonal = matrix.diagonal(dim1=-2, dim2=-1)
-    eps = torch.finfo(matrix.dtype).eps
-    ridge = 8.0 * eps * diagonal.sum(-1, keepdim=True) + torch.finfo(matrix.dtype).tiny
-    return matrix + torch.diag_embed(ridge.expand_as(diagonal))
-
-
 def factorize(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Cholesky factors (..., D, D) and a mask (...,) of the matrices that have one; no gradient.
 

@@ -25,7 +25,7 @@ from epropnp.backends import Backend, StepRule, default_backend
 from epropnp.cost import NormalEquations, weighted_gradient
 from epropnp.frames import ObjectFrame
 from epropnp.heading_minima import heading_minima
-from epropnp.initializers import Start, Starts
+from epropnp.initializers import Start, Starts, lowest_distinct
 from epropnp.levenberg_marquardt import TrustRegion
 from epropnp.manifolds import PoseManifold
 from epropnp.record import Record
@@ -69,11 +69,18 @@ class AlgebraicCost(Record):
 
     def place(self, rotation: Tensor) -> Tensor:
         """Best translations (..., B, 3) for rotation matrices (..., B, 3, 3)."""
-        blocks = self.form.unflatten(-1, (3, 4)).unflatten(-3, (3, 4))  # (..., 3, 4, 3, 4)
-        of_translation = blocks[..., 3, :, 3]
-        coupling = blocks[..., 3, :, :3].flatten(-2)  # (..., 3, 9)
+        _, coupling, of_translation = self.blocks()
         pull = linear.apply(coupling, rotation.flatten(-2))
-        return -linear.solve(linear.regular(of_translation), pull)
+        return -linear.solve(_regular(of_translation), pull)
+
+    def blocks(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Blocks of the form: of the rotation, of translation and rotation, of the translation.
+
+        They are (..., B, 9, 9), (..., B, 3, 9) and (..., B, 3, 3).
+        """
+        blocks = self.form.unflatten(-1, (3, 4)).unflatten(-3, (3, 4))  # (..., 3, 4, 3, 4)
+        of_rotation = blocks[..., :3, :, :3].flatten(-4, -3).flatten(-2)
+        return of_rotation, blocks[..., 3, :, :3].flatten(-2), blocks[..., 3, :, 3]
 
     def _entries(self, pose: Tensor) -> Tensor:
         rotation = self.manifold.rotation_matrix(pose)
@@ -104,6 +111,14 @@ def algebraic_cost(cost: ReprojectionCost, backend: Backend | None = None) -> Al
     backend = backend or default_backend()
     form = backend.algebraic_form(cost.points_obj, residuals, scales, planar)
     return AlgebraicCost(form, cost.manifold)
+
+
+def _regular(matrix: Tensor) -> Tensor:
+    """Matrix (..., 3, 3) that can be inverted, if only by a few units of rounding."""
+    diagonal = matrix.diagonal(dim1=-2, dim2=-1)
+    eps = torch.finfo(matrix.dtype).eps
+    ridge = 8.0 * eps * diagonal.sum(-1, keepdim=True) + torch.finfo(matrix.dtype).tiny
+    return matrix + torch.diag_embed(ridge.expand_as(diagonal))
 
 
 def spread_rotations(like: Tensor) -> Tensor:
@@ -153,15 +168,11 @@ def algebraic_minima(
         manifold.rotation_matrix(found.pose_opt),
         torch.arange(batch, device=turn.device),
     )
-    chosen: list[Tensor] = []
-    for _ in range(num_minima):
-        lowest = left.argmin(0)
-        if chosen:
-            lowest = torch.where(left.amin(0).isfinite(), lowest, chosen[0])
-        chosen.append(lowest)
-        apart = (rotation - rotation[lowest, objects]).flatten(-2).norm(dim=-1)
-        left = torch.where(apart < APART, torch.inf, left)
-    return found.pose_opt[torch.stack(chosen), objects]
+
+    def alike(index: Tensor) -> Tensor:
+        return (rotation - rotation[index, objects]).flatten(-2).norm(dim=-1) < APART
+
+    return found.pose_opt[lowest_distinct(left, num_minima, alike), objects]
 
 
 @dataclass(frozen=True)

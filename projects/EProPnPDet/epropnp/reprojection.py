@@ -11,7 +11,7 @@ from torch import Tensor
 from epropnp import linear
 from epropnp.camera import PerspectiveCamera
 from epropnp.cost import LeastSquaresCost, Linearization
-from epropnp.kernels import Kernel, has_weight
+from epropnp.kernels import Kernel, has_weight, mean_of_used, moments_of_used
 from epropnp.manifolds import PoseManifold
 
 TINY = 1e-6  # published floor of the image spread, on the plane z = 1
@@ -135,8 +135,8 @@ class ReprojectionCost(LeastSquaresCost):
 
     def center(self) -> Tensor:
         """See `MovableCost.center`: the mean of the object points that count."""
-        points, share = self.points_obj.detach(), self._used().to(self.points_obj.dtype)
-        return (points * share).sum(-1) / share.sum(-1).clamp(min=1.0)
+        share = self._used().to(self.points_obj.dtype)
+        return mean_of_used(self.points_obj.detach(), share, share.sum(-1))
 
     def moved(self, origin: Tensor) -> "ReprojectionCost":
         """See `MovableCost.moved`."""
@@ -157,11 +157,10 @@ def _moments(points: Tensor, used: Tensor) -> tuple[Tensor, Tensor]:
 
     The deviation of a single point is zero.
     """
-    share = used.to(points.dtype)  # a product takes a quarter of the time of a choice
-    num = share.sum(-1, keepdim=True)
-    mean = (points * share).sum(-1, keepdim=True) / num.clamp(min=1.0)
-    squared = ((points - mean) * share).square().sum(-1)
-    return mean.squeeze(-1), (squared / (num.squeeze(-1) - 1.0).clamp(min=1.0)).sqrt()
+    share = used.to(points.dtype)
+    num = share.sum(-1)
+    mean, squares = moments_of_used(points, share, num)
+    return mean, (squares / (num - 1.0).clamp(min=1.0)).sqrt()
 
 
 def _squared_norm(vectors: Tensor) -> Tensor:

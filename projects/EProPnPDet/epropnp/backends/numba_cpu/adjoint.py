@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
-from epropnp.backends.numba_cpu.projection import clamp, pixel_map, pixel_maps, point_rows, rotate
+from epropnp.backends.numba_cpu.projection import (
+    clamp,
+    load_poses,
+    pixel_map,
+    pixel_maps,
+    point_rows,
+    rotate,
+)
 from epropnp.backends.numba_cpu.sample_cost import BLOCK_POINTS, TINY_SQUARE
 
 BLOCK_POSES = 512  # poses whose maps stay in the first level cache
@@ -53,9 +60,8 @@ def point_gradients(first, last, scratch, cost, poses, seeds, grads):
         for start in range(0, samples, BLOCK_POSES):
             count = min(BLOCK_POSES, samples - start)
             maps = scratch[8 * BLOCK_POSES : 8 * BLOCK_POSES + 12 * count].reshape((12, count))
+            load_poses(poses, start, count, obj, local)
             for s in range(count):
-                for number in range(poses.shape[2]):
-                    local[number, s] = poses[start + s, obj, number]
                 seed[s] = seeds[start + s, obj]
             pixel_maps(local, 0, cost.intrinsics[obj], cost.tilt[obj], maps)
             if count < FEW_POSES:

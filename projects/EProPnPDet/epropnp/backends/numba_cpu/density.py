@@ -10,13 +10,13 @@ import numpy as np
 from epropnp.backends.numba_cpu.bessel import log_scaled_bessel
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
 from epropnp.backends.numba_cpu.elementary import exponential, sine_of_half
+from epropnp.backends.numba_cpu.projection import load_poses
 from epropnp.backends.numba_cpu.states import quaternion_of, translation_of
+from epropnp.distributions import LOG_SPHERE_AREA, LOG_TWO_PI
 
 BLOCK = 128  # poses at a time
-COMPONENT = 16  # numbers of a component: those of its translation come first, its constant is ninth
+COMPONENT = 16  # numbers of a component: its translation from 0, its constant at 9, its rotation
 ROWS = 9  # of a block: pose, tail, sum
-LOG_TWO_PI = float(np.log(2.0 * np.pi))
-LOG_AREA = float(np.log(2.0 * np.pi * np.pi))  # of the unit sphere in four dimensions
 
 
 def scratch_size(components: int) -> int:
@@ -39,7 +39,7 @@ def _translation(row, constants, out):
 
 @inlined
 def yaw_part(row, constants, out):
-    """Write the numbers of a component (16,), with the log of its constant in the ninth place."""
+    """Write the numbers of a component (16,), with the log of its constant at 9."""
     concentration = np.float64(row[13])
     out[9] = _translation(row, constants, out)
     out[10], out[11] = row[12], -2.0 * concentration
@@ -52,7 +52,7 @@ def yaw_part(row, constants, out):
 def quaternion_part(row, constants, out):
     """Like `yaw_part`."""
     factor = quaternion_of(row)[1]
-    out[9] = _translation(row, constants, out) - LOG_AREA
+    out[9] = _translation(row, constants, out) - LOG_SPHERE_AREA
     for line in range(4):
         out[9] -= np.log(np.float64(factor[line, line]))
 
@@ -108,7 +108,7 @@ def _log_density(part_of, add):
     @kernel
     def log_density(first, last, scratch, rows, log_shares, constants, poses, out):
         """Log densities (S, B) of poses (S, B, P) under components (K, B, N)."""
-        components, samples, size = len(rows), out.shape[0], poses.shape[2]
+        components, samples = len(rows), out.shape[0]
         parts = scratch[: COMPONENT * components].reshape((components, COMPONENT))
         block = scratch[COMPONENT * components :].reshape((ROWS, BLOCK))
         for obj in range(first, last):
@@ -122,9 +122,7 @@ def _log_density(part_of, add):
             for start in range(0, samples, BLOCK):
                 count = min(BLOCK, samples - start)
                 tail, total = block[7, :count], block[8, :count]
-                for s in range(count):
-                    for number in range(size):
-                        block[number, s] = poses[start + s, obj, number]
+                load_poses(poses, start, count, obj, block)
                 total[:] = 0.0
                 for k in range(components):
                     add(parts[k], rows[k, obj], constants, block, 0, tail, total)

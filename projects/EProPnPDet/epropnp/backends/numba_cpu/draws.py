@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
 from epropnp.backends.numba_cpu.elementary import exponential, tangent_of_turns
+from epropnp.backends.numba_cpu.projection import store_poses
 from epropnp.backends.numba_cpu.states import quaternion_of, translation_of
 
 CANDIDATES = 16  # candidates of a rejection at a time
@@ -167,9 +168,7 @@ def _draws(draw):
         poses = scratch[: size * samples].reshape((size, samples))
         for obj in range(first, last):
             draw(rows[obj], numbers, 0, obj, scratch[size * samples :], poses, 0)
-            for s in range(samples):
-                for number in range(size):
-                    out[s, obj, number] = poses[number, s]
+            store_poses(poses, obj, out)
 
     return draws
 

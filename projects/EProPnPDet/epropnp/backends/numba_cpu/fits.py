@@ -5,6 +5,7 @@ import numpy as np
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
 from epropnp.backends.numba_cpu.density import local_vector, whitened_square
 from epropnp.backends.numba_cpu.elementary import direction, exponential, sine_of_half
+from epropnp.backends.numba_cpu.projection import load_poses
 from epropnp.backends.numba_cpu.states import quaternion_of, translation_of
 from epropnp.backends.numba_cpu.triangular import cholesky
 from epropnp.fitting import ROUNDING_MARGIN
@@ -170,10 +171,9 @@ def _fits(fit):
         local = scratch[: size * samples].reshape((size, samples))
         weights = scratch[size * samples : (size + 1) * samples]
         for obj in range(first, last):
+            load_poses(poses, 0, samples, obj, local)
             for s in range(samples):
                 weights[s] = log_weights[s, obj]
-                for number in range(size):
-                    local[number, s] = poses[s, obj, number]
             fit(local, weights, plan, scratch[(size + 1) * samples :], rows[obj])
 
     return fits

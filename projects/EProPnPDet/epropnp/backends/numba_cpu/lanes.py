@@ -205,8 +205,8 @@ def _minimizer(kind, add_shares, write_turn):  # noqa: C901 - loops over lanes
     def minimize_subsets(first, last, scratch, cost, index, starts, num_iter, region, poses):
         """Poses (Q, B, P) after steps from starts (Q, B, P), for points index (Q, B, k).
 
-        The range is one of blocks of lanes, which hold one subset of an object after the other;
-        lanes that are left over do what the last one does. Scratch `scratch_size`.
+        The range is one of blocks of lanes, which hold one object after the other; lanes that are
+        left over do what the last one does. Scratch `scratch_size`.
         """
         objects, items = index.shape[1], index.shape[0] * index.shape[1]
         view, tilt = scratch[:VIEW], scratch[VIEW:TILT]

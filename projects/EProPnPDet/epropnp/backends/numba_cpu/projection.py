@@ -55,6 +55,22 @@ def point_rows(cost, obj, start, stop):
 
 
 @inlined
+def load_poses(poses, start, count, obj, rows):
+    """Write so many poses of an object, of (S, B, P) from one on, as rows (P, count or more)."""
+    for s in range(count):
+        for number in range(poses.shape[2]):
+            rows[number, s] = poses[start + s, obj, number]
+
+
+@inlined
+def store_poses(rows, obj, poses):
+    """Write rows (P, S) as the poses (S, B, P) of an object."""
+    for s in range(poses.shape[0]):
+        for number in range(poses.shape[2]):
+            poses[s, obj, number] = rows[number, s]
+
+
+@inlined
 def clamp(value, lowest, highest):
     """Like `torch.clamp`: what is not a number stays."""
     value = lowest if value < lowest else value

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from epropnp.backends.numba_cpu import density, draws, fits
 from epropnp.backends.numba_cpu.compiled import kernel
+from epropnp.backends.numba_cpu.projection import store_poses
 from epropnp.backends.numba_cpu.sample_cost import MAP, costs_of
 from epropnp.backends.numba_cpu.states import SIZE, Constants
 
@@ -88,11 +89,10 @@ def _rounds(draw, part_of, add, fit):
                     part = parts[k]
                     add(part, rows[k], constants, poses, begin, tail[:each], total[begin:end])
                 costs_of(cost, obj, poses, begin, maps, values[begin:end])
+            store_poses(poses, obj, out.poses)
             for s in range(samples):
                 out.values[s, obj] = values[s]
                 out.log_mixture[s, obj] = np.log(total[s]) + unit - np.log(turns)
-                for number in range(size):
-                    out.poses[s, obj, number] = poses[number, s]
 
     return rounds
 

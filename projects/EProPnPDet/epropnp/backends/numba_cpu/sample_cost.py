@@ -7,7 +7,7 @@ needs one sum; the adjoint runs along the poses, since there a point needs the s
 import numpy as np
 
 from epropnp.backends.numba_cpu.compiled import inlined, kernel
-from epropnp.backends.numba_cpu.projection import clamp, pixel_maps, point_rows
+from epropnp.backends.numba_cpu.projection import clamp, load_poses, pixel_maps, point_rows
 
 BLOCK_POINTS = 1024  # points of an object whose rows stay in the first level cache
 MAP = 12  # numbers of a map from object points to homogeneous pixels
@@ -21,9 +21,7 @@ def sample_values(first, last, scratch, cost, poses, out):
     local, at = scratch[: size * samples].reshape((size, samples)), size * samples
     values, maps = scratch[at : at + samples], scratch[at + samples :]
     for obj in range(first, last):
-        for s in range(samples):
-            for number in range(size):
-                local[number, s] = poses[s, obj, number]
+        load_poses(poses, 0, samples, obj, local)
         costs_of(cost, obj, local, 0, maps, values)
         for s in range(samples):
             out[s, obj] = values[s]
